@@ -1,0 +1,84 @@
+/* fp_event.h - an eventcount: lets threads sleep until "something may have changed", without a
+ * lock around what changes.
+ *
+ * The structure stays lock-free; the event only carries the news. A waiter announces itself, looks
+ * at the structure once more, and sleeps only if no news came since the announcement. A notifier
+ * changes the structure, then looks whether anyone is announced.
+ *
+ * All of it is one 64-bit word:
+ *
+ *      bits 0-31   epoch      the futex word; each notification adds one
+ *      bit  32     signalled  a notification was sent, and no waiter has left since
+ *      bits 33-63  waiters    threads announced and not yet left
+ *
+ * No lost wake-up. Waiter: RMW(word), then a seq_cst load in the structure. Notifier: seq_cst
+ * write in the structure, then a seq_cst load of the word. All four are in the single total order,
+ * so not both loads can miss the other side's write. If the notifier sees the waiter, it raises
+ * the epoch, and the kernel (which compares under its own lock) refuses to let the waiter sleep on
+ * the old one.
+ *
+ * At most one notification is under way at a time (`signalled`): a producer that puts a thousand
+ * items before the consumer gets a processor makes one system call, not a thousand. That is safe
+ * because whoever leaves clears the bit and then tries the operation, and if it succeeds and there
+ * is more, notifies the next (fp_wait.c). Invariant: signalled implies that at least one announced
+ * waiter is bound to leave - it has been woken, or its epoch is stale. A waiter that leaves for
+ * another reason (time-out, signal) clears the bit too; that costs at most a superfluous wake.
+ *
+ * Announcement and epoch must be one atomic step: with two words, a waiter that has announced
+ * itself but not yet read the epoch could read the one raised for it, and sleep through its own
+ * wake-up.
+ *
+ * After fork, the parent's sleepers stay counted in the child. They never leave, so they can never
+ * clear the bit wrongly: the effect is at most a superfluous system call for each.
+ *
+ * Progress: notify is lock-free (its compare-and-swap fails only because others came, left or
+ * notified). Nobody ever waits for a notifier that was suspended, except the sleeper it was about
+ * to wake.
+ */
+#ifndef FP_EVENT_H
+#define FP_EVENT_H
+
+#include "fp_atomic.h"
+#include "fp_park.h"
+
+struct fp_event {
+    fp_sync_u64 word;
+    fp_sync_u64 waits; /* sleeps begun, for statistics */
+};
+
+#define FP_EVENT_SIGNALLED ((uint64_t)1 << 32)
+#define FP_EVENT_WAITER ((uint64_t)1 << 33)
+
+void fp_event_init(struct fp_event *e);
+
+/* Slow halves of the two functions below. */
+void fp_event_send(struct fp_event *e);
+void fp_event_send_all(struct fp_event *e);
+
+/* Announced threads. Seq_cst: the notifier's half of the store-load pairing described above. */
+static inline uint32_t fp_event_waiters(struct fp_event *e) {
+    return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word) >> 33);
+}
+
+/* To be called after the structure was changed, with a seq_cst write. */
+static inline void fp_event_notify(struct fp_event *e) {
+    if (FP_UNLIKELY(fp_event_waiters(e) != 0))
+        fp_event_send(e);
+}
+
+static inline void fp_event_notify_all(struct fp_event *e) {
+    if (FP_UNLIKELY(fp_event_waiters(e) != 0))
+        fp_event_send_all(e);
+}
+
+/* Announces the caller. Returns the key to sleep with. After it, look at the structure again. */
+uint32_t fp_event_enter(struct fp_event *e);
+
+/* Sleeps until news that came after `key` was drawn; answers as fp_park does. */
+enum fp_status fp_event_sleep(struct fp_event *e, uint32_t key, int64_t deadline);
+
+/* Ends the announcement, whatever the reason. After it, try the operation again: this thread may
+ * have been the one that was signalled. */
+void fp_event_leave(struct fp_event *e);
+
+#endif

@@ -1,0 +1,117 @@
+/* fp_mpmc_helped.c - put, get and close of the lock-free ring; idea and proof sketch in fp_mpmc.h.
+ * Compiled to nothing where there is no 16-byte compare-and-swap (see fp_mpmc_claim.c). */
+#include "fp_mpmc_internal.h"
+
+#if FP_CAS16
+
+/* The last position put into the slot with this stamp. */
+static uint64_t last_put(const struct fp_mpmc *r, uint64_t index, uint64_t stamp) {
+    return fp__mpmc_index(r, stamp) == index ? fp__mpmc_lap_before(r, stamp) : stamp - 1;
+}
+
+/* The last position taken from it. */
+static uint64_t last_taken(const struct fp_mpmc *r, uint64_t index, uint64_t stamp) {
+    return fp__mpmc_lap_before(r, fp__mpmc_index(r, stamp) == index ? stamp : stamp - 1);
+}
+
+enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
+    uint64_t t = fp_u64_load_relaxed(&r->tail);
+    for (;;) {
+        uint64_t index = fp__mpmc_index(r, t);
+        struct fp_pair *slot = &r->slot[index];
+        /* Seq_cst: a producer about to sleep loads it after announcing itself. */
+        uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
+        uint64_t position = stamp & FP_MPMC_POSITION;
+        FP_STEP();
+        if (position == t) {
+            if (stamp & FP_MPMC_CLOSED)
+                return FP_CLOSED;
+            uint64_t stale = fp_u64_load_relaxed(&slot->value);
+            /* The linearization point. Release half: publishes the item, pairs with get's load of
+             * the stamp. Seq_cst: the waiters' pairing (fp_event.h). */
+            if (fp_pair_cas_seq_cst(slot, stale, stamp, item, t + 1)) {
+                FP_STEP();
+                fp_u64_store_relaxed(&r->tail, fp__mpmc_next(r, t)); /* a hint */
+                fp_event_notify(&r->not_empty);
+                return FP_OK;
+            }
+        } else if (position == fp__mpmc_lap_before(r, t) + 1) {
+            return stamp & FP_MPMC_CLOSED ? FP_CLOSED : FP_FULL;
+        } else {
+            t = fp__mpmc_next(r, last_put(r, index, position)); /* the hint lagged */
+        }
+    }
+}
+
+enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
+    uint64_t h = fp_u64_load_relaxed(&r->head);
+    for (;;) {
+        uint64_t index = fp__mpmc_index(r, h);
+        struct fp_pair *slot = &r->slot[index];
+        /* Acquire half: pairs with put's swap. Seq_cst: as in put, for consumers. */
+        uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
+        uint64_t position = stamp & FP_MPMC_POSITION, closed = stamp & FP_MPMC_CLOSED;
+        FP_STEP();
+        if (position == h + 1) {
+            uint64_t value = fp_u64_load_relaxed(&slot->value);
+            FP_STEP();
+            /* The linearization point; the winner owns the item. Acquire-release half: keeps the
+             * value's load before it. Seq_cst: the waiting producers' pairing. */
+            if (fp_u64_cas_seq_cst(&slot->stamp, &stamp, fp__mpmc_lap_after(r, h) | closed)) {
+                FP_STEP();
+                fp_u64_store_relaxed(&r->head, fp__mpmc_next(r, h)); /* a hint */
+                fp_event_notify(&r->not_full);
+                *item = value;
+                return FP_OK;
+            }
+        } else if (position == h) {
+            return closed ? FP_CLOSED : FP_EMPTY;
+        } else {
+            h = fp__mpmc_next(r, last_taken(r, index, position)); /* the hint lagged */
+        }
+    }
+}
+
+/* The first position not yet put, found from the hint; *stamp is its slot's. */
+static uint64_t find_tail(struct fp_mpmc *r, uint64_t *stamp) {
+    uint64_t t = fp_u64_load_relaxed(&r->tail);
+    for (;;) {
+        uint64_t index = fp__mpmc_index(r, t);
+        *stamp = fp_u64_load_seq_cst(&r->slot[index].stamp);
+        uint64_t position = *stamp & FP_MPMC_POSITION;
+        if (position == t || position == fp__mpmc_lap_before(r, t) + 1)
+            return t;
+        t = fp__mpmc_next(r, last_put(r, index, position));
+    }
+}
+
+void fp_mpmc_close(struct fp_mpmc *r) {
+    uint64_t stamp, t;
+    do {
+        t = find_tail(r, &stamp);
+        FP_STEP();
+        /* Seq_cst: the waiters' pairing. It fails if the slot was put to, taken from or closed. */
+    } while (!fp_u64_cas_seq_cst(&r->slot[fp__mpmc_index(r, t)].stamp, &stamp,
+                                 stamp | FP_MPMC_CLOSED));
+    fp_event_notify_all(&r->not_empty);
+    fp_event_notify_all(&r->not_full);
+}
+
+uint64_t fp__mpmc_tail(struct fp_mpmc *r, bool *closed) {
+    uint64_t stamp, t = find_tail(r, &stamp);
+    *closed = (stamp & FP_MPMC_CLOSED) != 0;
+    return t;
+}
+
+uint64_t fp__mpmc_head(struct fp_mpmc *r) {
+    uint64_t h = fp_u64_load_relaxed(&r->head);
+    for (;;) {
+        uint64_t index = fp__mpmc_index(r, h);
+        uint64_t position = fp_u64_load_seq_cst(&r->slot[index].stamp) & FP_MPMC_POSITION;
+        if (position == h || position == h + 1)
+            return h;
+        h = fp__mpmc_next(r, last_taken(r, index, position));
+    }
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* fp_ordered.c - see fp_ordered.h. */
+#include "fp_ordered.h"
+
+#include "fp_mem.h"
+#include "fp_queue.h"
+
+void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
+                     const struct fp_host *host) {
+    fp_lock_init(&q->lock);
+    q->heap = (struct fp_heap){0};
+    fp_sync_u64_store_relaxed(&q->puts, 0);
+    fp_sync_u64_store_relaxed(&q->gets, 0);
+    fp_sync_u64_store_relaxed(&q->closed, 0);
+    fp_sync_u64_store_relaxed(&q->limit, limit);
+    q->less = less;
+    q->host = host;
+    fp_event_init(&q->not_empty);
+    fp_event_init(&q->not_full);
+}
+
+void fp_ordered_destroy(struct fp_ordered *q) { fp_heap_destroy(&q->heap); }
+
+static bool locks(const struct fp_ordered *q) { return !FP_PLAIN || q->less != NULL; }
+
+static enum fp_status enter(struct fp_ordered *q) {
+    return locks(q) ? fp_lock_acquire(&q->lock, fp_thread_serial(), q->host) : FP_OK;
+}
+
+static void leave(struct fp_ordered *q) {
+    if (locks(q))
+        fp_lock_release(&q->lock);
+}
+
+/* Only under the lock. */
+static void count_one(fp_sync_u64 *n) {
+    fp_sync_u64_store_relaxed(n, fp_sync_u64_load_relaxed(n) + 1);
+}
+
+enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item) {
+    enum fp_status s = enter(q);
+    if (s != FP_OK)
+        return s;
+    if (fp_sync_u64_load_relaxed(&q->closed))
+        s = FP_CLOSED;
+    else if (q->heap.count >= fp_sync_u64_load_relaxed(&q->limit))
+        s = FP_FULL;
+    else
+        s = fp_heap_push(&q->heap, item, q->less);
+    if (s == FP_OK)
+        count_one(&q->puts);
+    leave(q);
+    if (s == FP_OK)
+        fp_event_notify(&q->not_empty);
+    return s;
+}
+
+static enum fp_status take(struct fp_ordered *q, uint64_t *item, fp_less less) {
+    enum fp_status s = enter(q);
+    if (s != FP_OK)
+        return s;
+    s = fp_heap_pop(&q->heap, item, less);
+    if (s == FP_OK)
+        count_one(&q->gets);
+    else if (s == FP_EMPTY && fp_sync_u64_load_relaxed(&q->closed))
+        s = FP_CLOSED;
+    leave(q);
+    if (s == FP_OK)
+        fp_event_notify(&q->not_full);
+    return s;
+}
+
+enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item) {
+    return take(q, item, q->less);
+}
+
+static enum fp_status take_many(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done,
+                                fp_less less) {
+    enum fp_status s = FP_OK;
+    for (*done = 0; *done < max; ++*done)
+        if ((s = take(q, &items[*done], less)) != FP_OK)
+            break;
+    return s;
+}
+
+bool fp_ordered_is_closed(struct fp_ordered *q) { return fp_sync_u64_load_seq_cst(&q->closed) != 0; }
+
+enum fp_status fp_ordered_close(struct fp_ordered *q) {
+    enum fp_status s = enter(q);
+    if (s != FP_OK)
+        return s;
+    fp_sync_u64_store_relaxed(&q->closed, 1);
+    leave(q);
+    fp_event_notify_all(&q->not_empty);
+    fp_event_notify_all(&q->not_full);
+    return FP_OK;
+}
+
+void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit) {
+    fp_sync_u64_store_seq_cst(&q->limit, limit); /* the waiters' pairing (fp_event.h) */
+    fp_event_notify_all(&q->not_full);
+}
+
+void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets) {
+    /* Gets first: they never pass the puts read after them. */
+    *gets = fp_sync_u64_load_seq_cst(&q->gets);
+    *puts = fp_sync_u64_load_seq_cst(&q->puts);
+}
+
+size_t fp_ordered_bytes(struct fp_ordered *q) { return q->heap.room * sizeof *q->heap.items; }
+
+int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), void *arg) {
+    for (size_t i = 0; i < q->heap.count; i++) {
+        int answer = fn(q->heap.items[i], arg);
+        if (answer != 0)
+            return answer;
+    }
+    return 0;
+}
+
+/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+
+static enum fp_status op_put(void *q, uint64_t item) { return fp_ordered_put(q, item); }
+static enum fp_status op_get(void *q, uint64_t *item) { return fp_ordered_get(q, item); }
+static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
+    enum fp_status s = FP_OK;
+    for (*done = 0; *done < count; ++*done)
+        if ((s = fp_ordered_put(q, items[*done])) != FP_OK)
+            break;
+    return s;
+}
+static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
+    return take_many(q, items, max, done, ((struct fp_ordered *)q)->less);
+}
+static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
+    return take_many(q, items, max, done, NULL); /* no comparison is needed */
+}
+static enum fp_status op_close(void *q, bool immediate) {
+    (void)immediate; /* the host discards */
+    return fp_ordered_close(q);
+}
+static bool op_is_closed(void *q) { return fp_ordered_is_closed(q); }
+static uint64_t op_limit(void *q) { return fp_sync_u64_load_relaxed(&((struct fp_ordered *)q)->limit); }
+static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_ordered_count(q, puts, gets); }
+static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
+    return fp_ordered_visit(q, fn, arg);
+}
+static size_t op_bytes(void *q) { return sizeof(struct fp_ordered) + fp_ordered_bytes(q); }
+static struct fp_event *op_not_empty(void *q) { return &((struct fp_ordered *)q)->not_empty; }
+static struct fp_event *op_not_full(void *q) { return &((struct fp_ordered *)q)->not_full; }
+static void op_abandon(void *q) { (void)q; }
+static void op_destroy(void *q) {
+    fp_ordered_destroy(q);
+    fp_mem_free(q, sizeof(struct fp_ordered));
+}
+
+const struct fp_queue_ops fp_ordered_ops = {
+    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
+    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
+};
+
+void *fp_ordered_create(fp_less less, const struct fp_host *host) {
+    struct fp_ordered *q = fp_mem_alloc(sizeof *q);
+    if (q != NULL)
+        fp_ordered_init(q, less, FP_UNBOUNDED, host);
+    return q;
+}

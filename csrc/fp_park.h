@@ -1,0 +1,29 @@
+/* fp_park.h - sleeping on a 32-bit word, and the clock that deadlines are in.
+ *
+ * Linux: futex. Windows: WaitOnAddress. Elsewhere: a table of mutexes and condition variables,
+ * which wakes by itself every 50 ms so that the host can look for signals. */
+#ifndef FP_PARK_H
+#define FP_PARK_H
+
+#include "fp_config.h"
+
+#define FP_FOREVER INT64_MAX
+
+/* Nanoseconds of the monotonic clock. */
+int64_t fp_now(void);
+
+/* Sleeps while *word == expected. FP_OK: woken, or the word differs, or for no reason; the caller
+ * looks again in each case. FP_TIMED_OUT: `deadline` (fp_now's clock) passed. FP_INTERRUPTED: a
+ * signal arrived, or it is time to look for one. */
+enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline);
+
+void fp_unpark_one(const void *word);
+void fp_unpark_all(const void *word);
+
+/* Processors this process may run on (at least 1). */
+unsigned fp_cpu_count(void);
+
+/* "futex", "WaitOnAddress" or "condition variable". */
+const char *fp_park_name(void);
+
+#endif

@@ -1,0 +1,409 @@
+/* fp_segq.c - see fp_segq.h for the idea, the invariant and the proof sketch. */
+#include "fp_segq.h"
+
+#include "fp_epoch.h"
+#include "fp_mem.h"
+#include "fp_queue.h"
+
+struct segment {
+    struct fp_retired retired;
+    uint64_t base; /* position of slot 0; set before the segment is linked */
+    uint64_t size; /* slots */
+    fp_ptr next;   /* NULL, CLOSED_LINK, or the following segment; written once */
+    FP_LINE fp_u64 deq; /* slots taken: 0..size */
+    FP_LINE fp_u64 enq; /* hint: every slot before it holds an item, taken or not */
+    FP_LINE fp_u64 slot[];
+};
+
+/* The `next` of a full segment behind which nothing may be put. */
+#define CLOSED_LINK ((void *)(uintptr_t)1)
+
+enum { FIRST_BYTES = 1024, LEAST_BYTES = 4096, MOST_BYTES = FP_MEM_MAPPED };
+
+
+static void free_segment(struct fp_retired *r) {
+    struct segment *s = (struct segment *)(void *)r; /* the first member */
+    fp_mem_free(s, r->bytes);
+}
+
+static struct segment *new_segment(uint64_t base, size_t bytes) {
+    struct segment *s = fp_mem_alloc(bytes);
+    if (s == NULL)
+        return NULL;
+    s->retired.free = free_segment;
+    s->retired.bytes = bytes;
+    s->base = base;
+    s->size = (bytes - sizeof *s) / sizeof(fp_u64);
+    return s;
+}
+
+/* A segment behind `last`: large when many items are waiting, so that a burst costs few
+ * allocations, and small otherwise. */
+static struct segment *following_segment(struct segment *last, uint64_t head) {
+    uint64_t end = last->base + last->size;
+    uint64_t waiting_bytes = (end - head) * sizeof(fp_u64);
+    size_t bytes = LEAST_BYTES;
+    while (bytes < MOST_BYTES && bytes < waiting_bytes)
+        bytes *= 2;
+    return new_segment(end, bytes);
+}
+
+enum fp_status fp_segq_init(struct fp_segq *q, uint64_t limit) {
+    struct segment *s = new_segment(0, FIRST_BYTES);
+    if (s == NULL)
+        return FP_NO_MEMORY;
+    fp_ptr_store_relaxed(&q->tail, s);
+    fp_ptr_store_relaxed(&q->head, s);
+    fp_u64_store_relaxed(&q->head_seen, 0);
+    fp_u64_store_relaxed(&q->limit, limit);
+    fp_event_init(&q->not_empty);
+    fp_event_init(&q->not_full);
+    return FP_OK;
+}
+
+void fp_segq_destroy(struct fp_segq *q) {
+    struct segment *s = fp_ptr_load_acquire(&q->head);
+    while (s != NULL && s != CLOSED_LINK) {
+        struct segment *next = fp_ptr_load_acquire(&s->next);
+        fp_mem_free(s, s->retired.bytes);
+        s = next;
+    }
+    fp_epoch_collect();
+}
+
+/* The head's position, exact at the moment of the last load. Pinned callers only. */
+static uint64_t head_position(struct fp_segq *q) {
+    struct segment *s = fp_ptr_load_seq_cst(&q->head);
+    for (;;) {
+        /* Seq_cst: a producer that is about to sleep reads it after announcing itself. */
+        uint64_t taken = fp_u64_load_seq_cst(&s->deq);
+        if (taken < s->size)
+            return s->base + taken;
+        struct segment *next = fp_ptr_load_seq_cst(&s->next);
+        if (next == NULL || next == CLOSED_LINK)
+            return s->base + s->size;
+        s = next;
+    }
+}
+
+/* May an item stand at position t, which was the first vacant one a moment ago? */
+static bool has_room(struct fp_segq *q, uint64_t t) {
+    int64_t limit = (int64_t)fp_u64_load_seq_cst(&q->limit);
+    if (FP_LIKELY((int64_t)(t - fp_u64_load_relaxed(&q->head_seen)) < limit))
+        return true;
+    FP_STEP();
+    uint64_t head = head_position(q);
+    /* Others may store older positions over it: still positions the head has reached. */
+    fp_u64_store_relaxed(&q->head_seen, head);
+    return (int64_t)(t - head) < limit;
+}
+
+/* Puts `item` behind the full segment `s`. FP_BUSY: somebody else linked one; look again. */
+static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, uint64_t item) {
+    struct segment *fresh = following_segment(s, head_position(q));
+    if (fresh == NULL)
+        return FP_NO_MEMORY;
+    fp_u64_store_relaxed(&fresh->slot[0], item);
+    fp_u64_store_relaxed(&fresh->enq, 1);
+    void *none = NULL;
+    FP_STEP();
+    /* Release half: pairs with the loads of `next`, and publishes the segment and its item.
+     * Seq_cst: the write half of the waiters' pairing (fp_event.h). */
+    if (!fp_ptr_cas_seq_cst(&s->next, &none, fresh)) {
+        fp_mem_free(fresh, fresh->retired.bytes);
+        return FP_BUSY;
+    }
+    FP_STEP();
+    void *expected = s;
+    fp_ptr_cas_seq_cst(&q->tail, &expected, fresh); /* whoever comes first */
+    return FP_OK;
+}
+
+/* Swaps `item` into the first vacant slot. `item` may be the closing marker, which needs no
+ * room. Pinned callers only. */
+static enum fp_status put_pinned(struct fp_segq *q, uint64_t item) {
+    for (;;) {
+        struct segment *s = fp_ptr_load_seq_cst(&q->tail);
+        uint64_t i = fp_u64_load_relaxed(&s->enq);
+        for (; i < s->size; i++) {
+            uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
+            if (found == FP_SEGQ_VACANT) {
+                if (item != FP_SEGQ_CLOSED && FP_UNLIKELY(!has_room(q, s->base + i)))
+                    return FP_FULL;
+                FP_STEP();
+                /* The linearization point. Release half: publishes the item, pairs with get's
+                 * load of the slot. Seq_cst: the waiters' pairing. */
+                if (fp_u64_cas_seq_cst(&s->slot[i], &found, item)) {
+                    FP_STEP();
+                    if (item != FP_SEGQ_CLOSED) /* which every later put has to meet */
+                        fp_u64_store_relaxed(&s->enq, i + 1); /* a hint; may go backwards */
+                    return FP_OK;
+                }
+            }
+            if (found == FP_SEGQ_CLOSED)
+                return FP_CLOSED;
+        }
+        struct segment *next = fp_ptr_load_seq_cst(&s->next);
+        if (next == CLOSED_LINK)
+            return FP_CLOSED;
+        if (next != NULL) {
+            void *expected = s;
+            fp_ptr_cas_seq_cst(&q->tail, &expected, next); /* help the put that linked it */
+            continue;
+        }
+        if (item == FP_SEGQ_CLOSED) {
+            void *none = NULL;
+            if (fp_ptr_cas_seq_cst(&s->next, &none, CLOSED_LINK))
+                return FP_OK;
+            continue;
+        }
+        if (!has_room(q, s->base + s->size))
+            return FP_FULL;
+        enum fp_status r = put_in_new_segment(q, s, item);
+        if (r != FP_BUSY)
+            return r;
+    }
+}
+
+enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (FP_UNLIKELY(pin == NULL))
+        return FP_NO_MEMORY;
+    enum fp_status r = put_pinned(q, item);
+    fp_epoch_unpin(pin);
+    if (FP_LIKELY(r == FP_OK))
+        fp_event_notify(&q->not_empty);
+    return r;
+}
+
+enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done) {
+    *done = 0;
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (FP_UNLIKELY(pin == NULL))
+        return FP_NO_MEMORY;
+    enum fp_status r = FP_OK;
+    while (*done < n && (r = put_pinned(q, items[*done])) == FP_OK)
+        ++*done;
+    fp_epoch_unpin(pin);
+    if (*done != 0)
+        fp_event_notify(&q->not_empty);
+    return r;
+}
+
+/* Every slot of `s` was taken and `next` follows: unlinks it. */
+static void retire_segment(struct fp_segq *q, struct fp_epoch_record *pin, struct segment *s,
+                           struct segment *next) {
+    /* The tail leaves first: after that no new thread can reach the segment but through head. */
+    void *expected = s;
+    if (fp_ptr_load_seq_cst(&q->tail) == (void *)s)
+        fp_ptr_cas_seq_cst(&q->tail, &expected, next);
+    FP_STEP();
+    expected = s;
+    if (fp_ptr_cas_seq_cst(&q->head, &expected, next))
+        fp_epoch_retire(pin, &s->retired);
+}
+
+/* Copies adjacent items from slot `from` on; returns the slot after the last one. */
+static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, size_t max) {
+    uint64_t end = s->size - from < max ? s->size : from + max;
+    uint64_t i = from;
+    for (; i < end; i++) {
+        /* Acquire half: pairs with the put's swap. Seq_cst: a consumer that is about to sleep
+         * reads it after announcing itself. */
+        uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
+        if (found <= FP_SEGQ_CLOSED)
+            break;
+        items[i - from] = found;
+    }
+    return i;
+}
+
+static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin, uint64_t *items,
+                                 size_t max, size_t *n) {
+    for (;;) {
+        struct segment *s = fp_ptr_load_seq_cst(&q->head);
+        uint64_t i = fp_u64_load_acquire(&s->deq);
+        if (FP_UNLIKELY(i == s->size)) {
+            struct segment *next = fp_ptr_load_seq_cst(&s->next);
+            if (next == NULL)
+                return FP_EMPTY;
+            if (next == CLOSED_LINK)
+                return FP_CLOSED;
+            retire_segment(q, pin, s, next);
+            continue;
+        }
+        FP_STEP();
+        uint64_t end = copy_items(s, i, items, max);
+        if (end == i)
+            return fp_u64_load_seq_cst(&s->slot[i]) == FP_SEGQ_CLOSED ? FP_CLOSED : FP_EMPTY;
+        FP_STEP();
+        /* The linearization point; the winner owns the items. Slots are used once, so what was
+         * read before still stands. Seq_cst: the waiting producers' pairing. */
+        uint64_t expected = i;
+        if (fp_u64_cas_seq_cst(&s->deq, &expected, end)) {
+            *n = (size_t)(end - i);
+            return FP_OK;
+        }
+    }
+}
+
+static inline enum fp_status get(struct fp_segq *q, uint64_t *items, size_t max, size_t *n) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (FP_UNLIKELY(pin == NULL))
+        return FP_NO_MEMORY;
+    enum fp_status r = get_pinned(q, pin, items, max, n);
+    fp_epoch_unpin(pin);
+    if (FP_LIKELY(r == FP_OK))
+        fp_event_notify(&q->not_full);
+    return r;
+}
+
+enum fp_status fp_segq_get_many(struct fp_segq *q, uint64_t *items, size_t max, size_t *n) {
+    *n = 0;
+    return max == 0 ? FP_OK : get(q, items, max, n);
+}
+
+enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item) {
+    size_t n;
+    return get(q, item, 1, &n);
+}
+
+enum fp_status fp_segq_close(struct fp_segq *q) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (pin == NULL)
+        return FP_NO_MEMORY;
+    put_pinned(q, FP_SEGQ_CLOSED); /* FP_CLOSED if it was closed already */
+    fp_epoch_unpin(pin);
+    fp_event_notify_all(&q->not_empty);
+    fp_event_notify_all(&q->not_full);
+    return FP_OK;
+}
+
+void fp_segq_set_limit(struct fp_segq *q, uint64_t limit) {
+    fp_u64_store_seq_cst(&q->limit, limit); /* the waiters' pairing, as for a get */
+    fp_event_notify_all(&q->not_full);
+}
+
+uint64_t fp_segq_limit(struct fp_segq *q) { return fp_u64_load_relaxed(&q->limit); }
+
+/* The first vacant position, and whether the closing marker stands there. Pinned callers only. */
+static uint64_t tail_position(struct fp_segq *q, bool *closed) {
+    struct segment *s = fp_ptr_load_seq_cst(&q->tail);
+    for (;;) {
+        uint64_t i = fp_u64_load_relaxed(&s->enq), found = FP_SEGQ_VACANT;
+        while (i < s->size && (found = fp_u64_load_seq_cst(&s->slot[i])) > FP_SEGQ_CLOSED)
+            i++;
+        struct segment *next = i < s->size ? NULL : fp_ptr_load_seq_cst(&s->next);
+        if (next == NULL || next == CLOSED_LINK) {
+            *closed = next == CLOSED_LINK || found == FP_SEGQ_CLOSED;
+            return s->base + i;
+        }
+        s = next;
+    }
+}
+
+bool fp_segq_is_closed(struct fp_segq *q) {
+    bool closed = false;
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (pin != NULL) {
+        tail_position(q, &closed);
+        fp_epoch_unpin(pin);
+    }
+    return closed;
+}
+
+void fp_segq_count(struct fp_segq *q, uint64_t *puts, uint64_t *gets) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    *puts = *gets = 0;
+    if (pin == NULL)
+        return;
+    bool closed;
+    uint64_t head = head_position(q), before;
+    int attempts = 16;
+    /* An unmoved head means that both were true at the moment the tail was read. */
+    do {
+        before = head;
+        *puts = tail_position(q, &closed);
+        head = head_position(q);
+    } while (head != before && --attempts > 0);
+    if (head > *puts)
+        head = *puts;
+    *gets = head;
+    fp_epoch_unpin(pin);
+}
+
+int fp_segq_visit(struct fp_segq *q, int (*fn)(uint64_t item, void *arg), void *arg) {
+    struct segment *s = fp_ptr_load_acquire(&q->head);
+    while (s != NULL && s != CLOSED_LINK) {
+        for (uint64_t i = fp_u64_load_acquire(&s->deq); i < s->size; i++) {
+            uint64_t found = fp_u64_load_acquire(&s->slot[i]);
+            if (found <= FP_SEGQ_CLOSED)
+                return 0;
+            int answer = fn(found, arg);
+            if (answer != 0)
+                return answer;
+        }
+        s = fp_ptr_load_acquire(&s->next);
+    }
+    return 0;
+}
+
+size_t fp_segq_bytes(struct fp_segq *q) {
+    size_t sum = 0;
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (pin == NULL)
+        return 0;
+    struct segment *s = fp_ptr_load_seq_cst(&q->head);
+    while (s != NULL && s != CLOSED_LINK) {
+        sum += s->retired.bytes;
+        s = fp_ptr_load_seq_cst(&s->next);
+    }
+    fp_epoch_unpin(pin);
+    return sum;
+}
+
+/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+
+static enum fp_status op_put(void *q, uint64_t item) { return fp_segq_put(q, item); }
+static enum fp_status op_get(void *q, uint64_t *item) { return fp_segq_get(q, item); }
+static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
+    return fp_segq_put_many(q, items, count, done);
+}
+static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
+    return fp_segq_get_many(q, items, max, done);
+}
+static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
+    return fp_segq_get_many(q, items, max, done);
+}
+static enum fp_status op_close(void *q, bool immediate) {
+    (void)immediate; /* the host discards */
+    return fp_segq_close(q);
+}
+static bool op_is_closed(void *q) { return fp_segq_is_closed(q); }
+static uint64_t op_limit(void *q) { return fp_segq_limit(q); }
+static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_segq_count(q, puts, gets); }
+static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
+    return fp_segq_visit(q, fn, arg);
+}
+static size_t op_bytes(void *q) { return sizeof(struct fp_segq) + fp_segq_bytes(q); }
+static struct fp_event *op_not_empty(void *q) { return &((struct fp_segq *)q)->not_empty; }
+static struct fp_event *op_not_full(void *q) { return &((struct fp_segq *)q)->not_full; }
+static void op_abandon(void *q) { (void)q; }
+static void op_destroy(void *q) {
+    fp_segq_destroy(q);
+    fp_mem_free(q, sizeof(struct fp_segq));
+}
+
+const struct fp_queue_ops fp_segq_ops = {
+    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
+    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
+};
+
+void *fp_segq_create(uint64_t limit) {
+    struct fp_segq *q = fp_mem_alloc(sizeof *q);
+    if (q != NULL && fp_segq_init(q, limit) != FP_OK) {
+        fp_mem_free(q, sizeof *q);
+        q = NULL;
+    }
+    return q;
+}

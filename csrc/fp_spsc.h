@@ -1,0 +1,88 @@
+/* fp_spsc.h - FIFO ring of fixed capacity between one producer thread and one consumer thread.
+ * Wait-free: each operation is a bounded number of steps.
+ *
+ * Lamport's ring with the refinement of Rigtorp and of FastForward's family: each side keeps a
+ * private copy of the other side's index and looks at the real one only when the copy says full
+ * (or empty), so in steady state the two sides touch each other's line once per lap, not once per
+ * item. Indices count from 0 and never wrap in practice (63 bits).
+ *
+ *   put   writes the slot, then publishes tail: a compare-and-swap that fails only if somebody
+ *         closed the ring (bit 63), which makes closing exact: a put either precedes it and its
+ *         item is delivered, or fails
+ *   get   reads the slot, then publishes head with a seq_cst store
+ *
+ * Both publications are seq_cst because a waiter may be about to sleep (fp_event.h); a plain
+ * release store would let this side's look at `waiters` overtake it.
+ *
+ * Roles. Two producers at once would corrupt the ring, so each role belongs to the first thread
+ * that uses it, until that thread gives it back or a fork leaves it behind; another thread gets
+ * FP_NOT_OWNER and no effect.
+ *
+ * Contract: put, put_many by the producer; get, get_many by the consumer; everything else by any
+ * thread; init, destroy, visit alone.
+ */
+#ifndef FP_SPSC_H
+#define FP_SPSC_H
+
+#include "fp_event.h"
+
+#define FP_SPSC_CLOSED ((uint64_t)1 << 63)
+
+struct fp_spsc {
+    /* The producer's line. */
+    FP_LINE fp_u64 tail;     /* items published | FP_SPSC_CLOSED */
+    uint64_t put_count;      /* = tail without the bit */
+    uint64_t put_index;      /* = put_count modulo capacity */
+    uint64_t head_seen;      /* a value head had */
+    /* The consumer's line. */
+    FP_LINE fp_u64 head;     /* items taken */
+    uint64_t get_index;
+    uint64_t tail_seen;
+    /* Read by both, written rarely. */
+    FP_LINE uint64_t *slot;
+    uint64_t capacity;
+    fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
+    fp_u64 discarding;         /* closed, and the items left are not to be delivered */
+    struct fp_event not_empty, not_full;
+};
+
+/* capacity >= 1. FP_OK or FP_NO_MEMORY. */
+enum fp_status fp_spsc_init(struct fp_spsc *r, uint64_t capacity);
+
+/* Frees the slots, not the items. */
+void fp_spsc_destroy(struct fp_spsc *r);
+
+/* `me`: the caller's serial number. FP_OK, FP_FULL, FP_CLOSED, FP_NOT_OWNER. */
+enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item);
+
+/* Stores as many as fit and publishes them at once. */
+enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *items, size_t count,
+                                size_t *n);
+
+/* FP_OK, FP_EMPTY, FP_CLOSED (drained or discarding), FP_NOT_OWNER. */
+enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item);
+enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
+                                size_t *n);
+
+/* The same as get_many, whether or not the ring is discarding: how the consumer clears it. */
+enum fp_status fp_spsc_drain(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
+                             size_t *n);
+
+/* Gives a role back. FP_OK (also if nobody had it) or FP_NOT_OWNER. What the next owner does comes
+ * after what this one did. `force` takes it from another thread: the caller knows, by means of its
+ * own, that the owner has ended or will not use the ring again. */
+enum fp_status fp_spsc_release_producer(struct fp_spsc *r, uint64_t me, bool force);
+enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool force);
+
+/* Puts fail from now on. discard: gets answer FP_CLOSED at once. */
+void fp_spsc_close(struct fp_spsc *r, bool discard);
+bool fp_spsc_is_closed(struct fp_spsc *r);
+
+/* Items ever put and ever taken; each exact for its own side. */
+void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets);
+
+int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg);
+
+size_t fp_spsc_bytes(struct fp_spsc *r);
+
+#endif

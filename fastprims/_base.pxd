@@ -1,0 +1,37 @@
+from libc.stdint cimport int64_t, uint64_t
+
+from fastprims cimport _core
+from fastprims._core cimport fp_status
+
+
+cdef _core.fp_host host
+
+cdef object to_index(object value, str name)
+
+
+cdef class BaseQueue:
+    # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
+    # them, one load nearer. Set once, by adopt().
+    cdef void* core
+    cdef const _core.fp_queue_ops* ops
+    cdef fp_status (*put_one)(void*, uint64_t) noexcept
+    cdef fp_status (*get_one)(void*, uint64_t*) noexcept
+    # Never used; it makes Cython build a type that the garbage collector knows.
+    cdef object _collected
+    cdef object __weakref__
+
+    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1
+    # Called after `n` items were discarded by shutdown(immediate=True).
+    cdef int discarded(self, size_t n) except -1
+    # Raises what `status` means.
+    cdef int refuse(self, fp_status status) except -1
+    cdef size_t clear(self) except? -1
+
+    cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
+                        object timeout) except *
+    cdef int put_item(self, object item, bint block, object timeout) except -1
+    cdef object get_item(self, bint block, object timeout)
+
+
+cdef int64_t deadline_of(object timeout) except? -1
+cdef int check_timeout(object timeout) except -1

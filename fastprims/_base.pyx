@@ -1,0 +1,582 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""What all queue-like classes share: the queue protocol over a handful of C hooks.
+
+A subclass owns a C structure and supplies the hooks of _base.pxd; nothing here knows which
+structure it is. Items are strong references, handed to the structure and taken out of it as 64-bit
+words. A reference belongs to the structure from the moment a hook answers FP_OK.
+"""
+
+from cpython.object cimport PyObject
+from libc.math cimport ceil, isnan
+from libc.stdint cimport int64_t, uint64_t
+
+from fastprims cimport _core
+from fastprims._core cimport fp_attempt, fp_bool, fp_status
+
+from operator import index
+from queue import Empty, Full
+from types import GenericAlias
+
+from fastprims._errors import ShutDown
+
+cdef extern from "Python.h":
+    void INCREF "Py_INCREF"(PyObject*)
+    void DECREF "Py_DECREF"(PyObject*)
+    int PyErr_CheckSignals() except -1
+    list PyList_New(Py_ssize_t)
+    void* PyTuple_GET_ITEM(tuple, Py_ssize_t)
+
+cdef extern from "_slots.h":
+    ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
+    ctypedef int (*visitproc)(PyObject*, void*) noexcept
+    ctypedef int (*traverseproc)(PyObject*, visitproc, void*) noexcept
+    ctypedef int (*inquiry)(PyObject*) noexcept
+    void fp_set_gc(object, traverseproc, inquiry, traverseproc*, inquiry*)
+    int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
+    int fp_propagate() except -1
+    uint64_t* fp_list_buffer(list)
+    const uint64_t* fp_tuple_buffer(tuple)
+    void fp_list_cut(list, size_t)
+    object fp_steal(PyObject*)
+    enum: FREE_THREADED "FP_FREE_THREADED"
+    const char* COMPILER "FP_COMPILER"
+    void* fp_host_save()
+    void fp_host_restore(void*)
+    fp_bool fp_host_interrupted()
+
+host.before_sleep = fp_host_save
+host.after_sleep = fp_host_restore
+host.interrupted = fp_host_interrupted
+cdef extern from "_drop.h":
+    void fp_drop(PyObject*)
+
+# About two microseconds. Never while holding the GIL: nobody could bring what is waited for.
+host.spin = 0 if _core.FP_PLAIN or _core.fp_cpu_count() == 1 else 12
+
+# time.monotonic() + timeout must fit the clock, as in the threading module.
+cdef double LONGEST_TIMEOUT = 9223372036.0
+
+# get_many() asks for at most so many at a time while it does not know how many there are.
+cdef enum: CHUNK = 1 << 20
+
+
+cdef object to_index(object value, str name):
+    """`value` as an int, or TypeError."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an integer, not {type(value).__name__}") from None
+
+
+cdef int64_t deadline_of(object timeout) except? -1:
+    """The monotonic time at which `timeout` seconds will have passed."""
+    if timeout is None:
+        return _core.FP_FOREVER
+    cdef double seconds = timeout
+    if isnan(seconds):
+        raise ValueError("'timeout' must be a number of seconds, not nan")
+    if seconds > LONGEST_TIMEOUT:
+        raise OverflowError(
+            f"timeout value is too large: at most {LONGEST_TIMEOUT:.0f} seconds; "
+            "use None to wait without limit")
+    if seconds <= 0:
+        return _core.fp_now()
+    return _core.fp_now() + <int64_t>ceil(min(seconds, LONGEST_TIMEOUT / 2) * 1e9)
+
+
+cdef int check_timeout(object timeout) except -1:
+    if timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number of seconds")
+    return 0
+
+
+# A batch, and the operations on it that fp_wait() repeats.
+cdef struct Batch:
+    void* core
+    const _core.fp_queue_ops* ops
+    uint64_t* items
+    size_t size
+    size_t done
+
+
+cdef fp_status run_put(void* arg) noexcept:
+    cdef Batch* b = <Batch*>arg
+    cdef size_t done = 0
+    cdef fp_status status = b.ops.put_many(b.core, b.items + b.done, b.size - b.done, &done)
+    b.done += done
+    return status
+
+
+cdef fp_status run_get(void* arg) noexcept:
+    cdef Batch* b = <Batch*>arg
+    cdef fp_status status = b.ops.get_many(b.core, b.items, b.size, &b.done)
+    return _core.FP_OK if b.done else status
+
+
+cdef fp_bool has_items(void* arg) noexcept:
+    cdef Batch* b = <Batch*>arg
+    cdef uint64_t puts, gets
+    b.ops.count(b.core, &puts, &gets)
+    return puts != gets
+
+
+cdef fp_bool has_room(void* arg) noexcept:
+    cdef Batch* b = <Batch*>arg
+    cdef uint64_t puts, gets
+    b.ops.count(b.core, &puts, &gets)
+    return puts - gets < b.ops.limit(b.core)
+
+
+cdef class BaseQueue:
+    """The methods that every fastprims queue has. Not to be instantiated."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.adopt(NULL, &_core.fp_no_queue_ops)
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError(f"{type(self).__name__} cannot be instantiated; use one of its subclasses")
+
+    def __dealloc__(self):
+        self.ops.abandon(self.core)
+        self.clear()
+        self.ops.destroy(self.core)
+
+    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1:
+        if core == NULL and ops != &_core.fp_no_queue_ops:
+            raise MemoryError("no memory for the queue")
+        self.core = core
+        self.ops = ops
+        self.put_one = ops.put
+        self.get_one = ops.get
+        return 0
+
+    cdef int discarded(self, size_t n) except -1:
+        return 0
+
+    cdef int refuse(self, fp_status status) except -1:
+        if status == _core.FP_FULL:
+            raise Full
+        if status == _core.FP_EMPTY:
+            raise Empty
+        if status == _core.FP_CLOSED:
+            raise ShutDown
+        if status == _core.FP_NO_MEMORY:
+            raise MemoryError
+        if status == _core.FP_NOT_OWNER:
+            raise RuntimeError(
+                f"this side of the {type(self).__name__} belongs to another thread: it allows one "
+                "producer thread and one consumer thread. Let the owner call release_producer() "
+                "or release_consumer() first, or use MPMCRing")
+        if status == _core.FP_BUSY:
+            raise RuntimeError(
+                f"{type(self).__name__} was used again from within a comparison of its own items")
+        return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
+
+    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
+        return _core.fp_wait(event, op, deadline_of(timeout), &host)
+
+    cdef int put_item(self, object item, bint block, object timeout) except -1:
+        cdef uint64_t word = <uint64_t><PyObject*>item
+        cdef Batch batch = [self.core, self.ops, &word, 1, 0]
+        cdef fp_attempt op = [run_put, has_room, &batch]
+        if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
+            check_timeout(timeout)
+        INCREF(<PyObject*>item)
+        cdef fp_status status = _core.FP_FAILED
+        try:
+            status = self.put_one(self.core, word)
+            if status == _core.FP_FULL and block:
+                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+        finally:
+            if status != _core.FP_OK:
+                DECREF(<PyObject*>item)
+        if status != _core.FP_OK:
+            self.refuse(_core.FP_FULL if status == _core.FP_TIMED_OUT else status)
+        return 0
+
+    cdef object get_item(self, bint block, object timeout):
+        cdef uint64_t word = 0
+        cdef Batch batch = [self.core, self.ops, &word, 1, 0]
+        cdef fp_attempt op = [run_get, has_items, &batch]
+        if block:
+            check_timeout(timeout)
+        cdef fp_status status = self.get_one(self.core, &word)
+        if status == _core.FP_EMPTY and block:
+            status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+        if status != _core.FP_OK:
+            self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
+        return fp_steal(<PyObject*>word)
+
+    # The protocol. --------------------------------------------------------------------------------
+
+    def put(self, item, block=True, timeout=None):
+        """put(item, block=True, timeout=None)
+
+        Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False don't
+        wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError for a
+        negative timeout. An interrupted or failed call has stored nothing.
+        """
+        self.put_item(item, block, timeout)
+
+    def get(self, block=True, timeout=None):
+        """get(block=True, timeout=None)
+
+        Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
+        block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
+        the queue is drained, ValueError for a negative timeout. An interrupted or failed call has
+        taken nothing.
+        """
+        return self.get_item(block, timeout)
+
+    def put_nowait(self, item):
+        """put_nowait(item)
+
+        Store `item` if there is room now, else raise Full. Never waits for room.
+        """
+        self.put_item(item, False, None)
+
+    def get_nowait(self):
+        """get_nowait()
+
+        Remove and return the next item, or raise Empty. Never waits for one.
+        """
+        return self.get_item(False, None)
+
+    def try_put(self, item):
+        """try_put(item) -> bool
+
+        Store `item` and return True, or return False if there is no room. Raises ShutDown after
+        shutdown().
+        """
+        cdef fp_status status = give(<PyObject*>self, <PyObject*>item)
+        if status == _core.FP_OK:
+            return True
+        if status != _core.FP_FULL:
+            self.refuse(status)
+        return False
+
+    def try_get(self, default=None):
+        """try_get(default=None)
+
+        Remove and return the next item, or return `default` if there is none. Raises ShutDown
+        after shutdown() once the queue is drained.
+        """
+        cdef uint64_t word = 0
+        cdef fp_status status = self.get_one(self.core, &word)
+        if status == _core.FP_OK:
+            return fp_steal(<PyObject*>word)
+        if status != _core.FP_EMPTY:
+            self.refuse(status)
+        return default
+
+    def put_many(self, iterable, bint block=True, timeout=None):
+        """put_many(iterable, block=True, timeout=None) -> int
+
+        Store the items one after the other and return how many were stored: all of them, or fewer
+        if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
+        Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
+        between. The iterable is read to its end before the first item is stored; if reading it
+        raises, nothing is stored. An interrupt leaves those stored so far in the queue.
+        """
+        cdef tuple items = tuple(iterable)
+        cdef Py_ssize_t i
+        cdef size_t n = <size_t>len(items)
+        cdef Batch batch = [self.core, self.ops, <uint64_t*>fp_tuple_buffer(items), n, 0]
+        cdef fp_attempt op = [run_put, has_room, &batch]
+        if block and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
+            check_timeout(timeout)
+        if n == 0:
+            return 0
+        for i in range(<Py_ssize_t>n):
+            INCREF(<PyObject*>PyTuple_GET_ITEM(items, i))
+        cdef fp_status status = _core.FP_FAILED
+        try:
+            status = run_put(&batch)
+            if status == _core.FP_FULL and block:
+                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+        finally:
+            for i in range(<Py_ssize_t>batch.done, <Py_ssize_t>n):
+                DECREF(<PyObject*>PyTuple_GET_ITEM(items, i))
+        if status == _core.FP_TIMED_OUT:
+            status = _core.FP_FULL
+        if raised(status) or batch.done == 0:
+            self.refuse(status)
+        return batch.done
+
+    def get_many(self, max_items, bint block=True, timeout=None):
+        """get_many(max_items, block=True, timeout=None) -> list
+
+        Wait for the first item as get() does, then take what is there, `max_items` at most, and
+        return it as a list, oldest first. Raises what get() raises, with nothing taken.
+        """
+        most = to_index(max_items, "max_items")
+        if most < 0:
+            raise ValueError(f"max_items must be 0 or more, not {most}")
+        if block:
+            check_timeout(timeout)
+        if most == 0:
+            return []
+        cdef uint64_t puts, gets
+        self.ops.count(self.core, &puts, &gets)
+        cdef size_t room = <size_t>min(most, max(1, min(puts - gets, <uint64_t>CHUNK)))
+        # The list comes first: with the items taken, a failed allocation would lose them.
+        cdef list items = PyList_New(<Py_ssize_t>room)
+        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
+        cdef fp_attempt op = [run_get, has_items, &batch]
+        cdef fp_status status = run_get(&batch)
+        try:
+            if status == _core.FP_EMPTY and block:
+                status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+        finally:
+            fp_list_cut(items, batch.done)
+        if status == _core.FP_TIMED_OUT:
+            status = _core.FP_EMPTY
+        if status != _core.FP_OK:
+            self.refuse(status)
+        return items
+
+    def qsize(self):
+        """qsize() -> int
+
+        Items in the queue; under concurrent use, at some moment during the call.
+        """
+        cdef uint64_t puts, gets
+        self.ops.count(self.core, &puts, &gets)
+        return puts - gets
+
+    def __len__(self):
+        return self.qsize()
+
+    def __bool__(self):
+        return True  # as the standard library's, which have no len(): `if q:` asks for presence
+
+    def empty(self):
+        """empty() -> bool
+
+        True if there was no item at some moment during the call.
+        """
+        return self.qsize() == 0
+
+    def full(self):
+        """full() -> bool
+
+        True if there was no room at some moment during the call.
+        """
+        return <uint64_t>self.qsize() >= self.ops.limit(self.core)
+
+    @property
+    def maxsize(self):
+        """Most items at a time."""
+        return self.ops.limit(self.core)
+
+    def shutdown(self, immediate=False):
+        """shutdown(immediate=False)
+
+        From now on every put raises ShutDown; gets deliver what is left and then raise it too.
+        immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
+        time either comes before (its item is delivered) or raises.
+        """
+        cdef bint discard = immediate
+        cdef fp_status status = self.ops.close(self.core, discard)
+        if status != _core.FP_OK:
+            self.refuse(status)
+        if discard:
+            self.discarded(self.clear())
+
+    @property
+    def is_shutdown(self):
+        """True once shutdown() was called."""
+        return bool(self.ops.is_closed(self.core))
+
+    def stats(self):
+        """stats() -> QueueStats
+
+        Counts since the queue was made; see QueueStats.
+        """
+        from fastprims._stats import QueueStats
+
+        cdef uint64_t puts, gets
+        self.ops.count(self.core, &puts, &gets)
+        return QueueStats(
+            puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
+            put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
+            get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
+
+    cdef size_t clear(self) except? -1:
+        """Drops all items; returns how many."""
+        cdef uint64_t items[64]
+        cdef size_t n = 1, total = 0, i
+        cdef fp_status status
+        while n != 0:
+            status = self.ops.discard(self.core, items, 64, &n)
+            for i in range(n):
+                fp_drop(<PyObject*>items[i])  # may run any code, this queue's methods included
+            total += n
+            if raised(status):
+                fp_propagate()
+        return total
+
+    # Manners. -------------------------------------------------------------------------------------
+
+    def __repr__(self):
+        state = " shut down" if self.ops.is_closed(self.core) else ""
+        return (f"<{type(self).__module__}.{type(self).__qualname__} maxsize={self.maxsize} "
+                f"size={self.qsize()}{state} at {<size_t><PyObject*>self:#x}>")
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.ops.bytes(self.core)
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(
+            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
+            "process. Send its items, or use a queue made for processes")
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """Generic alias: Queue[int]."""
+        return GenericAlias(cls, item)
+
+
+# The short way of the hot methods (see _slots.h). ------------------------------------------------
+
+cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
+
+
+cdef PyObject* new_reference(object o) noexcept:
+    INCREF(<PyObject*>o)
+    return <PyObject*>o
+
+
+cdef inline fp_status give(PyObject* self, PyObject* item) noexcept:
+    INCREF(item)
+    cdef fp_status status = (<BaseQueue>self).put_one((<BaseQueue>self).core, <uint64_t>item)
+    if _core.FP_UNLIKELY(status != _core.FP_OK):
+        DECREF(item)
+    return status
+
+
+cdef inline bint raised(fp_status status) noexcept:
+    return status == _core.FP_FAILED or status == _core.FP_INTERRUPTED
+
+
+cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                        PyObject* names) noexcept:
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 1 and names == NULL):
+        status = give(self, args[0])
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return new_reference(None)
+        if raised(status):
+            return NULL
+    return slow_put(self, args, n, names)
+
+
+cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                               PyObject* names) noexcept:
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 1 and names == NULL):
+        status = give(self, args[0])
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return new_reference(None)
+        if raised(status):
+            return NULL
+    return slow_put_nowait(self, args, n, names)
+
+
+cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                            PyObject* names) noexcept:
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 1 and names == NULL):
+        status = give(self, args[0])
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return new_reference(True)
+        if status == _core.FP_FULL:
+            return new_reference(False)
+        if raised(status):
+            return NULL
+    return slow_try_put(self, args, n, names)
+
+
+cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                        PyObject* names) noexcept:
+    cdef uint64_t word
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 0 and names == NULL):
+        status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return <PyObject*>word
+        if raised(status):
+            return NULL
+    return slow_get(self, args, n, names)
+
+
+cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                            PyObject* names) noexcept:
+    cdef uint64_t word
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 0 and names == NULL):
+        status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return <PyObject*>word
+        if status == _core.FP_EMPTY:
+            return new_reference(None)
+        if raised(status):
+            return NULL
+    return slow_try_get(self, args, n, names)
+
+
+# Garbage collection of cycles through the items. --------------------------------------------------
+
+cdef traverseproc cython_traverse
+cdef inquiry cython_clear
+
+
+cdef struct Visit:
+    visitproc fn
+    void* arg
+
+
+cdef int visit_item(uint64_t item, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
+
+
+# Runs while all other threads are stopped or wait for the GIL, and changes nothing.
+cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
+    cdef Visit visit = [fn, arg]
+    cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
+    return answer if answer else cython_traverse(self, fn, arg)
+
+
+cdef int clear(PyObject* self) noexcept:
+    (<BaseQueue>self).ops.abandon((<BaseQueue>self).core)
+    (<BaseQueue>self).clear()
+    return cython_clear(self)
+
+
+fp_set_gc(BaseQueue, traverse, clear, &cython_traverse, &cython_clear)
+fp_set_fastcall(BaseQueue, "put", fast_put, &slow_put)
+fp_set_fastcall(BaseQueue, "get", fast_get, &slow_get)
+fp_set_fastcall(BaseQueue, "put_nowait", fast_put_nowait, &slow_put_nowait)
+fp_set_fastcall(BaseQueue, "try_put", fast_try_put, &slow_try_put)
+fp_set_fastcall(BaseQueue, "try_get", fast_try_get, &slow_try_get)
+
+
+def build_info():
+    """build_info() -> dict
+
+    How this copy of fastprims was compiled: the interpreter's threading ("GIL" or
+    "free-threaded"), the atomics of Python-object structures ("plain" under the GIL, or "C11"),
+    how MPMCRing works ("16-byte compare-and-swap" or "fallback"; with plain atomics neither is
+    needed), bytes of cache-line padding, how threads sleep, and the compiler.
+    """
+    return {
+        "threading": "free-threaded" if FREE_THREADED else "GIL",
+        "atomics": "plain" if _core.FP_PLAIN else "C11",
+        "mpmc": ("plain" if _core.FP_PLAIN
+                 else "16-byte compare-and-swap" if _core.FP_CAS16 else "fallback"),
+        "cacheline": _core.FP_CACHELINE,
+        "parking": (<bytes>_core.fp_park_name()).decode(),
+        "compiler": (<bytes>COMPILER).decode(),
+    }

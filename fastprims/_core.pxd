@@ -1,0 +1,93 @@
+# What the Cython modules use of csrc/. Declarations only; the contracts are in the headers.
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+ctypedef int (*fp_less)(uint64_t, uint64_t) noexcept
+ctypedef int (*fp_visitor)(uint64_t item, void* arg) noexcept
+
+cdef extern from "fp_config.h" nogil:
+    enum: FP_CACHELINE
+    enum: FP_PLAIN
+    enum: FP_CAS16
+    ctypedef bint fp_bool "bool"
+    enum fp_status:
+        FP_OK
+        FP_FULL
+        FP_EMPTY
+        FP_CLOSED
+        FP_NOT_OWNER
+        FP_NO_MEMORY
+        FP_TIMED_OUT
+        FP_INTERRUPTED
+        FP_BUSY
+        FP_FAILED
+    bint FP_LIKELY(bint)
+    bint FP_UNLIKELY(bint)
+
+cdef extern from "fp_atomic.h" nogil:
+    ctypedef struct fp_sync_u64:
+        pass
+    uint64_t fp_sync_u64_load_seq_cst(fp_sync_u64*)
+    uint64_t fp_sync_u64_load_relaxed(fp_sync_u64*)
+    bint fp_sync_u64_cas_seq_cst(fp_sync_u64*, uint64_t*, uint64_t)
+
+cdef extern from "fp_park.h" nogil:
+    const int64_t FP_FOREVER
+    int64_t fp_now()
+    unsigned fp_cpu_count()
+    const char* fp_park_name()
+
+cdef extern from "fp_event.h" nogil:
+    struct fp_event:
+        fp_sync_u64 waits
+    void fp_event_notify_all(fp_event*)
+
+cdef extern from "fp_wait.h":
+    struct fp_host:
+        void* (*before_sleep)() noexcept
+        void (*after_sleep)(void*) noexcept
+        fp_bool (*interrupted)() noexcept
+        unsigned spin
+    struct fp_attempt:
+        fp_status (*run)(void*) noexcept
+        fp_bool (*more)(void*) noexcept
+        void* arg
+    fp_status fp_wait(fp_event*, const fp_attempt*, int64_t, const fp_host*)
+
+cdef extern from "fp_thread.h" nogil:
+    uint64_t fp_thread_serial()
+
+cdef extern from "fp_queue.h":
+    const uint64_t FP_UNBOUNDED
+    struct fp_queue_ops:
+        fp_status (*put)(void*, uint64_t) noexcept
+        fp_status (*get)(void*, uint64_t*) noexcept
+        fp_status (*put_many)(void*, const uint64_t*, size_t, size_t*) noexcept
+        fp_status (*get_many)(void*, uint64_t*, size_t, size_t*) noexcept
+        fp_status (*discard)(void*, uint64_t*, size_t, size_t*) noexcept
+        fp_status (*close)(void*, fp_bool) noexcept
+        fp_bool (*is_closed)(void*) noexcept
+        uint64_t (*limit)(void*) noexcept
+        void (*count)(void*, uint64_t*, uint64_t*) noexcept
+        int (*visit)(void*, fp_visitor, void*) noexcept
+        size_t (*bytes)(void*) noexcept
+        fp_event* (*not_empty)(void*) noexcept
+        fp_event* (*not_full)(void*) noexcept
+        void (*abandon)(void*) noexcept
+        void (*destroy)(void*) noexcept
+    const fp_queue_ops fp_no_queue_ops
+    const fp_queue_ops fp_segq_ops, fp_mpmc_ops, fp_spsc_ops, fp_ordered_ops
+    void* fp_segq_create(uint64_t limit)
+    void* fp_mpmc_create(uint64_t capacity)
+    void* fp_spsc_create(uint64_t capacity)
+    void* fp_ordered_create(fp_less, const fp_host*)
+
+cdef extern from "fp_segq.h":
+    void fp_segq_set_limit(void*, uint64_t)
+
+cdef extern from "fp_ordered.h":
+    void fp_ordered_set_limit(void*, uint64_t)
+
+cdef extern from "fp_spsc.h":
+    fp_status fp_spsc_release_producer(void*, uint64_t, bint)
+    fp_status fp_spsc_release_consumer(void*, uint64_t, bint)

@@ -1,0 +1,31 @@
+"""ShutDown on every Python version, and attributes that refuse with a reason."""
+
+from __future__ import annotations
+
+import queue
+from typing import Any, NoReturn
+
+__all__ = ["Refused", "ShutDown"]
+
+if hasattr(queue, "ShutDown"):
+    ShutDown = queue.ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by put and get after shutdown(); the standard library's own from 3.13 on."""
+
+
+class Refused:
+    """A name that the standard library's class has and ours cannot honour.
+
+    Reading it from an instance raises AttributeError with the reason (so hasattr() says False);
+    a subclass or an instance may still define the name for itself.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __get__(self, instance: Any, owner: type) -> Refused | NoReturn:
+        if instance is None:
+            return self
+        raise AttributeError(f"{type(instance).__name__} {self.reason}")

@@ -1,0 +1,209 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""The drop-ins: Queue and SimpleQueue over fp_segq, LifoQueue and PriorityQueue over fp_ordered."""
+
+from cpython.object cimport Py_LT, PyObject
+from libc.stdint cimport INT64_MIN, int64_t, uint64_t
+
+from fastprims cimport _base, _core
+from fastprims._core cimport fp_attempt, fp_bool, fp_status
+
+from fastprims._errors import Refused
+
+cdef extern from "Python.h":
+    int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
+
+cdef extern from "_slots.h":
+    int fp_set_attribute(object, const char*, object) except -1
+
+HOOKS = frozenset({"_init", "_put", "_get", "_qsize"})
+
+
+cdef int64_t to_maxsize(object maxsize) except? -1:
+    value = _base.to_index(maxsize, "maxsize")
+    if value > <int64_t>_core.FP_UNBOUNDED:
+        raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
+    return max(value, INT64_MIN)
+
+
+cdef class SimpleQueue(_base.BaseQueue):
+    """SimpleQueue()
+
+    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, with the whole
+    queue protocol besides.
+
+    put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
+    called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
+    between call and return. `put` never waits; its `block` and `timeout` are ignored.
+
+    Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
+    """
+
+    def __cinit__(self):
+        self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
+
+    def __init__(self):
+        pass
+
+    cdef object get_item(self, bint block, object timeout):
+        if block and timeout is not None:
+            _base.check_timeout(timeout)
+            _base.deadline_of(timeout)  # as the standard one: refused even if an item is waiting
+        return _base.BaseQueue.get_item(self, block, timeout)
+
+    @property
+    def maxsize(self):
+        """0: unbounded."""
+        return 0
+
+
+cdef fp_status run_join(void* queue) noexcept:
+    return _core.FP_OK if (<Queue>queue).unfinished() == 0 else _core.FP_BUSY
+
+
+cdef fp_bool never(void* queue) noexcept:
+    return False  # the last task_done() wakes all
+
+
+cdef int less(uint64_t a, uint64_t b) noexcept:
+    # Both are alive: the heap holds one, the heap or the caller the other, and the lock is held.
+    return PyObject_RichCompareBool(<PyObject*>a, <PyObject*>b, Py_LT)
+
+
+cdef class Queue(_base.BaseQueue):
+    """Queue(maxsize=0)
+
+    FIFO queue for any number of threads; drop-in for queue.Queue. `maxsize` bounds the number of
+    items exactly, and may be changed at any time; 0 or less: unbounded.
+
+    put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
+    called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
+    between call and return; Full and Empty were true at one such instant.
+
+    Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
+    """
+
+    cdef _core.fp_sync_u64 done
+    cdef _core.fp_event all_done
+    cdef int64_t bound
+    cdef dict __dict__
+
+    mutex = not_empty = not_full = all_tasks_done = Refused(
+        "has no lock or condition to share: its operations are atomic by themselves. Use the "
+        "methods, or a lock of your own")
+    queue = Refused(
+        "does not expose its container. Use get_many() to take items, qsize() to count them")
+
+    def __cinit__(self, *args, **kwargs):
+        if isinstance(self, PriorityQueue):
+            self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
+        elif isinstance(self, LifoQueue):
+            self.adopt(_core.fp_ordered_create(NULL, &_base.host), &_core.fp_ordered_ops)
+        else:
+            self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
+
+    def __init__(self, maxsize=0):
+        self.maxsize = maxsize
+
+    @property
+    def maxsize(self):
+        """Most items at a time; 0 or less: no bound. May be changed at any time."""
+        return self.bound
+
+    @maxsize.setter
+    def maxsize(self, value):
+        self.bound = to_maxsize(value)
+        cdef uint64_t limit = self.bound if self.bound > 0 else _core.FP_UNBOUNDED
+        if self.ops == &_core.fp_segq_ops:
+            _core.fp_segq_set_limit(self.core, limit)
+        else:
+            _core.fp_ordered_set_limit(self.core, limit)
+
+    cdef uint64_t unfinished(self) noexcept:
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        self.ops.count(self.core, &puts, &gets)
+        return puts - done if puts > done else 0
+
+    @property
+    def unfinished_tasks(self):
+        """Items put for which task_done() was not called yet."""
+        return self.unfinished()
+
+    def task_done(self):
+        """task_done()
+
+        Tell that an item taken with get() has been dealt with. Raises ValueError if called more
+        often than items were put.
+        """
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        while True:
+            self.ops.count(self.core, &puts, &gets)
+            if done >= puts:
+                raise ValueError("task_done() called too many times: more often than put()")
+            if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, done + 1):
+                break
+        if done + 1 == puts:
+            _core.fp_event_notify_all(&self.all_done)
+
+    cdef int discarded(self, size_t n) except -1:
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        while True:
+            self.ops.count(self.core, &puts, &gets)
+            if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, min(done + n, puts)):
+                break
+        _core.fp_event_notify_all(&self.all_done)
+        return 0
+
+    def join(self, timeout=None):
+        """join(timeout=None)
+
+        Wait until task_done() was called for every item put. With a timeout in seconds: return
+        True then, or False if the time is up first.
+        """
+        cdef fp_attempt op = [run_join, never, <PyObject*>self]
+        cdef fp_status status
+        _base.check_timeout(timeout)
+        if self.unfinished() != 0:
+            status = self.wait(&self.all_done, &op, timeout)
+            if status == _core.FP_TIMED_OUT:
+                return False
+            if status != _core.FP_OK:
+                self.refuse(status)
+        return None if timeout is None else True
+
+
+cdef class LifoQueue(Queue):
+    """LifoQueue(maxsize=0)
+
+    The newest item first; otherwise as Queue, and drop-in for queue.LifoQueue. O(1), amortized.
+
+    Under the GIL its operations are single steps. On free-threaded builds it blocks inside: a
+    short lock orders the operations, and a thread that is suspended while holding it stops others.
+    """
+
+
+cdef class PriorityQueue(Queue):
+    """PriorityQueue(maxsize=0)
+
+    The least item first, by `<`; otherwise as Queue, and drop-in for queue.PriorityQueue. Items of
+    equal rank come in any order. O(log n) comparisons for put and get.
+
+    It blocks inside: the comparisons are the items' own code, so they run under a lock. A
+    comparison that raises leaves the queue as it was. One that uses the same queue gets
+    RuntimeError instead of a deadlock.
+
+    Binary heap; csrc/fp_heap.h.
+    """
+
+
+def refuse_hooks(cls, **kwargs):
+    """Queue.__init_subclass__."""
+    super(Queue, cls).__init_subclass__(**kwargs)
+    overridden = HOOKS.intersection(cls.__dict__)
+    if overridden:
+        raise TypeError(
+            f"{cls.__name__} overrides {', '.join(sorted(overridden))}, which a fastprims queue "
+            "never calls. Override put() and get(), or derive from queue.Queue")
+
+
+fp_set_attribute(Queue, "__init_subclass__", classmethod(refuse_hooks))

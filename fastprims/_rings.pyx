@@ -1,0 +1,93 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""The rings: SPSCRing over fp_spsc, MPMCRing over fp_mpmc."""
+
+from libc.stdint cimport INT64_MAX, uint64_t
+
+from fastprims cimport _base, _core
+from fastprims._core cimport fp_status
+
+
+cdef uint64_t to_capacity(object capacity) except 0:
+    value = _base.to_index(capacity, "capacity")
+    if value < 1:
+        raise ValueError(f"capacity must be 1 or more, not {value}")
+    if value > INT64_MAX // 32:
+        raise OverflowError(f"capacity {value} is more than memory can hold")
+    return value
+
+
+cdef class MPMCRing(_base.BaseQueue):
+    """MPMCRing(capacity)
+
+    Bounded FIFO ring for any number of threads: exactly `capacity` items (1 or more), 16 bytes
+    each, allocated at once and never again.
+
+    put and get are lock-free on targets with a 16-byte compare-and-swap (build_info() tells; a
+    thread suspended at any point stops no other), elsewhere a thread suspended inside an operation
+    stops those that reach its slot. O(1). Each takes effect at one instant between call and
+    return; Full and Empty were true at one such instant.
+
+    csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
+    """
+
+    def __cinit__(self, capacity):
+        self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
+
+    def __init__(self, capacity):
+        pass
+
+
+cdef class SPSCRing(_base.BaseQueue):
+    """SPSCRing(capacity)
+
+    Bounded FIFO ring from one producer thread to one consumer thread: exactly `capacity` items (1
+    or more), 8 bytes each, allocated at once and never again.
+
+    try_put, try_get and the other calls that don't wait are wait-free: a bounded number of steps,
+    whatever the other side does. O(1).
+
+    The first thread that puts owns the producer's role, the first that gets the consumer's (one
+    thread may have both). Another thread gets RuntimeError until the owner has handed the role
+    over with release_producer() or release_consumer(). shutdown(), qsize() and the like may be
+    called by any thread; what shutdown(immediate=True) drops is released by the consumer's next
+    call if the caller isn't the consumer.
+
+    csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
+    """
+
+    def __cinit__(self, capacity):
+        self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
+
+    def __init__(self, capacity):
+        pass
+
+    cdef int refuse(self, fp_status status) except -1:
+        if status == _core.FP_CLOSED:
+            self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
+        return _base.BaseQueue.refuse(self, status)
+
+    def release_producer(self, *, bint force=False):
+        """release_producer(*, force=False)
+
+        Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
+        another thread has it, unless force=True, which takes it away: only for a thread that has
+        ended or will certainly not use the ring again.
+        """
+        self.released(_core.fp_spsc_release_producer(
+            self.core, _core.fp_thread_serial(), force), "producer")
+
+    def release_consumer(self, *, bint force=False):
+        """release_consumer(*, force=False)
+
+        Give the consumer's role back, as release_producer().
+        """
+        self.released(_core.fp_spsc_release_consumer(
+            self.core, _core.fp_thread_serial(), force), "consumer")
+
+    cdef int released(self, fp_status status, str role) except -1:
+        if status != _core.FP_OK:
+            raise RuntimeError(
+                f"the {role}'s role of this SPSCRing belongs to another thread: only its owner can "
+                "give it back. If that thread has ended, use force=True")
+        return 0

@@ -1,0 +1,165 @@
+"""The static checks, one per language and question."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools.venvs import ROOT, Environment, Interpreter, Stop, run, say
+
+PYTHON = ["dev.py", "setup.py", "bench", "examples", "fastprims", "tests", "tools"]
+
+WARNINGS = (
+    "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wwrite-strings "
+    "-Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2 -Werror"
+).split()
+
+# Each of them compiles other lines of csrc/.
+C_BUILDS = {
+    "atomics": ["-DFP_PLAIN=0"],
+    "plain": ["-DFP_PLAIN=1"],
+    "no 16-byte compare-and-swap": ["-DFP_PLAIN=0", "-DFP_CAS16=0"],
+    "16-byte lines": ["-DFP_PLAIN=0", "-DFP_CACHELINE=16"],
+    "delays at the interesting points": ["-DFP_PLAIN=0", "-DFP_TEST_STEPS"],
+}
+
+LINK = re.compile(r"\]\(<?([^)#>\s]+)")
+
+
+class Tools:
+    """The programs of the environment that lint.main prepared."""
+
+    def __init__(self, python: Path) -> None:
+        self.python = python
+
+    def __call__(self, name: str, *arguments: str | Path) -> bool:
+        return run([self.python.with_name(name), *arguments]) == 0
+
+    def module(self, name: str, *arguments: str | Path) -> bool:
+        return run([self.python, "-m", name, *arguments]) == 0
+
+
+def _c_files(*folders: str) -> list[Path]:
+    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.[ch]"))
+
+
+def python_format(tools: Tools) -> bool:
+    """ruff format: the layout of Python code"""
+    return tools("ruff", "format", "--check", *PYTHON)
+
+
+def python_lint(tools: Tools) -> bool:
+    """ruff: mistakes in Python code"""
+    return tools("ruff", "check", *PYTHON)
+
+
+def types(tools: Tools) -> bool:
+    """mypy --strict: the package, the benchmark and the tools"""
+    return tools.module("mypy", "fastprims", "bench", "tools", "dev.py", "setup.py")
+
+
+def stubs(tools: Tools) -> bool:
+    """stubtest: the .pyi files say what the compiled modules do"""
+    allowed = ROOT / "tools" / "stubtest-allowed"
+    options = ["--allowlist", str(allowed)] if allowed.exists() else []
+    return tools.module(
+        "mypy.stubtest", "--mypy-config-file", "pyproject.toml", *options, "fastprims"
+    )
+
+
+def cython(tools: Tools) -> bool:
+    """cython-lint: mistakes and layout in .pyx and .pxd files"""
+    files = sorted((ROOT / "fastprims").glob("*.p[yx][xd]"))
+    return tools("cython-lint", *files)
+
+
+def c_format(tools: Tools) -> bool:
+    """clang-format: the layout of C code"""
+    return tools("clang-format", "--dry-run", "--Werror", *_c_files("csrc", "fastprims", "tests/c"))
+
+
+def c_warnings(tools: Tools) -> bool:
+    """gcc or clang, whichever are here: csrc/ in all its builds, warnings are errors"""
+    named = os.environ.get("CC")
+    compilers = [named] if named else [name for name in ("gcc", "clang") if shutil.which(name)]
+    if not compilers:
+        raise Stop("no C compiler found (Debian: apt-get install build-essential)")
+    good = True
+    for compiler in compilers:
+        for title, options in C_BUILDS.items():
+            command = [*shlex.split(compiler), "-std=c11", "-O2", "-c", "-o", os.devnull]
+            command += [*WARNINGS, *options, *_wide_swap(compiler, options)]
+            for file in sorted((ROOT / "csrc").glob("*.c")):
+                if run([*command, file.relative_to(ROOT)]):
+                    say(f"{compiler}, {title}: {file.name}")
+                    good = False
+    return good
+
+
+def _wide_swap(compiler: str, options: list[str]) -> list[str]:
+    """-mcx16 where the target has it and this build wants it."""
+    if "-DFP_CAS16=0" in options:
+        return []
+    answer = subprocess.run(
+        [*shlex.split(compiler), "-dumpmachine"], capture_output=True, text=True, check=False
+    )
+    return ["-mcx16"] if answer.stdout.startswith("x86_64") else []
+
+
+def shell(tools: Tools) -> bool:
+    """shellcheck: the shell scripts"""
+    return tools("shellcheck", *_shell_scripts())
+
+
+def _shell_scripts() -> Iterator[Path]:
+    for folder in (".ci", "tools", "tests/c"):
+        for file in sorted((ROOT / folder).iterdir()):
+            if file.is_file() and re.match(rb"#!.*\b(ba)?sh\b", file.read_bytes()[:40]):
+                yield file
+
+
+def links(tools: Tools) -> bool:
+    """the files that Markdown files link to exist"""
+    good = True
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("csrc/*.md")]
+    for document in documents:
+        for target in LINK.findall(document.read_text(encoding="utf-8")):
+            if "://" not in target and not (document.parent / target).exists():
+                print(f"{document.relative_to(ROOT)}: there is no {target}")
+                good = False
+    return good
+
+
+CHECKS: dict[str, Callable[[Tools], bool]] = {
+    "python-format": python_format,
+    "python": python_lint,
+    "types": types,
+    "stubs": stubs,
+    "cython": cython,
+    "c-format": c_format,
+    "c": c_warnings,
+    "shell": shell,
+    "links": links,
+}
+
+
+def main(interpreter: Interpreter, names: list[str], only_list: bool) -> int:
+    if only_list:
+        for name, check in CHECKS.items():
+            print(f"{name:15} {check.__doc__}")
+        return 0
+    if unknown := set(names) - set(CHECKS):
+        raise Stop(f"no such check: {', '.join(sorted(unknown))} (--list: which there are)")
+    tools = Tools(Environment(interpreter, ["dev", "test", "bench"]).ensure())
+    failed = []
+    for name in names or CHECKS:
+        print(f"--- {name}: {CHECKS[name].__doc__}", flush=True)
+        if not CHECKS[name](tools):
+            failed.append(name)
+    say(f"lint: {'failed: ' + ', '.join(failed) if failed else 'all checks passed'}")
+    return int(bool(failed))

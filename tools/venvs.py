@@ -1,0 +1,288 @@
+"""Virtual environments of the checkout, one per interpreter, with fastprims installed in place."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENVS = ROOT / ".venv"
+NOT_COPIED = (".git", ".venv", "build", "dist", "bench-results", "*.so", "*.egg-info", "__pycache__", ".*_cache")
+
+# A build with one of these set is another one: it gets a folder and a copy of the tree of its own.
+KNOBS = ("FASTPRIMS_ATOMICS", "FASTPRIMS_CACHELINE", "FASTPRIMS_SANITIZE", "CC", "CFLAGS", "LDFLAGS")
+
+PROBE = """
+import json, platform, sys, sysconfig
+try:
+    import ensurepip, venv
+    can = True
+except ImportError:
+    can = False
+print(json.dumps([platform.python_implementation(), platform.python_version(),
+                  bool(sysconfig.get_config_var("Py_GIL_DISABLED")), platform.machine(),
+                  sysconfig.get_config_var("EXT_SUFFIX"), can, list(sys.version_info[:2])]))
+"""
+
+
+class Stop(Exception):
+    """Ends the run; the message is all that the user gets to see."""
+
+
+def say(text: str) -> None:
+    print(f"dev.py: {text}", flush=True)
+
+
+def run(
+    command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | None = None
+) -> int:
+    """Run in the foreground; the exit status."""
+    return subprocess.run(
+        [str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, check=False
+    ).returncode
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    path: str
+    version: str
+    free_threaded: bool
+    machine: str
+    suffix: str
+    """of its extension modules"""
+
+    @property
+    def tag(self) -> str:
+        return f"cpython-{self.version}{'t' if self.free_threaded else ''}-{self.machine}"
+
+
+def inspect(python: str) -> Interpreter:
+    """What this interpreter is, or Stop if it won't do."""
+    try:
+        answer = subprocess.run(
+            [python, "-c", PROBE], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        kind, version, free, machine, suffix, can, (major, minor) = json.loads(answer.stdout)
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        raise Stop(f"{python} is not a Python interpreter that runs here.") from None
+    if kind != "CPython" or (major, minor) < (3, 10):
+        raise Stop(f"fastprims needs CPython 3.10 or newer; {python} is {kind} {version}.")
+    if not can:
+        raise Stop(
+            f"{python} has no venv or ensurepip module. On Debian and Ubuntu: "
+            f"apt-get install python3-venv (or python{major}.{minor}-venv)"
+        )
+    return Interpreter(python, version, free, machine, suffix)
+
+
+def find_free_threaded() -> str | None:
+    """A free-threaded interpreter that is here already; nothing is built."""
+    try:
+        answer = subprocess.run(
+            ["bash", str(ROOT / "tools" / "freethreaded-python"), "--find"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
+    return answer.stdout.strip() or None
+
+
+def _knobs(extra: dict[str, str]) -> dict[str, str]:
+    merged = {**os.environ, **extra}
+    return {name: merged[name] for name in KNOBS if merged.get(name)}
+
+
+class Environment:
+    """A virtual environment with fastprims and some of its extras."""
+
+    def __init__(
+        self, interpreter: Interpreter, extras: Sequence[str], knobs: dict[str, str] | None = None
+    ) -> None:
+        self.interpreter = interpreter
+        # hdrhistogram, in `bench`, would switch the GIL back on; see pyproject.toml.
+        names = {"report" if e == "bench" and interpreter.free_threaded else e for e in extras}
+        self.extras = sorted(names)
+        self.env = _knobs(knobs or {})
+        suffix = "".join(f"-{_slug(name, value)}" for name, value in self.env.items())
+        self.folder = VENVS / (interpreter.tag + suffix)
+        self.tree = self.folder / "tree" if self.env else ROOT
+        self.python = self.python_of(self.folder)
+
+    @staticmethod
+    def python_of(venv: Path) -> Path:
+        return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def ensure(self) -> Path:
+        """Create or refresh it where needed; its interpreter."""
+        self.folder.parent.mkdir(exist_ok=True)
+        with _lock(self.folder.with_suffix(".lock")):
+            if not self._usable_venv():
+                say(f"creating {self.folder.relative_to(ROOT)}")
+                self._create()
+            if not self._up_to_date():
+                self._install()
+        return self.python
+
+    def pip(self, *arguments: str | Path) -> None:
+        """Run pip; Stop with the reason if it fails."""
+        log = self.folder / "pip.log"
+        command = [self.python, "-m", "pip", "--no-input", *arguments]
+        with log.open("w", encoding="utf-8") as output:
+            status = subprocess.run(
+                [str(word) for word in command],
+                cwd=self.tree,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        if status:
+            raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
+
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / "fastprims.json"
+
+    def _read_stamp(self) -> dict[str, object]:
+        try:
+            stamp: dict[str, object] = json.loads(self._stamp.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stamp
+
+    def _usable_venv(self) -> bool:
+        stamp = self._read_stamp()
+        return self.python.exists() and stamp.get("interpreter") == self.interpreter.path
+
+    def _create(self) -> None:
+        answer = subprocess.run(
+            [self.interpreter.path, "-m", "venv", "--clear", str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode:
+            reason = (answer.stderr or answer.stdout).strip().splitlines() or ["no reason given"]
+            raise Stop(f"{self.interpreter.path} could not create {self.folder}: {reason[-1]}")
+        self._write_stamp({"interpreter": self.interpreter.path})
+
+    def _write_stamp(self, stamp: dict[str, object]) -> None:
+        self._stamp.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+
+    def _up_to_date(self) -> bool:
+        stamp = self._read_stamp()
+        installed = stamp.get("extras")
+        if not isinstance(installed, list) or not set(self.extras) <= set(installed):
+            return False
+        if stamp.get("sources") != fingerprint(ROOT) or stamp.get("modules") != self._modules():
+            return False
+        if self.tree != ROOT:  # Python files are used where they are, but for a copy
+            self._copy_tree(keep_modules=True)
+        return True
+
+    def _modules(self) -> dict[str, list[int]]:
+        """The compiled modules as they lie there: another build may have replaced them."""
+        found = sorted((self.tree / "fastprims").glob(f"*{self.interpreter.suffix}"))
+        return {file.name: [file.stat().st_mtime_ns, file.stat().st_size] for file in found}
+
+    def _copy_tree(self, keep_modules: bool) -> None:
+        kept = {}
+        if keep_modules:
+            for name in self._modules():
+                kept[name] = self.folder / name
+                shutil.move(self.tree / "fastprims" / name, kept[name])
+        if self.tree.exists():
+            shutil.rmtree(self.tree)
+        shutil.copytree(ROOT, self.tree, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        for name, place in kept.items():
+            shutil.move(place, self.tree / "fastprims" / name)
+
+    def _install(self) -> None:
+        if self.tree != ROOT:
+            self._copy_tree(keep_modules=False)
+        stamp = self._read_stamp()
+        before = stamp.get("extras")
+        extras = sorted({*self.extras, *(before if isinstance(before, list) else [])})
+        sources = fingerprint(ROOT)  # before, so that an edit during the build is noticed next time
+        target = f".[{','.join(extras)}]" if extras else "."
+        say(f"installing {target} for {self.interpreter.tag}")
+        # Wheels first: where a newer release has none for this interpreter, the older one serves.
+        self.pip("install", "--prefer-binary", "--editable", target)
+        self._write_stamp(
+            {
+                "interpreter": self.interpreter.path,
+                "sources": sources,
+                "extras": extras,
+                "modules": self._modules(),
+            }
+        )
+
+
+def _slug(name: str, value: str) -> str:
+    short = name.removeprefix("FASTPRIMS_").lower()
+    return f"{short}-{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+
+
+def fingerprint(tree: Path) -> str:
+    """Changes with everything the compiled modules and the dependencies are made from."""
+    files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").glob("*.[ch]"))]
+    files += [
+        file
+        for file in sorted((tree / "fastprims").iterdir())
+        if file.suffix in (".pyx", ".pxd", ".h")
+    ]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Two runs at once: the second one waits, and finds everything ready."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+OFFLINE = re.compile(
+    r"\(from versions: none\)|name resolution|NewConnectionError|ConnectTimeout|"
+    r"ReadTimeout|Max retries|Network is unreachable|ProxyError"
+)
+
+
+def explain(output: str, log: Path) -> str:
+    """The one sentence that pip's output comes down to."""
+    if ours := re.findall(r"^\s*(?:error: )?fastprims: (.+)$", output, re.MULTILINE):
+        return str(ours[-1])
+    errors = re.findall(r"^\s*(?:ERROR|error): (.+)$", output, re.MULTILINE)
+    wanted = re.findall(r"No matching distribution found for (.+)$", output, re.MULTILINE)
+    if OFFLINE.search(output):
+        needed = f" to download {wanted[-1]}" if wanted else ""
+        return (
+            f"pip could not reach a package index{needed}; check the network and pip's settings "
+            f"(pip config list). Its output is in {log}"
+        )
+    reason = errors[0] if errors else "no reason given"
+    return f"pip failed ({reason}); its output is in {log}"
+
+
+def this_interpreter() -> Interpreter:
+    return inspect(sys.executable)

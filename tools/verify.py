@@ -1,0 +1,131 @@
+"""The slow jobs: each proves something that the test suite by itself does not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    proves: str
+    work: Callable[[Interpreter], int]
+
+
+def _suite(
+    interpreter: Interpreter,
+    knobs: dict[str, str] | None = None,
+    pytest: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+) -> int:
+    environment = Environment(interpreter, ["test", "bench"], knobs)
+    python = environment.ensure()
+    return run([python, "-m", "pytest", "-q", *pytest], cwd=environment.tree, env=env)
+
+
+def _free_threaded() -> Interpreter:
+    found = find_free_threaded()
+    if found is None:
+        raise Stop("this job needs a free-threaded Python; tools/freethreaded-python builds one")
+    return inspect(found)
+
+
+def _runtime(library: str) -> str:
+    """The path of a sanitizer's run-time library, to be loaded before the interpreter's own."""
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        raise Stop("this job needs gcc (Debian: apt-get install build-essential)")
+    answer = subprocess.run(
+        [compiler, f"-print-file-name={library}"], capture_output=True, text=True, check=True
+    )
+    return answer.stdout.strip()
+
+
+def torture(interpreter: Interpreter) -> int:
+    return run([ROOT / "tests" / "c" / "run"])
+
+
+def stress(interpreter: Interpreter) -> int:
+    return _suite(interpreter, pytest=("tests/stress", "--stress=20"))
+
+
+def stress_free_threaded(interpreter: Interpreter) -> int:
+    return _suite(_free_threaded(), pytest=("tests/stress", "--stress=20"))
+
+
+def atomics(interpreter: Interpreter) -> int:
+    return _suite(interpreter, {"FASTPRIMS_ATOMICS": "1"})
+
+
+def small_lines(interpreter: Interpreter) -> int:
+    return _suite(_free_threaded(), {"FASTPRIMS_CACHELINE": "16"})
+
+
+def narrow_swap(interpreter: Interpreter) -> int:
+    return _suite(_free_threaded(), {"CFLAGS": "-DFP_CAS16=0"})
+
+
+def address(interpreter: Interpreter) -> int:
+    preload = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
+    return _suite(
+        interpreter,
+        {"FASTPRIMS_SANITIZE": "address,undefined"},
+        pytest=("--deselect", "tests/test_bench.py"),
+        env={
+            "LD_PRELOAD": preload,
+            "PYTHONMALLOC": "malloc",  # the interpreter's own allocator would hide errors
+            "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter leaks; tests/isolated counts ours
+        },
+    )
+
+
+def races(interpreter: Interpreter) -> int:
+    return _suite(
+        _free_threaded(),
+        {"FASTPRIMS_SANITIZE": "thread"},
+        pytest=("tests/stress",),
+        env={
+            "LD_PRELOAD": _runtime("libtsan.so"),
+            # The interpreter is not instrumented: only races between our own accesses count.
+            "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1",
+        },
+    )
+
+
+JOBS = [
+    Job("torture", "the C core alone, long, under the sanitizers", torture),
+    Job("stress", "the stress tests at twenty times their length", stress),
+    Job("stress-free-threaded", "the same without the GIL", stress_free_threaded),
+    Job("atomics", "the suite with real atomics under the GIL", atomics),
+    Job("small-lines", "correctness does not depend on the padding", small_lines),
+    Job("narrow-swap", "the rings without a 16-byte compare-and-swap", narrow_swap),
+    Job("address", "no invalid access or undefined behaviour in the extension", address),
+    Job("races", "no data race in the extension, free-threaded", races),
+]
+
+
+def main(interpreter: Interpreter, names: list[str], only_list: bool) -> int:
+    if only_list:
+        for job in JOBS:
+            print(f"{job.name:22} {job.proves}")
+        return 0
+    if unknown := set(names) - {job.name for job in JOBS}:
+        raise Stop(f"no such job: {', '.join(sorted(unknown))} (--list: which there are)")
+    failed = []
+    for job in JOBS:
+        if names and job.name not in names:
+            continue
+        say(f"{job.name}: {job.proves}")
+        began = time.monotonic()
+        status = job.work(interpreter)
+        say(f"{job.name}: {'FAILED' if status else 'passed'} in {time.monotonic() - began:.0f} s")
+        if status:
+            failed.append(job.name)
+    say(f"verify: {'failed: ' + ', '.join(failed) if failed else 'all jobs passed'}")
+    return int(bool(failed))
