@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import copy
 import os
-import shlex
 import shutil
 import sys
 import sysconfig
 import tempfile
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -82,13 +82,13 @@ def options(compiler_type: str) -> tuple[list[str], list[str], list[str]]:
     return compile_args, link_args, []
 
 
-def check_toolchain(compiler, compile_args: list[str]) -> None:
+def check_toolchain(compiler: Any, compile_args: list[str]) -> None:
     """Stop with one sentence where the compiler would answer with a page of errors."""
-    name = sysconfig.get_config_var("CC") or compiler.compiler_type
+    name = compiler.compiler_type
     if compiler.compiler_type != "msvc":  # which reports its own absence, and well
-        name = shlex.join(compiler.compiler)
-        if shutil.which(compiler.compiler[0]) is None:
-            raise SystemExit(NO_COMPILER.format(compiler=compiler.compiler[0]))
+        name = compiler.compiler[0]
+        if shutil.which(name) is None:
+            raise SystemExit(NO_COMPILER.format(compiler=name))
 
     def compiles(*headers: str) -> bool:
         with tempfile.TemporaryDirectory() as folder:

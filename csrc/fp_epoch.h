@@ -21,10 +21,10 @@
  *
  * With FP_PLAIN there is nobody to wait for: pinning is nothing, retiring frees at once.
  *
- * Progress: pin, unpin and retire are wait-free but for the first use by a thread, which may
- * allocate. A thread suspended while pinned stops no operation of others; it delays frees.
+ * Progress: pin and unpin are wait-free but for the first use by a thread, which may allocate;
+ * retire is as free as the C library's free(). A thread suspended while pinned stops no operation of others; it delays frees.
  *
- * Process-wide state, the only one in csrc: the list of thread records, the epoch, one
+ * Process-wide state: the list of thread records, the epoch, one
  * thread-local pointer and one thread-exit key. A forked child unpins its parent's threads and
  * abandons what they had retired (a bounded leak, in the child only).
  */
@@ -81,8 +81,9 @@ static inline struct fp_epoch_record *fp_epoch_pin(void) {
         if (r == NULL)
             return NULL;
     }
-    /* (A) */
-    fp_u64_exchange_seq_cst(&r->state, fp_u64_load_relaxed(&fp__epoch_now) | 1);
+    /* (A). The epoch is loaded with acquire: a reader of a later epoch sees what was unlinked
+     * before the earlier one ended. */
+    fp_u64_exchange_seq_cst(&r->state, fp_u64_load_acquire(&fp__epoch_now) | 1);
     return r;
 }
 

@@ -9,7 +9,9 @@
  *
  *      bits 0-31   epoch      the futex word; each notification adds one
  *      bit  32     signalled  a notification was sent, and no waiter has left since
- *      bits 33-63  waiters    threads announced and not yet left
+ *      bit  33     asleep     some waiter asked the kernel to sleep, since there was one
+ *      bits 34-43  process    number of forks that led to this process, modulo 1024
+ *      bits 44-63  waiters    threads announced and not yet left
  *
  * No lost wake-up. Waiter: RMW(word), then a seq_cst load in the structure. Notifier: seq_cst
  * write in the structure, then a seq_cst load of the word. All four are in the single total order,
@@ -28,12 +30,17 @@
  * itself but not yet read the epoch could read the one raised for it, and sleep through its own
  * wake-up.
  *
- * After fork, the parent's sleepers stay counted in the child. They never leave, so they can never
- * clear the bit wrongly: the effect is at most a superfluous system call for each.
+ * A waiter watches the word for a moment before it sleeps (`watch`): an answer that takes a
+ * microsecond should not cost two system calls. It sets `asleep` when it gives up watching; a
+ * notifier that finds the bit clear need not call the kernel. If the notification comes first, the
+ * kernel refuses the sleep, since the epoch differs. The bit is cleared with the last waiter.
  *
- * Progress: notify is lock-free (its compare-and-swap fails only because others came, left or
- * notified). Nobody ever waits for a notifier that was suspended, except the sleeper it was about
- * to wake.
+ * Fork copies the word but not the sleepers. A word that names another process counts as one
+ * without waiters and flags; the first change in the child makes it so.
+ *
+ * Progress: the functions that don't sleep are lock-free (a swap fails only because others came,
+ * left or notified), so nothing here can stop a non-blocking operation. A notifier that is
+ * suspended between its swap and the system call delays those who sleep, until it runs again.
  */
 #ifndef FP_EVENT_H
 #define FP_EVENT_H
@@ -43,11 +50,13 @@
 
 struct fp_event {
     fp_sync_u64 word;
-    fp_sync_u64 waits; /* sleeps begun, for statistics */
+    fp_sync_u64 waits; /* announcements, for statistics */
 };
 
 #define FP_EVENT_SIGNALLED ((uint64_t)1 << 32)
-#define FP_EVENT_WAITER ((uint64_t)1 << 33)
+#define FP_EVENT_ASLEEP ((uint64_t)1 << 33)
+#define FP_EVENT_PROCESS ((uint64_t)0x3ff << 34)
+#define FP_EVENT_WAITER ((uint64_t)1 << 44)
 
 void fp_event_init(struct fp_event *e);
 
@@ -55,9 +64,10 @@ void fp_event_init(struct fp_event *e);
 void fp_event_send(struct fp_event *e);
 void fp_event_send_all(struct fp_event *e);
 
-/* Announced threads. Seq_cst: the notifier's half of the store-load pairing described above. */
+/* Announced threads, those that fork left behind included. Seq_cst: the notifier's half of the
+ * store-load pairing described above. */
 static inline uint32_t fp_event_waiters(struct fp_event *e) {
-    return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word) >> 33);
+    return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word) >> 44);
 }
 
 /* To be called after the structure was changed, with a seq_cst write. */
@@ -71,14 +81,18 @@ static inline void fp_event_notify_all(struct fp_event *e) {
         fp_event_send_all(e);
 }
 
-/* Announces the caller. Returns the key to sleep with. After it, look at the structure again. */
-uint32_t fp_event_enter(struct fp_event *e);
+/* Announces the caller. Returns the key for the next functions. After it, look at the structure
+ * again. */
+uint64_t fp_event_enter(struct fp_event *e);
+
+/* For at most `ns` nanoseconds, and as long as nobody else waits: true if news came. */
+bool fp_event_watch(struct fp_event *e, uint64_t key, int64_t ns);
 
 /* Sleeps until news that came after `key` was drawn; answers as fp_park does. */
-enum fp_status fp_event_sleep(struct fp_event *e, uint32_t key, int64_t deadline);
+enum fp_status fp_event_sleep(struct fp_event *e, uint64_t key, int64_t deadline);
 
 /* Ends the announcement, whatever the reason. After it, try the operation again: this thread may
  * have been the one that was signalled. */
-void fp_event_leave(struct fp_event *e);
+void fp_event_leave(struct fp_event *e, uint64_t key);
 
 #endif

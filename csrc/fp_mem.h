@@ -8,6 +8,16 @@
 
 #include "fp_config.h"
 
+/* Pieces of exactly FP_MEM_BLOCK bytes, which queues use up at the pace of their traffic, are kept
+ * for the next use, FP_MEM_KEPT of them at most in the whole process: otherwise the C library may
+ * hand the end of its heap back to the system and fetch it again, page fault by page fault. */
+#define FP_MEM_BLOCK ((size_t)4096)
+#if defined(__SANITIZE_ADDRESS__) && !defined(FP_MEM_KEPT)
+#define FP_MEM_KEPT 0 /* a checker wants to see each piece freed */
+#elif !defined(FP_MEM_KEPT)
+#define FP_MEM_KEPT 32
+#endif
+
 #define FP_MEM_MAPPED ((size_t)64 * 1024)
 
 /* NULL: out of memory, or `bytes` is absurd. */

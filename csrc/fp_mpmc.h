@@ -19,7 +19,8 @@
  *         stamps never repeat, an unchanged stamp means an unchanged value.
  *
  * `tail` and `head` are only hints: never beyond the first position not yet put (taken); they may
- * lag and, since they are plain stores after the swap, move backwards. A thread that finds its
+ * lag and, since they are mere stores after the swap (release, read with acquire: who starts from
+ * one sees the swaps before it), move backwards. A thread that finds its
  * position outrun walks on; the stamp it finds tells how far the slot's lap has come. So each
  * operation has one locked instruction, and a thread that is suspended between swap and store
  * stops nobody.

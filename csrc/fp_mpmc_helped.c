@@ -15,7 +15,7 @@ static uint64_t last_taken(const struct fp_mpmc *r, uint64_t index, uint64_t sta
 }
 
 enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
-    uint64_t t = fp_u64_load_relaxed(&r->tail);
+    uint64_t t = fp_u64_load_acquire(&r->tail);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, t);
         struct fp_pair *slot = &r->slot[index];
@@ -31,7 +31,7 @@ enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
              * the stamp. Seq_cst: the waiters' pairing (fp_event.h). */
             if (fp_pair_cas_seq_cst(slot, stale, stamp, item, t + 1)) {
                 FP_STEP();
-                fp_u64_store_relaxed(&r->tail, fp__mpmc_next(r, t)); /* a hint */
+                fp_u64_store_release(&r->tail, fp__mpmc_next(r, t)); /* a hint */
                 fp_event_notify(&r->not_empty);
                 return FP_OK;
             }
@@ -44,7 +44,7 @@ enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
 }
 
 enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
-    uint64_t h = fp_u64_load_relaxed(&r->head);
+    uint64_t h = fp_u64_load_acquire(&r->head);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, h);
         struct fp_pair *slot = &r->slot[index];
@@ -59,7 +59,7 @@ enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
              * value's load before it. Seq_cst: the waiting producers' pairing. */
             if (fp_u64_cas_seq_cst(&slot->stamp, &stamp, fp__mpmc_lap_after(r, h) | closed)) {
                 FP_STEP();
-                fp_u64_store_relaxed(&r->head, fp__mpmc_next(r, h)); /* a hint */
+                fp_u64_store_release(&r->head, fp__mpmc_next(r, h)); /* a hint */
                 fp_event_notify(&r->not_full);
                 *item = value;
                 return FP_OK;
@@ -74,7 +74,7 @@ enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
 
 /* The first position not yet put, found from the hint; *stamp is its slot's. */
 static uint64_t find_tail(struct fp_mpmc *r, uint64_t *stamp) {
-    uint64_t t = fp_u64_load_relaxed(&r->tail);
+    uint64_t t = fp_u64_load_acquire(&r->tail);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, t);
         *stamp = fp_u64_load_seq_cst(&r->slot[index].stamp);
@@ -104,7 +104,7 @@ uint64_t fp__mpmc_tail(struct fp_mpmc *r, bool *closed) {
 }
 
 uint64_t fp__mpmc_head(struct fp_mpmc *r) {
-    uint64_t h = fp_u64_load_relaxed(&r->head);
+    uint64_t h = fp_u64_load_acquire(&r->head);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, h);
         uint64_t position = fp_u64_load_seq_cst(&r->slot[index].stamp) & FP_MPMC_POSITION;

@@ -36,50 +36,68 @@ static void count_one(fp_sync_u64 *n) {
     fp_sync_u64_store_relaxed(n, fp_sync_u64_load_relaxed(n) + 1);
 }
 
-enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item) {
+/* The batches hold the lock throughout, so that an interruption can only come before the first
+ * item. */
+enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
+                                   size_t *done) {
+    *done = 0;
     enum fp_status s = enter(q);
     if (s != FP_OK)
         return s;
-    if (fp_sync_u64_load_relaxed(&q->closed))
-        s = FP_CLOSED;
-    else if (q->heap.count >= fp_sync_u64_load_relaxed(&q->limit))
-        s = FP_FULL;
-    else
-        s = fp_heap_push(&q->heap, item, q->less);
-    if (s == FP_OK)
-        count_one(&q->puts);
+    while (*done < count && s == FP_OK) {
+        if (fp_sync_u64_load_relaxed(&q->closed))
+            s = FP_CLOSED;
+        else if (q->heap.count >= fp_sync_u64_load_seq_cst(&q->limit)) /* pairs with set_limit */
+            s = FP_FULL;
+        else
+            s = fp_heap_push(&q->heap, items[*done], q->less);
+        if (s == FP_OK) {
+            count_one(&q->puts);
+            ++*done;
+        }
+    }
     leave(q);
-    if (s == FP_OK)
+    if (*done != 0)
         fp_event_notify(&q->not_empty);
     return s;
 }
 
-static enum fp_status take(struct fp_ordered *q, uint64_t *item, fp_less less) {
+static enum fp_status take_many(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done,
+                                fp_less less) {
+    *done = 0;
     enum fp_status s = enter(q);
     if (s != FP_OK)
         return s;
-    s = fp_heap_pop(&q->heap, item, less);
-    if (s == FP_OK)
+    while (*done < max && (s = fp_heap_pop(&q->heap, &items[*done], less)) == FP_OK) {
         count_one(&q->gets);
-    else if (s == FP_EMPTY && fp_sync_u64_load_relaxed(&q->closed))
+        ++*done;
+    }
+    if (s == FP_EMPTY && fp_sync_u64_load_relaxed(&q->closed))
         s = FP_CLOSED;
     leave(q);
-    if (s == FP_OK)
+    if (*done != 0)
         fp_event_notify(&q->not_full);
     return s;
 }
 
-enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item) {
-    return take(q, item, q->less);
+enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item) {
+    size_t done;
+    return fp_ordered_put_many(q, &item, 1, &done);
 }
 
-static enum fp_status take_many(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done,
-                                fp_less less) {
-    enum fp_status s = FP_OK;
-    for (*done = 0; *done < max; ++*done)
-        if ((s = take(q, &items[*done], less)) != FP_OK)
-            break;
-    return s;
+enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item) {
+    size_t done;
+    return take_many(q, item, 1, &done, q->less);
+}
+
+enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t max,
+                                   size_t *done) {
+    return take_many(q, items, max, done, q->less);
+}
+
+enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max,
+                                  size_t *done) {
+    return take_many(q, items, max, done, NULL);
 }
 
 bool fp_ordered_is_closed(struct fp_ordered *q) { return fp_sync_u64_load_seq_cst(&q->closed) != 0; }
@@ -101,9 +119,17 @@ void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit) {
 }
 
 void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets) {
-    /* Gets first: they never pass the puts read after them. */
-    *gets = fp_sync_u64_load_seq_cst(&q->gets);
-    *puts = fp_sync_u64_load_seq_cst(&q->puts);
+    uint64_t now = fp_sync_u64_load_seq_cst(&q->gets);
+    int attempts = 16;
+    /* Unmoved gets mean that both were true at the moment the puts were read. */
+    do {
+        *gets = now;
+        *puts = fp_sync_u64_load_seq_cst(&q->puts);
+        now = fp_sync_u64_load_seq_cst(&q->gets);
+    } while (now != *gets && --attempts > 0);
+    uint64_t limit = fp_sync_u64_load_relaxed(&q->limit);
+    if (now != *gets && *puts - *gets > limit)
+        *gets = *puts - limit;
 }
 
 size_t fp_ordered_bytes(struct fp_ordered *q) { return q->heap.room * sizeof *q->heap.items; }
@@ -122,17 +148,13 @@ int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), 
 static enum fp_status op_put(void *q, uint64_t item) { return fp_ordered_put(q, item); }
 static enum fp_status op_get(void *q, uint64_t *item) { return fp_ordered_get(q, item); }
 static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
-    enum fp_status s = FP_OK;
-    for (*done = 0; *done < count; ++*done)
-        if ((s = fp_ordered_put(q, items[*done])) != FP_OK)
-            break;
-    return s;
+    return fp_ordered_put_many(q, items, count, done);
 }
 static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
-    return take_many(q, items, max, done, ((struct fp_ordered *)q)->less);
+    return fp_ordered_get_many(q, items, max, done);
 }
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
-    return take_many(q, items, max, done, NULL); /* no comparison is needed */
+    return fp_ordered_discard(q, items, max, done);
 }
 static enum fp_status op_close(void *q, bool immediate) {
     (void)immediate; /* the host discards */
@@ -156,6 +178,7 @@ static void op_destroy(void *q) {
 const struct fp_queue_ops fp_ordered_ops = {
     op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
     op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
+    fp_wait,  true,
 };
 
 void *fp_ordered_create(fp_less less, const struct fp_host *host) {

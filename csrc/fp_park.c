@@ -116,10 +116,28 @@ static struct bucket {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void init_table(void) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+#if !defined(__APPLE__)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
     for (int i = 0; i < BUCKETS; i++) {
         pthread_mutex_init(&table[i].mutex, NULL);
-        pthread_cond_init(&table[i].cond, NULL);
+        pthread_cond_init(&table[i].cond, &attributes);
     }
+    pthread_condattr_destroy(&attributes);
+}
+
+/* Waits for `ns` nanoseconds at most, by a clock that nobody sets. */
+static int wait_for(struct bucket *b, int64_t ns) {
+#if defined(__APPLE__)
+    struct timespec span = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+    return pthread_cond_timedwait_relative_np(&b->cond, &b->mutex, &span);
+#else
+    int64_t end = fp_now() + ns;
+    struct timespec at = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
+    return pthread_cond_timedwait(&b->cond, &b->mutex, &at);
+#endif
 }
 
 static struct bucket *bucket_of(const void *word) {
@@ -135,15 +153,10 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
         return FP_TIMED_OUT;
     if (left > slice)
         left = slice;
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    int64_t nanos = at.tv_nsec + left;
-    at.tv_sec += (time_t)(nanos / 1000000000);
-    at.tv_nsec = (long)(nanos % 1000000000);
     int rc = 0;
     pthread_mutex_lock(&b->mutex);
     if (*(const volatile uint32_t *)word == expected)
-        rc = pthread_cond_timedwait(&b->cond, &b->mutex, &at);
+        rc = wait_for(b, left);
     pthread_mutex_unlock(&b->mutex);
     if (rc != ETIMEDOUT)
         return FP_OK;

@@ -30,6 +30,11 @@ struct fp_queue_ops {
     void (*abandon)(void *q);
     /* Frees the structure, not the items. */
     void (*destroy)(void *q);
+    /* fp_wait, from the same module as the structure: sleepers and notifiers must share the state
+     * of fp_park.c. */
+    enum fp_status (*wait)(struct fp_event *, const struct fp_attempt *, int64_t deadline,
+                           const struct fp_host *);
+    bool calls_host; /* an operation may run code of the host (a comparison) */
 };
 
 /* No queue: closed and empty (fp_queue.c). */

@@ -18,7 +18,7 @@ struct segment {
 /* The `next` of a full segment behind which nothing may be put. */
 #define CLOSED_LINK ((void *)(uintptr_t)1)
 
-enum { FIRST_BYTES = 1024, LEAST_BYTES = 4096, MOST_BYTES = FP_MEM_MAPPED };
+enum { FIRST_BYTES = 1024, LEAST_BYTES = FP_MEM_BLOCK, MOST_BYTES = FP_MEM_MAPPED };
 
 
 static void free_segment(struct fp_retired *r) {
@@ -86,16 +86,19 @@ static uint64_t head_position(struct fp_segq *q) {
     }
 }
 
-/* May an item stand at position t, which was the first vacant one a moment ago? */
-static bool has_room(struct fp_segq *q, uint64_t t) {
+/* How many items may stand from position t on, which was the first vacant one a moment ago.
+ * Seq_cst: a producer that is about to sleep reads limit and head after announcing itself. */
+static uint64_t room_at(struct fp_segq *q, uint64_t t) {
     int64_t limit = (int64_t)fp_u64_load_seq_cst(&q->limit);
-    if (FP_LIKELY((int64_t)(t - fp_u64_load_relaxed(&q->head_seen)) < limit))
-        return true;
+    int64_t room = limit - (int64_t)(t - fp_u64_load_acquire(&q->head_seen));
+    if (FP_LIKELY(room > 0))
+        return (uint64_t)room;
     FP_STEP();
     uint64_t head = head_position(q);
     /* Others may store older positions over it: still positions the head has reached. */
-    fp_u64_store_relaxed(&q->head_seen, head);
-    return (int64_t)(t - head) < limit;
+    fp_u64_store_release(&q->head_seen, head);
+    room = limit - (int64_t)(t - head);
+    return room > 0 ? (uint64_t)room : 0;
 }
 
 /* Puts `item` behind the full segment `s`. FP_BUSY: somebody else linked one; look again. */
@@ -119,75 +122,91 @@ static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, u
     return FP_OK;
 }
 
-/* Swaps `item` into the first vacant slot. `item` may be the closing marker, which needs no
- * room. Pinned callers only. */
-static enum fp_status put_pinned(struct fp_segq *q, uint64_t item) {
+/* Swaps items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
+ * is full. The closing marker needs no room. Pinned callers only. */
+static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s,
+                                            const uint64_t *items, size_t n, size_t *done) {
+    uint64_t room = 0;
+    for (uint64_t i = fp_u64_load_acquire(&s->enq); i < s->size; i++) {
+        uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
+        if (found == FP_SEGQ_VACANT) {
+            uint64_t item = items[*done];
+            bool marker = item == FP_SEGQ_CLOSED;
+            if (room == 0 && !marker && (room = room_at(q, s->base + i)) == 0)
+                return FP_FULL;
+            FP_STEP();
+            /* The linearization point. Release half: publishes the item, pairs with get's load of
+             * the slot. Seq_cst: the waiters' pairing. */
+            if (FP_LIKELY(fp_u64_cas_seq_cst(&s->slot[i], &found, item))) {
+                FP_STEP();
+                if (marker)
+                    return FP_OK; /* no hint: every later put has to meet it */
+                if (++*done < n && --room != 0)
+                    continue;
+                /* A hint; may go backwards. Release: who starts from it sees the slots filled. */
+                fp_u64_store_release(&s->enq, i + 1);
+                if (*done == n)
+                    return FP_OK;
+                continue;
+            }
+        }
+        if (found == FP_SEGQ_CLOSED)
+            return FP_CLOSED;
+        room = 0; /* position i is another's item: `room` did not count with it */
+    }
+    return FP_BUSY;
+}
+
+/* Puts one item after the other; `items` may be the closing marker alone. Pinned callers only. */
+static inline enum fp_status put_pinned(struct fp_segq *q, const uint64_t *items, size_t n,
+                                        size_t *done) {
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->tail);
-        uint64_t i = fp_u64_load_relaxed(&s->enq);
-        for (; i < s->size; i++) {
-            uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
-            if (found == FP_SEGQ_VACANT) {
-                if (item != FP_SEGQ_CLOSED && FP_UNLIKELY(!has_room(q, s->base + i)))
-                    return FP_FULL;
-                FP_STEP();
-                /* The linearization point. Release half: publishes the item, pairs with get's
-                 * load of the slot. Seq_cst: the waiters' pairing. */
-                if (fp_u64_cas_seq_cst(&s->slot[i], &found, item)) {
-                    FP_STEP();
-                    if (item != FP_SEGQ_CLOSED) /* which every later put has to meet */
-                        fp_u64_store_relaxed(&s->enq, i + 1); /* a hint; may go backwards */
-                    return FP_OK;
-                }
-            }
-            if (found == FP_SEGQ_CLOSED)
-                return FP_CLOSED;
-        }
+        enum fp_status r = put_in_segment(q, s, items, n, done);
+        if (FP_LIKELY(r != FP_BUSY))
+            return r;
         struct segment *next = fp_ptr_load_seq_cst(&s->next);
         if (next == CLOSED_LINK)
             return FP_CLOSED;
         if (next != NULL) {
             void *expected = s;
             fp_ptr_cas_seq_cst(&q->tail, &expected, next); /* help the put that linked it */
-            continue;
-        }
-        if (item == FP_SEGQ_CLOSED) {
+        } else if (items[*done] == FP_SEGQ_CLOSED) {
             void *none = NULL;
             if (fp_ptr_cas_seq_cst(&s->next, &none, CLOSED_LINK))
                 return FP_OK;
-            continue;
-        }
-        if (!has_room(q, s->base + s->size))
+        } else if (room_at(q, s->base + s->size) == 0) {
             return FP_FULL;
-        enum fp_status r = put_in_new_segment(q, s, item);
-        if (r != FP_BUSY)
-            return r;
+        } else {
+            r = put_in_new_segment(q, s, items[*done]);
+            if (r == FP_OK && ++*done == n)
+                return FP_OK;
+            if (r == FP_NO_MEMORY)
+                return r;
+        }
     }
 }
 
-enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item) {
+static inline enum fp_status put(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done) {
     struct fp_epoch_record *pin = fp_epoch_pin();
+    *done = 0;
     if (FP_UNLIKELY(pin == NULL))
         return FP_NO_MEMORY;
-    enum fp_status r = put_pinned(q, item);
+    enum fp_status r = put_pinned(q, items, n, done);
     fp_epoch_unpin(pin);
-    if (FP_LIKELY(r == FP_OK))
+    if (FP_LIKELY(*done != 0))
         fp_event_notify(&q->not_empty);
     return r;
 }
 
 enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done) {
     *done = 0;
-    struct fp_epoch_record *pin = fp_epoch_pin();
-    if (FP_UNLIKELY(pin == NULL))
-        return FP_NO_MEMORY;
-    enum fp_status r = FP_OK;
-    while (*done < n && (r = put_pinned(q, items[*done])) == FP_OK)
-        ++*done;
-    fp_epoch_unpin(pin);
-    if (*done != 0)
-        fp_event_notify(&q->not_empty);
-    return r;
+    return n == 0 ? FP_OK : put(q, items, n, done);
+}
+
+enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item) {
+    size_t done;
+    return put(q, &item, 1, &done);
 }
 
 /* Every slot of `s` was taken and `next` follows: unlinks it. */
@@ -218,6 +237,7 @@ static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, si
     return i;
 }
 
+/* Takes items of one segment, behind the *n that were taken already. Pinned callers only. */
 static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin, uint64_t *items,
                                  size_t max, size_t *n) {
     for (;;) {
@@ -233,7 +253,7 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
             continue;
         }
         FP_STEP();
-        uint64_t end = copy_items(s, i, items, max);
+        uint64_t end = copy_items(s, i, items + *n, max - *n);
         if (end == i)
             return fp_u64_load_seq_cst(&s->slot[i]) == FP_SEGQ_CLOSED ? FP_CLOSED : FP_EMPTY;
         FP_STEP();
@@ -241,7 +261,7 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
          * read before still stands. Seq_cst: the waiting producers' pairing. */
         uint64_t expected = i;
         if (fp_u64_cas_seq_cst(&s->deq, &expected, end)) {
-            *n = (size_t)(end - i);
+            *n += (size_t)(end - i);
             return FP_OK;
         }
     }
@@ -249,13 +269,18 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
 
 static inline enum fp_status get(struct fp_segq *q, uint64_t *items, size_t max, size_t *n) {
     struct fp_epoch_record *pin = fp_epoch_pin();
+    *n = 0;
     if (FP_UNLIKELY(pin == NULL))
         return FP_NO_MEMORY;
-    enum fp_status r = get_pinned(q, pin, items, max, n);
+    enum fp_status r;
+    do /* one segment at a time */
+        r = get_pinned(q, pin, items, max, n);
+    while (r == FP_OK && *n < max);
     fp_epoch_unpin(pin);
-    if (FP_LIKELY(r == FP_OK))
-        fp_event_notify(&q->not_full);
-    return r;
+    if (FP_UNLIKELY(*n == 0))
+        return r;
+    fp_event_notify(&q->not_full);
+    return FP_OK;
 }
 
 enum fp_status fp_segq_get_many(struct fp_segq *q, uint64_t *items, size_t max, size_t *n) {
@@ -272,7 +297,9 @@ enum fp_status fp_segq_close(struct fp_segq *q) {
     struct fp_epoch_record *pin = fp_epoch_pin();
     if (pin == NULL)
         return FP_NO_MEMORY;
-    put_pinned(q, FP_SEGQ_CLOSED); /* FP_CLOSED if it was closed already */
+    const uint64_t marker = FP_SEGQ_CLOSED;
+    size_t done = 0;
+    put_pinned(q, &marker, 1, &done); /* FP_CLOSED if it was closed already */
     fp_epoch_unpin(pin);
     fp_event_notify_all(&q->not_empty);
     fp_event_notify_all(&q->not_full);
@@ -290,7 +317,7 @@ uint64_t fp_segq_limit(struct fp_segq *q) { return fp_u64_load_relaxed(&q->limit
 static uint64_t tail_position(struct fp_segq *q, bool *closed) {
     struct segment *s = fp_ptr_load_seq_cst(&q->tail);
     for (;;) {
-        uint64_t i = fp_u64_load_relaxed(&s->enq), found = FP_SEGQ_VACANT;
+        uint64_t i = fp_u64_load_acquire(&s->enq), found = FP_SEGQ_VACANT;
         while (i < s->size && (found = fp_u64_load_seq_cst(&s->slot[i])) > FP_SEGQ_CLOSED)
             i++;
         struct segment *next = i < s->size ? NULL : fp_ptr_load_seq_cst(&s->next);
@@ -397,6 +424,7 @@ static void op_destroy(void *q) {
 const struct fp_queue_ops fp_segq_ops = {
     op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
     op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
+    fp_wait,  false,
 };
 
 void *fp_segq_create(uint64_t limit) {

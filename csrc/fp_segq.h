@@ -68,14 +68,15 @@ enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t
 /* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come), FP_NO_MEMORY (first use only). */
 enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item);
 
-/* Takes 1..max items that were adjacent at one moment; *n = 0 with any answer but FP_OK. */
+/* Takes up to max items, one after the other; *n = 0 with any answer but FP_OK. Those of one segment
+ * are taken in one step. */
 enum fp_status fp_segq_get_many(struct fp_segq *q, uint64_t *items, size_t max, size_t *n);
 
 /* FP_OK or FP_NO_MEMORY. Closing twice is allowed. */
 enum fp_status fp_segq_close(struct fp_segq *q);
 bool fp_segq_is_closed(struct fp_segq *q);
 
-/* Wakes waiting producers. */
+/* Wakes waiting producers. A put that is under way may still go by the old limit. */
 void fp_segq_set_limit(struct fp_segq *q, uint64_t limit);
 uint64_t fp_segq_limit(struct fp_segq *q);
 

@@ -44,9 +44,12 @@ static inline bool owns(fp_u64 *role, uint64_t me) {
 
 static enum fp_status release(fp_u64 *role, uint64_t me, bool force) {
     uint64_t owner = fp_u64_load_relaxed(role);
-    if (owner != me && owner != 0 && !force)
-        return FP_NOT_OWNER;
-    fp_u64_store_release(role, 0); /* pairs with claim() */
+    do {
+        if (owner == 0)
+            return FP_OK; /* not ours to touch: somebody may be claiming it */
+        if (owner != me && !force)
+            return FP_NOT_OWNER;
+    } while (!fp_u64_cas_seq_cst(role, &owner, 0)); /* release half: pairs with claim() */
     return FP_OK;
 }
 
@@ -145,10 +148,10 @@ static inline void publish_head(struct fp_spsc *r, uint64_t count) {
 
 enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     bool closed = false;
-    if (!owns(&r->consumer, me))
-        return FP_NOT_OWNER;
     if (FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)))
         return FP_CLOSED;
+    if (!owns(&r->consumer, me))
+        return FP_NOT_OWNER;
     if (FP_UNLIKELY(items(r, &closed) == 0))
         return closed ? FP_CLOSED : FP_EMPTY;
     *item = r->slot[r->get_index];
@@ -158,7 +161,8 @@ enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     return FP_OK;
 }
 
-enum fp_status fp_spsc_drain(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max, size_t *n) {
+static enum fp_status take_many(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
+                                size_t *n) {
     bool closed = false;
     *n = 0;
     if (!owns(&r->consumer, me))
@@ -185,8 +189,25 @@ enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *out, s
                                 size_t *n) {
     *n = 0;
     if (fp_u64_load_relaxed(&r->discarding))
-        return owns(&r->consumer, me) ? FP_CLOSED : FP_NOT_OWNER;
-    return fp_spsc_drain(r, me, out, max, n);
+        return FP_CLOSED;
+    return take_many(r, me, out, max, n);
+}
+
+enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
+                               size_t *n) {
+    *n = 0;
+    if (!fp_u64_load_seq_cst(&r->discarding))
+        return FP_EMPTY;
+    bool had = fp_u64_load_relaxed(&r->consumer) == me;
+    enum fp_status s = take_many(r, me, out, max, n);
+    if (!had && s != FP_NOT_OWNER)
+        fp_spsc_release_consumer(r, me, false); /* the role was free, and stays so */
+    return s;
+}
+
+void fp_spsc_abandon(struct fp_spsc *r) {
+    fp_u64_store_seq_cst(&r->discarding, 1);
+    fp_spsc_release_consumer(r, 0, true);
 }
 
 void fp_spsc_close(struct fp_spsc *r, bool discard) {
@@ -202,9 +223,16 @@ bool fp_spsc_is_closed(struct fp_spsc *r) {
 }
 
 void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets) {
-    /* Head first: it never passes the tail read after it. */
-    *gets = fp_u64_load_seq_cst(&r->head);
-    *puts = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+    uint64_t head = fp_u64_load_seq_cst(&r->head);
+    int attempts = 16;
+    /* An unmoved head means that both were true at the moment the tail was read. */
+    do {
+        *gets = head;
+        *puts = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+        head = fp_u64_load_seq_cst(&r->head);
+    } while (head != *gets && --attempts > 0);
+    if (*puts - *gets > r->capacity)
+        *gets = *puts - r->capacity;
 }
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg) {
@@ -231,7 +259,7 @@ static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *
     return fp_spsc_get_many(q, fp_thread_serial(), items, max, done);
 }
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
-    return fp_spsc_drain(q, fp_thread_serial(), items, max, done);
+    return fp_spsc_discard(q, fp_thread_serial(), items, max, done);
 }
 static enum fp_status op_close(void *q, bool immediate) {
     fp_spsc_close(q, immediate);
@@ -246,7 +274,7 @@ static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
 static size_t op_bytes(void *q) { return sizeof(struct fp_spsc) + fp_spsc_bytes(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_spsc *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_spsc *)q)->not_full; }
-static void op_abandon(void *q) { fp_spsc_release_consumer(q, 0, true); }
+static void op_abandon(void *q) { fp_spsc_abandon(q); }
 static void op_destroy(void *q) {
     fp_spsc_destroy(q);
     fp_mem_free(q, sizeof(struct fp_spsc));
@@ -255,6 +283,7 @@ static void op_destroy(void *q) {
 const struct fp_queue_ops fp_spsc_ops = {
     op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
     op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
+    fp_wait,  false,
 };
 
 void *fp_spsc_create(uint64_t capacity) {

@@ -64,9 +64,13 @@ enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item);
 enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
                                 size_t *n);
 
-/* The same as get_many, whether or not the ring is discarding: how the consumer clears it. */
-enum fp_status fp_spsc_drain(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
-                             size_t *n);
+/* Takes items from a ring that is discarding (from another: nothing, FP_EMPTY). By the consumer,
+ * or by anyone while nobody is: the role stays free. */
+enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
+                               size_t *n);
+
+/* Only the caller is left: the ring is discarding, and the consumer's role is free. */
+void fp_spsc_abandon(struct fp_spsc *r);
 
 /* Gives a role back. FP_OK (also if nobody had it) or FP_NOT_OWNER. What the next owner does comes
  * after what this one did. `force` takes it from another thread: the caller knows, by means of its
@@ -78,7 +82,7 @@ enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool for
 void fp_spsc_close(struct fp_spsc *r, bool discard);
 bool fp_spsc_is_closed(struct fp_spsc *r);
 
-/* Items ever put and ever taken; each exact for its own side. */
+/* Items ever put and ever taken, as fp_segq_count; never more apart than the capacity. */
 void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets);
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg);

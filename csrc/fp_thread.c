@@ -10,22 +10,28 @@ FP_THREAD_LOCAL uint64_t fp__thread_serial = 0;
 static fp_sync_u64 last_drawn;
 static fp_sync_u64 fork_floor;    /* serials up to this one are the parent's … */
 static fp_sync_u64 fork_survivor; /* … and gone, but for the thread that forked */
+static fp_sync_u64 forks;
 
 #if !defined(_WIN32)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void in_child(void) {
+    fp_sync_u64_fetch_add_relaxed(&forks, 1);
     fp_sync_u64_store_relaxed(&fork_survivor, fp__thread_serial);
     fp_sync_u64_store_relaxed(&fork_floor, fp_sync_u64_load_relaxed(&last_drawn));
 }
 
-static void watch_forks(void) { pthread_atfork(NULL, NULL, in_child); }
+static void watch(void) { pthread_atfork(NULL, NULL, in_child); }
+
+void fp_thread_watch_forks(void) { pthread_once(&once, watch); }
+#else
+void fp_thread_watch_forks(void) {}
 #endif
 
+uint64_t fp_thread_forks(void) { return fp_sync_u64_load_relaxed(&forks); }
+
 FP_NOINLINE uint64_t fp__thread_draw(void) {
-#if !defined(_WIN32)
-    pthread_once(&once, watch_forks);
-#endif
+    fp_thread_watch_forks();
     fp__thread_serial = fp_sync_u64_fetch_add_relaxed(&last_drawn, 1) + 1;
     return fp__thread_serial;
 }

@@ -26,6 +26,11 @@ static inline uint64_t fp_thread_serial(void) {
     return FP_LIKELY(mine != 0) ? mine : fp__thread_draw();
 }
 
+/* How many forks led from the process that loaded this to the present one. Counted from the first
+ * call of fp_thread_watch_forks (or fp_thread_serial) on. */
+uint64_t fp_thread_forks(void);
+void fp_thread_watch_forks(void);
+
 /* Was it a thread of the parent that fork did not bring along? (False for a thread that merely
  * ended: nobody tells us.) */
 bool fp_thread_lost_by_fork(uint64_t serial);

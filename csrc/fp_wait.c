@@ -20,11 +20,16 @@ static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
     return s;
 }
 
+static void pause_for(int64_t ns) {
+    for (int64_t end = fp_now() + ns; fp_now() < end;)
+        fp_pause();
+}
+
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
     enum fp_status s = spin(e, op, host, FP_EMPTY);
     while (must_wait(s)) {
-        uint32_t key = fp_event_enter(e);
+        uint64_t key = fp_event_enter(e);
         FP_STEP();
         /* Again, after the announcement: a change that came before it is seen here, one that
          * comes after it finds the announcement. */
@@ -32,17 +37,21 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         enum fp_status woke = FP_OK;
         if (must_wait(s)) {
             void *state = host->before_sleep();
-            woke = fp_event_sleep(e, key, deadline);
+            if (host->watch == 0 || !fp_event_watch(e, key, host->watch))
+                woke = fp_event_sleep(e, key, deadline);
+            else if (host->yield != 0)
+                pause_for(host->yield);
             host->after_sleep(state);
         }
-        fp_event_leave(e);
+        fp_event_leave(e, key);
         /* The operation first, then signal and deadline: this thread may have been signalled for
          * an item that nobody else will be woken for. */
         if (must_wait(s))
             s = op->run(op->arg);
         if (!must_wait(s))
             break;
-        if (woke == FP_INTERRUPTED && host->interrupted())
+        /* Whatever ended the sleep: a signal may have arrived after it. */
+        if (host->interrupted())
             return FP_INTERRUPTED;
         if (deadline != FP_FOREVER && (woke == FP_TIMED_OUT || fp_now() >= deadline))
             return FP_TIMED_OUT;

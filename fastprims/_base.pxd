@@ -21,15 +21,17 @@ cdef class BaseQueue:
     cdef object __weakref__
 
     cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1
-    # Called after `n` items were discarded by shutdown(immediate=True).
+    # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
     # Raises what `status` means.
     cdef int refuse(self, fp_status status) except -1
-    cdef size_t clear(self) except? -1
+    cdef int clear(self) except -1
 
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *
     cdef int put_item(self, object item, bint block, object timeout) except -1
+    cdef size_t put_list(self, list items, size_t before, bint block,
+                         object timeout) except? -1
     cdef object get_item(self, bint block, object timeout)
 
 

@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint64_t
 from fastprims cimport _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
+import sys
 from operator import index
 from queue import Empty, Full
 from types import GenericAlias
@@ -23,9 +24,9 @@ from fastprims._errors import ShutDown
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
-    int PyErr_CheckSignals() except -1
+    void PyErr_Clear()
     list PyList_New(Py_ssize_t)
-    void* PyTuple_GET_ITEM(tuple, Py_ssize_t)
+    list PySequence_List(object)
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -35,9 +36,12 @@ cdef extern from "_slots.h":
     void fp_set_gc(object, traverseproc, inquiry, traverseproc*, inquiry*)
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_propagate() except -1
+    bint fp_is_heap_type(PyObject*)
+    void fp_hide_list(list)
+    void fp_show_list(list, size_t)
     uint64_t* fp_list_buffer(list)
-    const uint64_t* fp_tuple_buffer(tuple)
-    void fp_list_cut(list, size_t)
+    void fp_move_items(list, list)
+    void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
@@ -51,8 +55,15 @@ host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-# About two microseconds. Never while holding the GIL: nobody could bring what is waited for.
-host.spin = 0 if _core.FP_PLAIN or _core.fp_cpu_count() == 1 else 12
+HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+if _core.fp_cpu_count() > 1:
+    host.watch = 5000
+    if HAS_GIL:
+        # The notifier still holds it when its notification is seen; a thread that asked for it at
+        # once would be put to sleep by the interpreter, and cost more than it gained.
+        host.yield_ = 1000
+    else:
+        host.spin = 12  # polls of the queue: about two microseconds
 
 # time.monotonic() + timeout must fit the clock, as in the threading module.
 cdef double LONGEST_TIMEOUT = 9223372036.0
@@ -112,7 +123,11 @@ cdef fp_status run_put(void* arg) noexcept:
 cdef fp_status run_get(void* arg) noexcept:
     cdef Batch* b = <Batch*>arg
     cdef fp_status status = b.ops.get_many(b.core, b.items, b.size, &b.done)
-    return _core.FP_OK if b.done else status
+    if b.done == 0:
+        return status
+    if status == _core.FP_FAILED:
+        PyErr_Clear()  # of the comparison for the next item: it will be made again
+    return _core.FP_OK
 
 
 cdef fp_bool has_items(void* arg) noexcept:
@@ -175,7 +190,7 @@ cdef class BaseQueue:
         return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
 
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
-        return _core.fp_wait(event, op, deadline_of(timeout), &host)
+        return self.ops.wait(event, op, deadline_of(timeout), &host)
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef uint64_t word = <uint64_t><PyObject*>item
@@ -209,6 +224,25 @@ cdef class BaseQueue:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return fp_steal(<PyObject*>word)
 
+    cdef size_t put_list(self, list items, size_t before, bint block, object timeout) except? -1:
+        """Stores the items of a hidden list; returns how many. `before` were stored already."""
+        cdef size_t n = <size_t>len(items)
+        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
+        cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef fp_status status = _core.FP_OK
+        try:
+            if n != 0:
+                status = run_put(&batch)
+            if status == _core.FP_FULL and block:
+                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+        finally:
+            fp_forget_front(items, batch.done)
+        if status == _core.FP_TIMED_OUT:
+            status = _core.FP_FULL
+        if raised(status) or (status != _core.FP_OK and before + batch.done == 0):
+            self.refuse(status)
+        return batch.done
+
     # The protocol. --------------------------------------------------------------------------------
 
     def put(self, item, block=True, timeout=None):
@@ -235,14 +269,17 @@ cdef class BaseQueue:
 
         Store `item` if there is room now, else raise Full. Never waits for room.
         """
-        self.put_item(item, False, None)
+        if is_subclass(<PyObject*>self):
+            self.put(item, False)  # which it may override, as with the standard library's
+        else:
+            self.put_item(item, False, None)
 
     def get_nowait(self):
         """get_nowait()
 
         Remove and return the next item, or raise Empty. Never waits for one.
         """
-        return self.get_item(False, None)
+        return self.get(False) if is_subclass(<PyObject*>self) else self.get_item(False, None)
 
     def try_put(self, item):
         """try_put(item) -> bool
@@ -280,30 +317,19 @@ cdef class BaseQueue:
         between. The iterable is read to its end before the first item is stored; if reading it
         raises, nothing is stored. An interrupt leaves those stored so far in the queue.
         """
-        cdef tuple items = tuple(iterable)
-        cdef Py_ssize_t i
-        cdef size_t n = <size_t>len(items)
-        cdef Batch batch = [self.core, self.ops, <uint64_t*>fp_tuple_buffer(items), n, 0]
-        cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef size_t done = 0
         if block and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
-        if n == 0:
-            return 0
-        for i in range(<Py_ssize_t>n):
-            INCREF(<PyObject*>PyTuple_GET_ITEM(items, i))
-        cdef fp_status status = _core.FP_FAILED
-        try:
-            status = run_put(&batch)
-            if status == _core.FP_FULL and block:
-                status = self.wait(self.ops.not_full(self.core), &op, timeout)
-        finally:
-            for i in range(<Py_ssize_t>batch.done, <Py_ssize_t>n):
-                DECREF(<PyObject*>PyTuple_GET_ITEM(items, i))
-        if status == _core.FP_TIMED_OUT:
-            status = _core.FP_FULL
-        if raised(status) or batch.done == 0:
-            self.refuse(status)
-        return batch.done
+        # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
+        # copied, and the references may be counted after the items were stored.
+        if _core.FP_PLAIN and type(iterable) is list and not self.ops.calls_host:
+            done = put_in_place(self, iterable)
+            if done == <size_t>len(iterable):
+                return done
+            iterable = iterable[done:]
+        cdef list items = PySequence_List(iterable)
+        fp_hide_list(items)
+        return done + self.put_list(items, done, block, timeout)
 
     def get_many(self, max_items, bint block=True, timeout=None):
         """get_many(max_items, block=True, timeout=None) -> list
@@ -320,9 +346,10 @@ cdef class BaseQueue:
             return []
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
-        cdef size_t room = <size_t>min(most, max(1, min(puts - gets, <uint64_t>CHUNK)))
         # The list comes first: with the items taken, a failed allocation would lose them.
+        cdef size_t room = <size_t>min(most, max(64, min(puts - gets, <uint64_t>CHUNK)))
         cdef list items = PyList_New(<Py_ssize_t>room)
+        fp_hide_list(items)
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
@@ -330,11 +357,11 @@ cdef class BaseQueue:
             if status == _core.FP_EMPTY and block:
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
         finally:
-            fp_list_cut(items, batch.done)
-        if status == _core.FP_TIMED_OUT:
-            status = _core.FP_EMPTY
+            fp_show_list(items, batch.done)
         if status != _core.FP_OK:
-            self.refuse(status)
+            self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
+        while batch.done == batch.size and <size_t>len(items) < <size_t>most:
+            items = take_more(items, <size_t>most, &batch)
         return items
 
     def qsize(self):
@@ -383,7 +410,7 @@ cdef class BaseQueue:
         if status != _core.FP_OK:
             self.refuse(status)
         if discard:
-            self.discarded(self.clear())
+            self.clear()
 
     @property
     def is_shutdown(self):
@@ -404,19 +431,19 @@ cdef class BaseQueue:
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
 
-    cdef size_t clear(self) except? -1:
-        """Drops all items; returns how many."""
+    cdef int clear(self) except -1:
+        """Drops all items."""
         cdef uint64_t items[64]
-        cdef size_t n = 1, total = 0, i
+        cdef size_t n = 1, i
         cdef fp_status status
         while n != 0:
             status = self.ops.discard(self.core, items, 64, &n)
             for i in range(n):
                 fp_drop(<PyObject*>items[i])  # may run any code, this queue's methods included
-            total += n
+            self.discarded(n)
             if raised(status):
                 fp_propagate()
-        return total
+        return 0
 
     # Manners. -------------------------------------------------------------------------------------
 
@@ -439,6 +466,38 @@ cdef class BaseQueue:
         return GenericAlias(cls, item)
 
 
+cdef list take_more(list items, size_t most, Batch* batch):
+    """`items` and what else is there. Leaves batch.done < batch.size if that was all."""
+    cdef uint64_t puts, gets
+    batch.ops.count(batch.core, &puts, &gets)
+    cdef size_t have = <size_t>len(items)
+    cdef list longer
+    batch.done, batch.size = 0, 1
+    if puts == gets:
+        return items
+    try:
+        longer = PyList_New(<Py_ssize_t>(have + min(most - have, min(puts - gets, <uint64_t>CHUNK))))
+    except MemoryError:
+        return items
+    fp_hide_list(longer)
+    fp_move_items(longer, items)
+    batch.items = fp_list_buffer(longer) + have
+    batch.size = <size_t>len(longer) - have
+    if raised(run_get(batch)):
+        PyErr_Clear()  # of a comparison; the next call will meet it
+    fp_show_list(longer, have + batch.done)
+    return longer
+
+
+cdef size_t put_in_place(BaseQueue self, list items) noexcept:
+    cdef size_t done, i
+    cdef uint64_t* words = fp_list_buffer(items)
+    self.ops.put_many(self.core, words, <size_t>len(items), &done)
+    for i in range(done):
+        INCREF(<PyObject*>words[i])
+    return done
+
+
 # The short way of the hot methods (see _slots.h). ------------------------------------------------
 
 cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
@@ -455,6 +514,10 @@ cdef inline fp_status give(PyObject* self, PyObject* item) noexcept:
     if _core.FP_UNLIKELY(status != _core.FP_OK):
         DECREF(item)
     return status
+
+
+cdef inline bint is_subclass(PyObject* self) noexcept:
+    return fp_is_heap_type(self)
 
 
 cdef inline bint raised(fp_status status) noexcept:
@@ -476,7 +539,7 @@ cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
 cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                PyObject* names) noexcept:
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and not is_subclass(self)):
         status = give(self, args[0])
         if _core.FP_LIKELY(status == _core.FP_OK):
             return new_reference(None)
@@ -554,6 +617,8 @@ cdef int clear(PyObject* self) noexcept:
     (<BaseQueue>self).clear()
     return cython_clear(self)
 
+
+HOT_METHODS = ("put", "get", "put_nowait", "get_nowait", "try_put", "try_get")
 
 fp_set_gc(BaseQueue, traverse, clear, &cython_traverse, &cython_clear)
 fp_set_fastcall(BaseQueue, "put", fast_put, &slow_put)

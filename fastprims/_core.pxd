@@ -48,11 +48,12 @@ cdef extern from "fp_wait.h":
         void (*after_sleep)(void*) noexcept
         fp_bool (*interrupted)() noexcept
         unsigned spin
+        int64_t watch
+        int64_t yield_ "yield"
     struct fp_attempt:
         fp_status (*run)(void*) noexcept
         fp_bool (*more)(void*) noexcept
         void* arg
-    fp_status fp_wait(fp_event*, const fp_attempt*, int64_t, const fp_host*)
 
 cdef extern from "fp_thread.h" nogil:
     uint64_t fp_thread_serial()
@@ -75,6 +76,8 @@ cdef extern from "fp_queue.h":
         fp_event* (*not_full)(void*) noexcept
         void (*abandon)(void*) noexcept
         void (*destroy)(void*) noexcept
+        fp_status (*wait)(fp_event*, const fp_attempt*, int64_t, const fp_host*) noexcept
+        fp_bool calls_host
     const fp_queue_ops fp_no_queue_ops
     const fp_queue_ops fp_segq_ops, fp_mpmc_ops, fp_spsc_ops, fp_ordered_ops
     void* fp_segq_create(uint64_t limit)

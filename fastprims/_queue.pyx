@@ -8,6 +8,7 @@ from libc.stdint cimport INT64_MIN, int64_t, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
+from fastprims._base import HOT_METHODS
 from fastprims._errors import Refused
 
 cdef extern from "Python.h":
@@ -15,13 +16,15 @@ cdef extern from "Python.h":
 
 cdef extern from "_slots.h":
     int fp_set_attribute(object, const char*, object) except -1
+    int fp_own_methods(object, tuple) except -1
+    void fp_drop_dict(object)
 
-HOOKS = frozenset({"_init", "_put", "_get", "_qsize"})
+HOOKS = ("_init", "_put", "_get", "_qsize")
 
 
 cdef int64_t to_maxsize(object maxsize) except? -1:
     value = _base.to_index(maxsize, "maxsize")
-    if value > <int64_t>_core.FP_UNBOUNDED:
+    if value >= <int64_t>_core.FP_UNBOUNDED:
         raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
     return max(value, INT64_MIN)
 
@@ -85,7 +88,7 @@ cdef class Queue(_base.BaseQueue):
 
     cdef _core.fp_sync_u64 done
     cdef _core.fp_event all_done
-    cdef int64_t bound
+    cdef int64_t unbounded  # the maxsize that said so: 0 or less
     cdef dict __dict__
 
     mutex = not_empty = not_full = all_tasks_done = Refused(
@@ -95,6 +98,7 @@ cdef class Queue(_base.BaseQueue):
         "does not expose its container. Use get_many() to take items, qsize() to count them")
 
     def __cinit__(self, *args, **kwargs):
+        fp_drop_dict(self)
         if isinstance(self, PriorityQueue):
             self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
         elif isinstance(self, LifoQueue):
@@ -107,13 +111,16 @@ cdef class Queue(_base.BaseQueue):
 
     @property
     def maxsize(self):
-        """Most items at a time; 0 or less: no bound. May be changed at any time."""
-        return self.bound
+        """Most items at a time; 0 or less: no bound. May be changed at any time; a put that is
+        under way may still go by the old one."""
+        cdef uint64_t limit = self.ops.limit(self.core)
+        return limit if limit != _core.FP_UNBOUNDED else self.unbounded
 
     @maxsize.setter
     def maxsize(self, value):
-        self.bound = to_maxsize(value)
-        cdef uint64_t limit = self.bound if self.bound > 0 else _core.FP_UNBOUNDED
+        cdef int64_t bound = to_maxsize(value)
+        cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
+        self.unbounded = min(bound, 0)
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:
@@ -199,11 +206,13 @@ cdef class PriorityQueue(Queue):
 def refuse_hooks(cls, **kwargs):
     """Queue.__init_subclass__."""
     super(Queue, cls).__init_subclass__(**kwargs)
-    overridden = HOOKS.intersection(cls.__dict__)
+    overridden = [name for name in HOOKS if hasattr(cls, name)]
     if overridden:
         raise TypeError(
-            f"{cls.__name__} overrides {', '.join(sorted(overridden))}, which a fastprims queue "
+            f"{cls.__name__} overrides {', '.join(overridden)}, which a fastprims queue "
             "never calls. Override put() and get(), or derive from queue.Queue")
 
 
+for cls in (SimpleQueue, Queue, LifoQueue, PriorityQueue):
+    fp_own_methods(cls, HOT_METHODS)
 fp_set_attribute(Queue, "__init_subclass__", classmethod(refuse_hooks))

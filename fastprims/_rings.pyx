@@ -8,6 +8,12 @@ from fastprims cimport _base, _core
 from fastprims._core cimport fp_status
 
 
+from fastprims._base import HOT_METHODS
+
+cdef extern from "_slots.h":
+    int fp_own_methods(object, tuple) except -1
+
+
 cdef uint64_t to_capacity(object capacity) except 0:
     value = _base.to_index(capacity, "capacity")
     if value < 1:
@@ -36,6 +42,21 @@ cdef class MPMCRing(_base.BaseQueue):
 
     def __init__(self, capacity):
         pass
+
+
+cdef void* spsc_of(_base.BaseQueue ring) except NULL:
+    # A class that derives from two of ours has the methods of both, but one structure.
+    if ring.ops != &_core.fp_spsc_ops:
+        raise TypeError(f"{type(ring).__name__} has no producer and consumer roles")
+    return ring.core
+
+
+cdef int released(fp_status status, str role) except -1:
+    if status != _core.FP_OK:
+        raise RuntimeError(
+            f"the {role}'s role of this SPSCRing belongs to another thread: only its owner can "
+            "give it back. If that thread has ended, use force=True")
+    return 0
 
 
 cdef class SPSCRing(_base.BaseQueue):
@@ -74,20 +95,17 @@ cdef class SPSCRing(_base.BaseQueue):
         another thread has it, unless force=True, which takes it away: only for a thread that has
         ended or will certainly not use the ring again.
         """
-        self.released(_core.fp_spsc_release_producer(
-            self.core, _core.fp_thread_serial(), force), "producer")
+        released(_core.fp_spsc_release_producer(
+            spsc_of(self), _core.fp_thread_serial(), force), "producer")
 
     def release_consumer(self, *, bint force=False):
         """release_consumer(*, force=False)
 
         Give the consumer's role back, as release_producer().
         """
-        self.released(_core.fp_spsc_release_consumer(
-            self.core, _core.fp_thread_serial(), force), "consumer")
+        released(_core.fp_spsc_release_consumer(
+            spsc_of(self), _core.fp_thread_serial(), force), "consumer")
 
-    cdef int released(self, fp_status status, str role) except -1:
-        if status != _core.FP_OK:
-            raise RuntimeError(
-                f"the {role}'s role of this SPSCRing belongs to another thread: only its owner can "
-                "give it back. If that thread has ended, use force=True")
-        return 0
+
+for cls in (MPMCRing, SPSCRing):
+    fp_own_methods(cls, HOT_METHODS)

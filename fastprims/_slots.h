@@ -47,12 +47,43 @@ static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall 
     return result;
 }
 
+/* Gives a class its own descriptors of inherited methods. The interpreter's fast paths for method
+ * calls ask that a descriptor belong to the very class of the object. Returns -1 on error. */
+static inline int fp_own_methods(PyObject *type, PyObject *names) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        PyObject *inherited = PyObject_GetAttr(type, name);
+        if (inherited == NULL)
+            return -1;
+        PyObject *own = PyDescr_NewMethod(t, ((PyMethodDescrObject *)inherited)->d_method);
+        Py_DECREF(inherited);
+        int failed = own == NULL || PyDict_SetItem(t->tp_dict, name, own) < 0;
+        Py_XDECREF(own);
+        if (failed)
+            return -1;
+    }
+    PyType_Modified(t);
+    return 0;
+}
+
+/* Cython makes the __dict__ of each new object at once; without one, until it is needed, method
+ * look-ups are faster and the object smaller. */
+static inline void fp_drop_dict(PyObject *o) {
+    Py_CLEAR(*(PyObject **)(void *)((char *)o + Py_TYPE(o)->tp_dictoffset));
+}
+
 /* A class attribute that Cython refuses to compile into an extension class. */
 static inline int fp_set_attribute(PyObject *type, const char *name, PyObject *value) {
     if (PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, name, value) < 0)
         return -1;
     PyType_Modified((PyTypeObject *)type);
     return 0;
+}
+
+/* Is the object's class one that was made in Python? Ours are static. */
+static inline bool fp_is_heap_type(PyObject *o) {
+    return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
 }
 
 /* Lets Cython raise what is set already. */
@@ -80,17 +111,30 @@ static inline bool fp_host_interrupted(void) { return PyErr_CheckSignals() != 0;
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 
-/* The buffer of a list that nobody else has seen. */
+/* A list of the caller's own: invisible to the collector, and so to everybody else, until it is
+ * shown. Its buffer may be filled and emptied behind the collector's back meanwhile. */
+static inline void fp_hide_list(PyObject *list) { PyObject_GC_UnTrack(list); }
+static inline void fp_show_list(PyObject *list, size_t size) {
+    Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)size); /* the unfilled end is cut off */
+    PyObject_GC_Track(list);
+}
 static inline uint64_t *fp_list_buffer(PyObject *list) {
     return (uint64_t *)(void *)((PyListObject *)list)->ob_item;
 }
-static inline const uint64_t *fp_tuple_buffer(PyObject *tuple) {
-    return (const uint64_t *)(const void *)((PyTupleObject *)tuple)->ob_item;
+
+/* Moves all items of a list to the front of a hidden one, which is longer and still unfilled. */
+static inline void fp_move_items(PyObject *to, PyObject *from) {
+    memcpy(((PyListObject *)to)->ob_item, ((PyListObject *)from)->ob_item,
+           (size_t)Py_SIZE(from) * sizeof(PyObject *));
+    Py_SET_SIZE((PyVarObject *)from, 0);
 }
 
-/* Cuts the unfilled end off such a list. */
-static inline void fp_list_cut(PyObject *list, size_t size) {
-    Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)size);
+/* Forgets the first items of a hidden list, whose references have passed to somebody else. */
+static inline void fp_forget_front(PyObject *list, size_t count) {
+    PyObject **items = ((PyListObject *)list)->ob_item;
+    size_t rest = (size_t)Py_SIZE(list) - count;
+    memmove(items, items + count, rest * sizeof *items);
+    Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)rest);
 }
 
 #endif

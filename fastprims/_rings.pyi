@@ -1,0 +1,13 @@
+from typing import TypeVar
+
+from fastprims._base import BaseQueue
+
+T = TypeVar("T")
+
+class MPMCRing(BaseQueue[T]):
+    def __init__(self, capacity: int) -> None: ...
+
+class SPSCRing(BaseQueue[T]):
+    def __init__(self, capacity: int) -> None: ...
+    def release_producer(self, *, force: bool = False) -> None: ...
+    def release_consumer(self, *, force: bool = False) -> None: ...
