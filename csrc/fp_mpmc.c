@@ -1,4 +1,4 @@
-/* fp_mpmc.c - what both variants of the MPMC ring share: set-up, batches, counting. */
+/* fp_mpmc.c - what both variants of the MPMC ring share: set-up, counting, the host's face. */
 #include "fp_mpmc_internal.h"
 
 #include "fp_mem.h"
@@ -33,22 +33,6 @@ enum fp_status fp_mpmc_init(struct fp_mpmc *r, uint64_t capacity) {
 void fp_mpmc_destroy(struct fp_mpmc *r) {
     fp_mem_free(r->slot, (size_t)r->capacity * sizeof(struct fp_pair));
     r->slot = NULL;
-}
-
-enum fp_status fp_mpmc_put_many(struct fp_mpmc *r, const uint64_t *items, size_t count, size_t *n) {
-    enum fp_status s = FP_OK;
-    *n = 0;
-    while (*n < count && (s = fp_mpmc_put(r, items[*n])) == FP_OK)
-        ++*n;
-    return s;
-}
-
-enum fp_status fp_mpmc_get_many(struct fp_mpmc *r, uint64_t *items, size_t max, size_t *n) {
-    enum fp_status s = FP_OK;
-    *n = 0;
-    while (*n < max && (s = fp_mpmc_get(r, &items[*n])) == FP_OK)
-        ++*n;
-    return s;
 }
 
 bool fp_mpmc_is_closed(struct fp_mpmc *r) {

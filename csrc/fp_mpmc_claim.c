@@ -63,6 +63,22 @@ enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
     }
 }
 
+enum fp_status fp_mpmc_put_many(struct fp_mpmc *r, const uint64_t *items, size_t count, size_t *n) {
+    enum fp_status s = FP_OK;
+    *n = 0;
+    while (*n < count && (s = fp_mpmc_put(r, items[*n])) == FP_OK)
+        ++*n;
+    return s;
+}
+
+enum fp_status fp_mpmc_get_many(struct fp_mpmc *r, uint64_t *items, size_t max, size_t *n) {
+    enum fp_status s = FP_OK;
+    *n = 0;
+    while (*n < max && (s = fp_mpmc_get(r, &items[*n])) == FP_OK)
+        ++*n;
+    return s;
+}
+
 void fp_mpmc_close(struct fp_mpmc *r) {
     fp_u64_fetch_or_seq_cst(&r->tail, FP_MPMC_CLOSED);
     fp_event_notify_all(&r->not_empty);

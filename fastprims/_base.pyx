@@ -25,6 +25,8 @@ cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
     void PyErr_Clear()
+    bint PyIndex_Check(object)
+    Py_ssize_t PyNumber_AsSsize_t(object, void*) except? -1
     list PyList_New(Py_ssize_t)
     list PySequence_List(object)
 
@@ -337,9 +339,11 @@ cdef class BaseQueue:
         Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, oldest first. Raises what get() raises, with nothing taken.
         """
-        most = to_index(max_items, "max_items")
+        if not PyIndex_Check(max_items):
+            raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
+        cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
         if most < 0:
-            raise ValueError(f"max_items must be 0 or more, not {most}")
+            raise ValueError(f"max_items must be 0 or more, not {max_items}")
         if block:
             check_timeout(timeout)
         if most == 0:
@@ -347,7 +351,7 @@ cdef class BaseQueue:
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
         # The list comes first: with the items taken, a failed allocation would lose them.
-        cdef size_t room = <size_t>min(most, max(64, min(puts - gets, <uint64_t>CHUNK)))
+        cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, <uint64_t>CHUNK)))
         cdef list items = PyList_New(<Py_ssize_t>room)
         fp_hide_list(items)
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
