@@ -11,7 +11,7 @@ cdef object to_index(object value, str name)
 
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
-    # them, one load nearer. Set once, by adopt().
+    # them, one load nearer. Set by adopt(): to no queue when the object is made, then once more.
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
@@ -21,6 +21,8 @@ cdef class BaseQueue:
     cdef object __weakref__
 
     cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1
+    # For classes whose structure is made by __init__: it cannot be made twice.
+    cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
     # Raises what `status` means.

@@ -169,6 +169,11 @@ cdef class BaseQueue:
         self.get_one = ops.get
         return 0
 
+    cdef int check_new(self) except -1:
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
+
     cdef int discarded(self, size_t n) except -1:
         return 0
 

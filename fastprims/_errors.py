@@ -22,10 +22,11 @@ class Refused:
     a subclass or an instance may still define the name for itself.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
         self.reason = reason
 
     def __get__(self, instance: Any, owner: type) -> Refused | NoReturn:
         if instance is None:
             return self
-        raise AttributeError(f"{type(instance).__name__} {self.reason}")
+        raise AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")

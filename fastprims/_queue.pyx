@@ -16,15 +16,19 @@ cdef extern from "Python.h":
 
 cdef extern from "_slots.h":
     int fp_set_attribute(object, const char*, object) except -1
-    int fp_own_methods(object, tuple) except -1
+    int fp_publish(object, const char*, tuple) except -1
     void fp_drop_dict(object)
+
+NO_LOCK = (
+    "its operations are atomic by themselves, there is no lock or condition to share. Use the "
+    "methods, or a lock of your own")
 
 HOOKS = ("_init", "_put", "_get", "_qsize")
 
 
 cdef int64_t to_maxsize(object maxsize) except? -1:
     value = _base.to_index(maxsize, "maxsize")
-    if value >= <int64_t>_core.FP_UNBOUNDED:
+    if value > <int64_t>_core.FP_UNBOUNDED:
         raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
     return max(value, INT64_MIN)
 
@@ -88,14 +92,15 @@ cdef class Queue(_base.BaseQueue):
 
     cdef _core.fp_sync_u64 done
     cdef _core.fp_event all_done
-    cdef int64_t unbounded  # the maxsize that said so: 0 or less
+    cdef int64_t unbounded  # the last maxsize that said so
     cdef dict __dict__
 
-    mutex = not_empty = not_full = all_tasks_done = Refused(
-        "has no lock or condition to share: its operations are atomic by themselves. Use the "
-        "methods, or a lock of your own")
+    mutex = Refused("mutex", NO_LOCK)
+    not_empty = Refused("not_empty", NO_LOCK)
+    not_full = Refused("not_full", NO_LOCK)
+    all_tasks_done = Refused("all_tasks_done", NO_LOCK)
     queue = Refused(
-        "does not expose its container. Use get_many() to take items, qsize() to count them")
+        "queue", "the container is not exposed. Use get_many() to take items, qsize() to count them")
 
     def __cinit__(self, *args, **kwargs):
         fp_drop_dict(self)
@@ -120,7 +125,8 @@ cdef class Queue(_base.BaseQueue):
     def maxsize(self, value):
         cdef int64_t bound = to_maxsize(value)
         cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
-        self.unbounded = min(bound, 0)
+        if limit == _core.FP_UNBOUNDED:
+            self.unbounded = bound
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:
@@ -206,13 +212,17 @@ cdef class PriorityQueue(Queue):
 def refuse_hooks(cls, **kwargs):
     """Queue.__init_subclass__."""
     super(Queue, cls).__init_subclass__(**kwargs)
-    overridden = [name for name in HOOKS if hasattr(cls, name)]
+    overridden = []
+    for base in cls.__mro__[:cls.__mro__.index(Queue)]:  # those that would come first
+        overridden += [name for name in HOOKS if name in base.__dict__]
     if overridden:
         raise TypeError(
             f"{cls.__name__} overrides {', '.join(overridden)}, which a fastprims queue "
             "never calls. Override put() and get(), or derive from queue.Queue")
 
 
-for cls in (SimpleQueue, Queue, LifoQueue, PriorityQueue):
-    fp_own_methods(cls, HOT_METHODS)
+fp_publish(SimpleQueue, "fastprims.SimpleQueue", HOT_METHODS)
+fp_publish(Queue, "fastprims.Queue", HOT_METHODS)
+fp_publish(LifoQueue, "fastprims.LifoQueue", HOT_METHODS)
+fp_publish(PriorityQueue, "fastprims.PriorityQueue", HOT_METHODS)
 fp_set_attribute(Queue, "__init_subclass__", classmethod(refuse_hooks))

@@ -11,7 +11,7 @@ from fastprims._core cimport fp_status
 from fastprims._base import HOT_METHODS
 
 cdef extern from "_slots.h":
-    int fp_own_methods(object, tuple) except -1
+    int fp_publish(object, const char*, tuple) except -1
 
 
 cdef uint64_t to_capacity(object capacity) except 0:
@@ -37,11 +37,9 @@ cdef class MPMCRing(_base.BaseQueue):
     csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
 
-    def __cinit__(self, capacity):
-        self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
-
     def __init__(self, capacity):
-        pass
+        self.check_new()
+        self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
 
 
 cdef void* spsc_of(_base.BaseQueue ring) except NULL:
@@ -77,11 +75,9 @@ cdef class SPSCRing(_base.BaseQueue):
     csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
 
-    def __cinit__(self, capacity):
-        self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
-
     def __init__(self, capacity):
-        pass
+        self.check_new()
+        self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
 
     cdef int refuse(self, fp_status status) except -1:
         if status == _core.FP_CLOSED:
@@ -107,5 +103,5 @@ cdef class SPSCRing(_base.BaseQueue):
             spsc_of(self), _core.fp_thread_serial(), force), "consumer")
 
 
-for cls in (MPMCRing, SPSCRing):
-    fp_own_methods(cls, HOT_METHODS)
+fp_publish(MPMCRing, "fastprims.MPMCRing", HOT_METHODS)
+fp_publish(SPSCRing, "fastprims.SPSCRing", HOT_METHODS)

@@ -47,10 +47,12 @@ static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall 
     return result;
 }
 
-/* Gives a class its own descriptors of inherited methods. The interpreter's fast paths for method
- * calls ask that a descriptor belong to the very class of the object. Returns -1 on error. */
-static inline int fp_own_methods(PyObject *type, PyObject *names) {
+/* Gives a class the name of its public home, and its own descriptors of inherited methods: the
+ * interpreter's fast paths for method calls ask that a descriptor belong to the very class of the
+ * object. Returns -1 on error. */
+static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
+    t->tp_name = public_name;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i);
         PyObject *inherited = PyObject_GetAttr(type, name);
