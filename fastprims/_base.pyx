@@ -182,6 +182,10 @@ cdef class BaseQueue:
             raise Full
         if status == _core.FP_EMPTY:
             raise Empty
+        if self.core == NULL:
+            raise RuntimeError(
+                f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
+                "must call super().__init__() with what the class needs")
         if status == _core.FP_CLOSED:
             raise ShutDown
         if status == _core.FP_NO_MEMORY:

@@ -14,10 +14,10 @@ from tools.venvs import ROOT, Environment, Interpreter, Stop, run, say
 
 PYTHON = ["dev.py", "setup.py", "bench", "examples", "fastprims", "tests", "tools"]
 
-WARNINGS = (
+WARNINGS = shlex.split(
     "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wwrite-strings "
     "-Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2 -Werror"
-).split()
+)
 
 # Each of them compiles other lines of csrc/.
 C_BUILDS = {
@@ -34,14 +34,17 @@ LINK = re.compile(r"\]\(<?([^)#>\s]+)")
 class Tools:
     """The programs of the environment that lint.main prepared."""
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, fix: bool) -> None:
         self.python = python
+        self.fix = fix
+        # Some of them start others by name.
+        self.env = {"PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])}
 
     def __call__(self, name: str, *arguments: str | Path) -> bool:
-        return run([self.python.with_name(name), *arguments]) == 0
+        return run([self.python.with_name(name), *arguments], env=self.env) == 0
 
     def module(self, name: str, *arguments: str | Path) -> bool:
-        return run([self.python, "-m", name, *arguments]) == 0
+        return run([self.python, "-m", name, *arguments], env=self.env) == 0
 
 
 def _c_files(*folders: str) -> list[Path]:
@@ -50,26 +53,27 @@ def _c_files(*folders: str) -> list[Path]:
 
 def python_format(tools: Tools) -> bool:
     """ruff format: the layout of Python code"""
-    return tools("ruff", "format", "--check", *PYTHON)
+    return tools("ruff", "format", *([] if tools.fix else ["--check", "--quiet"]), *PYTHON)
 
 
 def python_lint(tools: Tools) -> bool:
     """ruff: mistakes in Python code"""
-    return tools("ruff", "check", *PYTHON)
+    scripts = _scripts("python3?")  # their layout is their own: tables, some of them
+    return tools("ruff", "check", *(["--fix"] if tools.fix else []), *PYTHON, *scripts)
 
 
 def types(tools: Tools) -> bool:
     """mypy --strict: the package, the benchmark and the tools"""
-    return tools.module("mypy", "fastprims", "bench", "tools", "dev.py", "setup.py")
+    return tools.module("mypy", "fastprims", "bench", "tools", "dev.py")
 
 
 def stubs(tools: Tools) -> bool:
     """stubtest: the .pyi files say what the compiled modules do"""
-    allowed = ROOT / "tools" / "stubtest-allowed"
-    options = ["--allowlist", str(allowed)] if allowed.exists() else []
-    return tools.module(
-        "mypy.stubtest", "--mypy-config-file", "pyproject.toml", *options, "fastprims"
-    )
+    # Not the other way round: what only the modules know is private.
+    options = ["--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"]
+    options += ["--allowlist", "tools/stubtest-allowed"]
+    options += ["--mypy-config-file", "pyproject.toml"]
+    return tools.module("mypy.stubtest", *options, "fastprims")
 
 
 def cython(tools: Tools) -> bool:
@@ -80,7 +84,8 @@ def cython(tools: Tools) -> bool:
 
 def c_format(tools: Tools) -> bool:
     """clang-format: the layout of C code"""
-    return tools("clang-format", "--dry-run", "--Werror", *_c_files("csrc", "fastprims", "tests/c"))
+    how = ["-i"] if tools.fix else ["--dry-run", "--Werror"]
+    return tools("clang-format", *how, *_c_files("csrc", "fastprims", "tests/c"))
 
 
 def c_warnings(tools: Tools) -> bool:
@@ -113,13 +118,15 @@ def _wide_swap(compiler: str, options: list[str]) -> list[str]:
 
 def shell(tools: Tools) -> bool:
     """shellcheck: the shell scripts"""
-    return tools("shellcheck", *_shell_scripts())
+    return tools("shellcheck", "--severity=warning", *_scripts("(ba)?sh"))
 
 
-def _shell_scripts() -> Iterator[Path]:
-    for folder in (".ci", "tools", "tests/c"):
+def _scripts(language: str) -> Iterator[Path]:
+    """The files without an ending that say they are for this interpreter."""
+    first_line = re.compile(rf"#!.*\b{language}\n".encode())
+    for folder in (".ci", "tools", "tests/c", "tests/c/explore"):
         for file in sorted((ROOT / folder).iterdir()):
-            if file.is_file() and re.match(rb"#!.*\b(ba)?sh\b", file.read_bytes()[:40]):
+            if file.is_file() and not file.suffix and first_line.match(file.read_bytes()):
                 yield file
 
 
@@ -148,16 +155,18 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
 }
 
 
-def main(interpreter: Interpreter, names: list[str], only_list: bool) -> int:
+def main(interpreter: Interpreter, names: list[str], only_list: bool, fix: bool) -> int:
     if only_list:
         for name, check in CHECKS.items():
             print(f"{name:15} {check.__doc__}")
         return 0
     if unknown := set(names) - set(CHECKS):
         raise Stop(f"no such check: {', '.join(sorted(unknown))} (--list: which there are)")
-    tools = Tools(Environment(interpreter, ["dev", "test", "bench"]).ensure())
+    chosen = names or list(CHECKS)
+    environment = Environment(interpreter, ["dev", "test", "bench"])
+    tools = Tools(environment.ensure(current="stubs" in chosen), fix)
     failed = []
-    for name in names or CHECKS:
+    for name in chosen:
         print(f"--- {name}: {CHECKS[name].__doc__}", flush=True)
         if not CHECKS[name](tools):
             failed.append(name)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 from tools.venvs import ROOT, Environment, Interpreter, Stop, explain, run, say
 
-SOURCES = ("*.c", "*.h", "*.pyx")
-IN_SDIST = (
-    "LICENSE README.md CHANGELOG.md CONTRIBUTING.md pyproject.toml setup.py dev.py "
-    "csrc fastprims tests bench examples docs tools"
-).split()
+DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+BUILD_FILES = ["pyproject.toml", "setup.py", "dev.py", "Makefile"]
+FOLDERS = ["csrc", "fastprims", "tests", "bench", "examples", "docs", "tools"]
 
 SMOKE = """
 import os, sys, fastprims
@@ -68,10 +66,9 @@ def check_wheel(wheel: Path) -> None:
 def check_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {name for name in IN_SDIST if (ROOT / name).is_file()}
-    for folder in IN_SDIST:
-        if (ROOT / folder).is_dir():
-            wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.pxd", "*.[ch]", "*.md")
+    wanted = {*DOCUMENTS, *BUILD_FILES}
+    for folder in FOLDERS:
+        wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.pxd", "*.[ch]", "*.md")
     wanted = {n for n in wanted if not n.startswith(("docs/_build", "tests/c/build"))}
     if missing := sorted(wanted - names):
         raise Stop(f"{sdist.name} lacks {missing}")

@@ -16,11 +16,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
-NOT_COPIED = (".git", ".venv", "build", "dist", "bench-results", "*.so", "*.egg-info", "__pycache__", ".*_cache")
+NOT_COPIED = (
+    ".git",
+    ".venv",
+    "build",
+    "dist",
+    "bench-results",
+    "*.so",
+    "*.egg-info",
+    "__pycache__",
+    ".*_cache",
+)
 
 # A build with one of these set is another one: it gets a folder and a copy of the tree of its own.
-KNOBS = ("FASTPRIMS_ATOMICS", "FASTPRIMS_CACHELINE", "FASTPRIMS_SANITIZE", "CC", "CFLAGS", "LDFLAGS")
+KNOBS = (
+    "FASTPRIMS_ATOMICS",
+    "FASTPRIMS_CACHELINE",
+    "FASTPRIMS_SANITIZE",
+    "CC",
+    "CFLAGS",
+    "LDFLAGS",
+)
 
+# Written so that an old interpreter gets to the point of telling its version.
 PROBE = """
 import json, platform, sys, sysconfig
 try:
@@ -30,7 +48,8 @@ except ImportError:
     can = False
 print(json.dumps([platform.python_implementation(), platform.python_version(),
                   bool(sysconfig.get_config_var("Py_GIL_DISABLED")), platform.machine(),
-                  sysconfig.get_config_var("EXT_SUFFIX"), can, list(sys.version_info[:2])]))
+                  sysconfig.get_config_var("EXT_SUFFIX"), can, list(sys.version_info[:2]),
+                  getattr(sys, "base_prefix", "")]))
 """
 
 
@@ -42,9 +61,7 @@ def say(text: str) -> None:
     print(f"dev.py: {text}", flush=True)
 
 
-def run(
-    command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | None = None
-) -> int:
+def run(command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | None = None) -> int:
     """Run in the foreground; the exit status."""
     return subprocess.run(
         [str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, check=False
@@ -59,6 +76,8 @@ class Interpreter:
     machine: str
     suffix: str
     """of its extension modules"""
+    prefix: str
+    """where it is installed: tells two of the same version apart, whatever they are called"""
 
     @property
     def tag(self) -> str:
@@ -68,10 +87,9 @@ class Interpreter:
 def inspect(python: str) -> Interpreter:
     """What this interpreter is, or Stop if it won't do."""
     try:
-        answer = subprocess.run(
-            [python, "-c", PROBE], capture_output=True, text=True, check=True, cwd=ROOT
-        )
-        kind, version, free, machine, suffix, can, (major, minor) = json.loads(answer.stdout)
+        answer = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True)
+        answers = json.loads(answer.stdout)
+        kind, version, free, machine, suffix, can, (major, minor), prefix = answers
     except (OSError, subprocess.CalledProcessError, ValueError):
         raise Stop(f"{python} is not a Python interpreter that runs here.") from None
     if kind != "CPython" or (major, minor) < (3, 10):
@@ -81,7 +99,7 @@ def inspect(python: str) -> Interpreter:
             f"{python} has no venv or ensurepip module. On Debian and Ubuntu: "
             f"apt-get install python3-venv (or python{major}.{minor}-venv)"
         )
-    return Interpreter(python, version, free, machine, suffix)
+    return Interpreter(python, version, free, machine, suffix, prefix)
 
 
 def find_free_threaded() -> str | None:
@@ -123,14 +141,17 @@ class Environment:
     def python_of(venv: Path) -> Path:
         return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-    def ensure(self) -> Path:
-        """Create or refresh it where needed; its interpreter."""
+    def ensure(self, current: bool = True) -> Path:
+        """Create or refresh it where needed; its interpreter.
+
+        Not `current`: for tools that read the sources only, an old build of fastprims will do.
+        """
         self.folder.parent.mkdir(exist_ok=True)
-        with _lock(self.folder.with_suffix(".lock")):
+        with _lock(VENVS / f"{self.folder.name}.lock"):
             if not self._usable_venv():
                 say(f"creating {self.folder.relative_to(ROOT)}")
                 self._create()
-            if not self._up_to_date():
+            if not self._has_extras() or (current and not self._up_to_date()):
                 self._install()
         return self.python
 
@@ -164,7 +185,7 @@ class Environment:
 
     def _usable_venv(self) -> bool:
         stamp = self._read_stamp()
-        return self.python.exists() and stamp.get("interpreter") == self.interpreter.path
+        return self.python.exists() and stamp.get("prefix") == self.interpreter.prefix
 
     def _create(self) -> None:
         answer = subprocess.run(
@@ -176,16 +197,17 @@ class Environment:
         if answer.returncode:
             reason = (answer.stderr or answer.stdout).strip().splitlines() or ["no reason given"]
             raise Stop(f"{self.interpreter.path} could not create {self.folder}: {reason[-1]}")
-        self._write_stamp({"interpreter": self.interpreter.path})
+        self._write_stamp({"prefix": self.interpreter.prefix})
 
     def _write_stamp(self, stamp: dict[str, object]) -> None:
         self._stamp.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
 
+    def _has_extras(self) -> bool:
+        installed = self._read_stamp().get("extras")
+        return isinstance(installed, list) and set(self.extras) <= set(installed)
+
     def _up_to_date(self) -> bool:
         stamp = self._read_stamp()
-        installed = stamp.get("extras")
-        if not isinstance(installed, list) or not set(self.extras) <= set(installed):
-            return False
         if stamp.get("sources") != fingerprint(ROOT) or stamp.get("modules") != self._modules():
             return False
         if self.tree != ROOT:  # Python files are used where they are, but for a copy
@@ -222,7 +244,7 @@ class Environment:
         self.pip("install", "--prefer-binary", "--editable", target)
         self._write_stamp(
             {
-                "interpreter": self.interpreter.path,
+                "prefix": self.interpreter.prefix,
                 "sources": sources,
                 "extras": extras,
                 "modules": self._modules(),
@@ -267,6 +289,10 @@ OFFLINE = re.compile(
     r"ReadTimeout|Max retries|Network is unreachable|ProxyError"
 )
 
+COMPILE_ERROR = re.compile(
+    r"^\s*(?:error: )?(\S+\.(?:pyx|pxd|[ch]):\d+:\d+: (?!warning|note).+)$", re.MULTILINE
+)
+
 
 def explain(output: str, log: Path) -> str:
     """The one sentence that pip's output comes down to."""
@@ -280,7 +306,10 @@ def explain(output: str, log: Path) -> str:
             f"pip could not reach a package index{needed}; check the network and pip's settings "
             f"(pip config list). Its output is in {log}"
         )
-    reason = errors[0] if errors else "no reason given"
+    if mistakes := COMPILE_ERROR.findall(output):
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        return f"fastprims does not compile: {mistakes[0]}{more}; see {log}"
+    reason = errors[-1] if errors else "no reason given"
     return f"pip failed ({reason}); its output is in {log}"
 
 

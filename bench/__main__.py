@@ -1,0 +1,97 @@
+"""``python -m bench``: measure, show the tables, write results.json and comparison.png."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench.latency import wants_latency
+from bench.runner import DEFAULT, FULL, QUICK
+from bench.suite import SUITE, select
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="fastprims' queues beside queue.Queue, queue.SimpleQueue and deque.",
+    )
+    effort = parser.add_mutually_exclusive_group()
+    for choice, text in ((QUICK, "seconds, wide spread"), (FULL, "longer, tighter, with latency")):
+        effort.add_argument(
+            f"--{choice.name}", dest="effort", action="store_const", const=choice, help=text
+        )
+    parser.set_defaults(effort=DEFAULT)
+    parser.add_argument(
+        "--out", type=Path, default=Path("bench-results"), help="folder for the results"
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="PYTHON",
+        help="another interpreter with fastprims installed, measured after this one (repeatable)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="cases to run, as a pattern; also 'latency'",
+    )
+    parser.add_argument(
+        "--redraw", type=Path, metavar="RESULTS", help="only draw and print an earlier results.json"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    if (
+        options.only
+        and not select(options.only)
+        and not wants_latency(options.effort, options.only)
+    ):
+        known = ", ".join([case.key for case in SUITE] + ["latency"])
+        print(f"no case matches {' '.join(options.only)}; there are {known}", file=sys.stderr)
+        return 2
+    try:
+        from rich.console import Console
+
+        from bench.display import LiveDisplay
+        from bench.picture import draw
+        from bench.report import print_report, write_json
+    except ImportError as missing:
+        print(f"the report needs {missing.name}: pip install 'fastprims[report]'", file=sys.stderr)
+        return 2
+    from bench.session import WorkerFailure, run_session
+
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    if options.redraw:
+        results = json.loads(options.redraw.read_text(encoding="utf-8"))
+    else:
+        pythons = [sys.executable, *options.also]
+        try:
+            with LiveDisplay(
+                console, pythons, wants_latency(options.effort, options.only)
+            ) as display:
+                results = run_session(
+                    pythons, options.effort, display, only=options.only, arguments=arguments
+                )
+        except WorkerFailure as failure:
+            console.print(f"[bold red]failed:[/] {failure}", highlight=False)
+            return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    print_report(console, results)
+    if not options.redraw:
+        write_json(results, options.out / "results.json")
+    if results["interpreters"][0]["cases"]:
+        draw(results, options.out / "comparison.png")
+    written = ", ".join(str(path) for path in sorted(options.out.iterdir()) if path.is_file())
+    console.print(f"{results['seconds']:.0f} s; in {options.out}: {written}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,9 @@
+"""Lets ``pytest bench/`` find the benchmarks, which a plain ``pytest`` leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("python_files", "bench_*.py")

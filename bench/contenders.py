@@ -1,0 +1,97 @@
+"""Who is measured: the standard library's queues, fastprims' queues, and an empty loop."""
+
+from __future__ import annotations
+
+import collections
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.environment import load_fastprims
+
+fastprims = load_fastprims()
+
+STDLIB, FASTPRIMS, BASELINE = "stdlib", "fastprims", "baseline"
+
+
+class LockedDeque:
+    """A deque with the lock people put beside it; the workloads spell out ``with lock:``."""
+
+    def __init__(self) -> None:
+        self.items: collections.deque[Any] = collections.deque()
+        self.lock = threading.Lock()
+
+    def put(self, item: Any) -> None:
+        with self.lock:
+            self.items.append(item)
+
+    def get(self) -> Any:
+        with self.lock:
+            return self.items.popleft()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A queue and the pair of methods it is driven with.
+
+    `make` takes the bound of the case (0: unbounded) and ignores it where the class has none.
+    `calls` names the textual form of the loop where that differs: see `bench.loops`.
+    """
+
+    key: str
+    side: str
+    make: Callable[[int], Any]
+    put: str = "put"
+    get: str = "get"
+    calls: str = "put/get"
+
+    @property
+    def empty_loop(self) -> bool:
+        return self.side == BASELINE
+
+
+def size_of(item: Any) -> int:
+    """How many items a queue of any contender holds."""
+    return len(item) if hasattr(item, "__len__") else int(item.qsize())
+
+
+def _trying(key: str, make: Callable[[int], Any]) -> Contender:
+    return Contender(key, FASTPRIMS, make, "try_put", "try_get", "try_put/try_get")
+
+
+RING_SLOTS = 1024  # for rings in cases that name no bound: they have no unbounded form
+
+NOOP = Contender("empty loop", BASELINE, lambda bound: [], "append", "pop", "none")
+
+STD_QUEUE = Contender("queue.Queue", STDLIB, queue.Queue)
+STD_SIMPLE = Contender("queue.SimpleQueue", STDLIB, lambda bound: queue.SimpleQueue())
+STD_LIFO = Contender("queue.LifoQueue", STDLIB, queue.LifoQueue)
+STD_PRIORITY = Contender("queue.PriorityQueue", STDLIB, queue.PriorityQueue)
+DEQUE = Contender(
+    "deque", STDLIB, lambda bound: collections.deque(), "append", "popleft", "append/popleft"
+)
+LOCKED_DEQUE = Contender("deque + Lock", STDLIB, lambda bound: LockedDeque(), calls="locked")
+
+FP_QUEUE = Contender("fastprims.Queue", FASTPRIMS, fastprims.Queue)
+FP_SIMPLE = Contender("fastprims.SimpleQueue", FASTPRIMS, lambda bound: fastprims.SimpleQueue())
+FP_LIFO = Contender("fastprims.LifoQueue", FASTPRIMS, fastprims.LifoQueue)
+FP_PRIORITY = Contender("fastprims.PriorityQueue", FASTPRIMS, fastprims.PriorityQueue)
+
+
+def _spsc(bound: int) -> Any:
+    return fastprims.SPSCRing(bound or RING_SLOTS)
+
+
+def _mpmc(bound: int) -> Any:
+    return fastprims.MPMCRing(bound or RING_SLOTS)
+
+
+FP_SPSC = Contender("fastprims.SPSCRing", FASTPRIMS, _spsc)
+FP_MPMC = Contender("fastprims.MPMCRing", FASTPRIMS, _mpmc)
+FP_SPSC_TRY = _trying("fastprims.SPSCRing try_*", _spsc)
+FP_MPMC_TRY = _trying("fastprims.MPMCRing try_*", _mpmc)

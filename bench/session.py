@@ -1,0 +1,114 @@
+"""The calling side: one worker per interpreter, one after the other, and what they report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from bench.environment import ROOT
+from bench.latency import histogram_record
+from bench.runner import Effort
+
+SCHEMA = 1
+Listener = Callable[[str, dict[str, Any]], None]
+
+
+class WorkerFailure(Exception):
+    """A worker reported a failure, crashed, or ended without finishing."""
+
+
+@dataclass
+class InterpreterResult:
+    """What one interpreter's worker reported."""
+
+    environment: dict[str, Any] = field(default_factory=dict)
+    cases: list[dict[str, Any]] = field(default_factory=list)
+    latency: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "environment": self.environment,
+            "cases": self.cases,
+            "latency": self.latency,
+            "skipped": self.skipped,
+        }
+
+
+def _add_latency(result: InterpreterResult, event: dict[str, Any]) -> None:
+    try:
+        result.latency.append(histogram_record(event["contender"], event["ns"]))
+    except ImportError:
+        reason = "latency percentiles: the hdrhistogram package is not installed"
+        if reason not in result.skipped:
+            result.skipped.append(reason)
+
+
+def measure_with(python: str, plan: dict[str, Any], listener: Listener) -> InterpreterResult:
+    """Run the plan under one interpreter; raises WorkerFailure unless it ran to its end."""
+    result = InterpreterResult()
+    finished = False
+    command = [python, "-m", "bench.worker", json.dumps(plan)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
+        try:
+            worker = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=complaints, text=True
+            )
+        except OSError as error:
+            raise WorkerFailure(f"cannot be started: {error}") from error
+        assert worker.stdout is not None
+        try:
+            for line in worker.stdout:
+                event = json.loads(line)
+                name = event["event"]
+                if name in ("start", "end"):
+                    result.environment = event["environment"]
+                    finished = name == "end"
+                elif name == "case":
+                    result.cases.append(event["record"])
+                elif name == "latency":
+                    _add_latency(result, event)
+                elif name == "failure":
+                    raise WorkerFailure(f"{event['message']}\n{event.get('details', '')}".strip())
+                listener(python, event)
+        finally:
+            if worker.poll() is None and not finished:
+                worker.kill()
+            status = worker.wait()
+        if status or not finished:
+            complaints.seek(0)
+            raise WorkerFailure(f"ended with status {status}\n{complaints.read().strip()}")
+    return result
+
+
+def run_session(
+    pythons: Sequence[str],
+    effort: Effort,
+    listener: Listener,
+    *,
+    only: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Measure every interpreter in turn, never two at once; the content of results.json."""
+    plan = {"effort": effort.as_dict(), "only": list(only), "kinds": list(kinds)}
+    began = datetime.now(timezone.utc)
+    results = []
+    for python in pythons:
+        try:
+            results.append(measure_with(python, plan, listener).as_dict())
+        except WorkerFailure as failure:
+            raise WorkerFailure(f"{python}: {failure}") from failure
+    return {
+        "schema": SCHEMA,
+        "date": began.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(timezone.utc) - began).total_seconds(), 1),
+        "arguments": list(arguments),
+        "effort": effort.as_dict(),
+        "interpreters": results,
+    }

@@ -1,0 +1,62 @@
+"""The measuring side: runs in the interpreter under test and reports as JSON lines.
+
+Needs only the standard library and fastprims, so that it runs where rich and matplotlib don't. Each
+interpreter, the calling one included, is measured in such a process of its own: no display thread
+shares its GIL, and a crash of the measured code is one more reported failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from bench.cases import KINDS, Case
+from bench.environment import describe
+from bench.harness import BenchmarkFailure
+from bench.latency import run_latency, wants_latency
+from bench.runner import Effort, Emit, run_suite
+from bench.suite import select
+
+
+def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
+    """Measure the cases as planned; 0, or 1 after a failure that was reported."""
+    effort = Effort(**plan["effort"])
+    try:
+        kinds = plan.get("kinds") or KINDS
+        emit({"event": "start", "environment": describe(), "records": len(cases) * len(kinds)})
+        run_suite(cases, kinds, effort, emit)
+        if wants_latency(effort, plan.get("only", [])):
+            run_latency(effort, emit)
+        emit({"event": "end", "environment": describe()})
+    except BenchmarkFailure as failure:
+        emit({"event": "failure", "message": str(failure)})
+        return 1
+    except Exception as error:
+        emit({"event": "failure", "message": repr(error), "details": traceback.format_exc()})
+        return 1
+    return 0
+
+
+def main(plan_text: str) -> int:
+    """Run one plan with standard output as the channel of events."""
+    plan = json.loads(plan_text)
+    channel: TextIO = sys.stdout
+
+    def emit(event: dict[str, Any]) -> None:
+        channel.write(json.dumps(event) + "\n")
+        channel.flush()
+
+    status = serve(plan, select(plan.get("only", [])), emit)
+    if status:
+        # A failed run can leave threads waiting for good; nothing may wait for them.
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

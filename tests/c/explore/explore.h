@@ -1,0 +1,48 @@
+/* explore.h - runs a few threads of the C core under every schedule: a deterministic scheduler
+ * with a depth-first search over its choices.
+ *
+ * The core is compiled against the fp_atomic.h of this directory, so each access to a shared word
+ * is a point at which the scheduler may let another thread run. The search is exhaustive up to
+ * `preemptions` switches away from a thread that could have gone on (switches at the end of a
+ * thread or at a sleep are free), unless the time allowed runs out; then random schedules follow.
+ *
+ * A schedule fails if all remaining threads sleep without reason (a lost wake-up), if it takes absurdly many
+ * steps, if freed memory is touched or memory leaks, or if the program calls explore_fail. */
+#ifndef EXPLORE_H
+#define EXPLORE_H
+
+#include "fp_config.h"
+
+enum { EXPLORE_THREADS = 4 };
+
+struct explore_program {
+    const char *name;
+    int threads;
+    int preemptions;
+    void (*before)(void);     /* sets up; not interleaved */
+    void (*thread)(int self); /* interleaved */
+    /* All that are left sleep. True: they may; whoever could run now will. NULL: they may not. */
+    bool (*asleep)(void);
+    void (*after)(void);      /* checks and tears down; not interleaved */
+};
+
+/* True: no schedule failed. Prints one line, and the failing schedule. */
+bool explore(const struct explore_program *program, double seconds, unsigned long seed);
+
+/* Reports the present schedule as wrong and ends the process. */
+__attribute__((noreturn, format(printf, 1, 2))) void explore_fail(const char *format, ...);
+
+/* The running thread, -1 outside. */
+int explore_self(void);
+
+/* Moments, for histories. */
+unsigned explore_clock(void);
+
+/* On what the thread sleeps; NULL: it doesn't. */
+const void *explore_sleeps_on(int thread);
+
+/* The next sleep of this thread may end by its time-out, or by an interrupt. */
+void explore_allow_interrupt(bool yes);
+bool explore_interrupted(void); /* did it, since the permission? */
+
+#endif

@@ -1,0 +1,110 @@
+/* history.c - see history.h. */
+#include "history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_ITEMS = 32 };
+
+/* The sequential queue. */
+struct model {
+    uint64_t item[MOST_ITEMS], puts, gets, limit;
+    bool closed;
+};
+
+struct call *history_add(struct history *h, enum call_kind kind, unsigned begin) {
+    struct call *c = &h->call[h->count++];
+    memset(c, 0, sizeof *c);
+    c->kind = kind;
+    c->begin = begin;
+    c->end = UINT32_MAX;
+    c->after = -1;
+    return c;
+}
+
+static bool put(struct model *m, const struct call *c) {
+    bool full = m->puts - m->gets >= m->limit;
+    if (c->status == FP_OK) {
+        if (m->closed || full)
+            return false;
+        m->item[m->puts++] = c->item[0];
+        return true;
+    }
+    return c->status == FP_CLOSED ? m->closed : c->status == FP_FULL && full && !m->closed;
+}
+
+static bool get(struct model *m, const struct call *c, bool lifo) {
+    if (c->status == FP_OK) {
+        for (int i = 0; i < c->taken; i++) {
+            if (m->gets == m->puts)
+                return false;
+            uint64_t found = lifo ? m->item[m->puts - 1] : m->item[m->gets];
+            if (found != c->item[i])
+                return false;
+            if (lifo)
+                m->puts--;
+            else
+                m->gets++;
+        }
+        return c->taken > 0;
+    }
+    if (m->gets != m->puts)
+        return false;
+    return c->status == FP_CLOSED ? m->closed : c->status == FP_EMPTY && !m->closed;
+}
+
+static bool apply(struct model *m, const struct call *c, bool lifo) {
+    switch (c->kind) {
+    case CALL_PUT:
+        return put(m, c);
+    case CALL_GET:
+        return get(m, c, lifo);
+    case CALL_CLOSE:
+        m->closed = true;
+        return true;
+    case CALL_COUNT:
+        return c->item[0] == m->puts && c->item[1] == m->gets;
+    case CALL_LIMIT:
+        m->limit = c->item[0];
+        return true;
+    }
+    return false;
+}
+
+/* Is there an order of the calls outside `done` that the model accepts? */
+static bool search(const struct history *h, unsigned done, const struct model *m) {
+    if (done == (1U << h->count) - 1)
+        return true;
+    unsigned first_end = UINT32_MAX;
+    for (int i = 0; i < h->count; i++)
+        if (!(done >> i & 1) && h->call[i].end < first_end)
+            first_end = h->call[i].end;
+    for (int i = 0; i < h->count; i++) {
+        const struct call *c = &h->call[i];
+        if (done >> i & 1 || c->begin > first_end || (c->after >= 0 && !(done >> c->after & 1)))
+            continue;
+        struct model next = *m;
+        if (apply(&next, c, h->lifo) && search(h, done | 1U << i, &next))
+            return true;
+    }
+    return false;
+}
+
+bool history_is_linearizable(const struct history *h) {
+    struct model m = {.limit = h->limit};
+    return search(h, 0, &m);
+}
+
+void history_print(const struct history *h) {
+    static const char *const kind[] = {"put", "get", "close", "count", "limit"};
+    static const char *const status[] = {"ok",        "full",   "empty",     "closed",
+                                         "not owner", "memory", "timed out", "interrupted"};
+    for (int i = 0; i < h->count; i++) {
+        const struct call *c = &h->call[i];
+        printf("    [%u..%u] %s", c->begin, c->end, kind[c->kind]);
+        int items = c->kind == CALL_GET ? c->taken : c->kind == CALL_COUNT ? 2 : 1;
+        for (int k = 0; k < items; k++)
+            printf(" %llu", (unsigned long long)c->item[k]);
+        printf(" -> %s\n", status[c->status]);
+    }
+}

@@ -1,0 +1,417 @@
+/* main.c - the programs that are explored, in a language of one letter per call:
+ *
+ *      p7 put 7          P7 put, waiting            T7 put, waiting with a time-out
+ *      g  get            G  get, waiting            t  get, waiting with a time-out
+ *      b7 put 7 and 8    m  get one or two          I  get, waiting, may be interrupted
+ *      v7, w: as P7 and G, watching before the sleep
+ *      n  count          c  close                   l3 set the limit to 3
+ *      h  (ring) set the hints back as far as they can lag
+ *      F  pretend to be a forked child whose parent had a sleeper in each direction
+ *      R  give the producer's role back             (spsc)
+ *
+ * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". When all
+ * have ended the queue is drained; calls, drain included, must be linearizable. */
+#include "explore.h"
+#include "history.h"
+
+#include "fp_mem.h"
+#include "fp_mpmc.h"
+#include "fp_queue.h"
+#include "fp_segq.h"
+#include "fp_spsc.h"
+#include "fp_ordered.h"
+#include "fp_thread.h"
+#include "special.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
+enum { FAR_AWAY = 1000000 }; /* a deadline; whether it comes is up to the schedule */
+
+enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, LIFO };
+
+struct script {
+    enum kind kind;
+    uint64_t limit;
+    int preemptions;
+    const char *text;
+};
+
+/* Bounds are chosen so that the search of most programs is complete within seconds. */
+static const struct script scripts[] = {
+    {RING, 1, 3, "p1 p2|g g"},
+    {RING, 1, 3, "p1|p2|g"},
+    {RING, 1, 3, "p1 p2|g g|p3"},
+    {RING, 1, 3, "p1 g|p2 g"},
+    {RING, 2, 3, "p1 p2|p3 p4|g g"},
+    {RING, 3, 3, "p1 p2/p3 p4|g g|g"},
+    {RING, 1, 3, "p1 g p2 g p3 g h/p4 p5|g g|g"},
+    {RING, 2, 3, "p1 p2 g g p3 g h/p4 p5|g g|p6"},
+    {RING, 3, 3, "p1 p2 p3 g g g p4 h/p5 g|g g|p6 n"},
+    {RING, 1, 3, "p1|c|g g"},
+    {RING, 1, 3, "p1/c|p2 p3|g g"},
+    {RING, 2, 3, "p1/p2 p3|c|g g"},
+    {RING, 2, 3, "p1 g h/c n|c|p2 g"},
+    {RING, 2, 3, "p1/n|p2 g|g p3"},
+    {RING_NEAR_WRAP, 1, 3, "p1 g/p2 p3|g g|p4"},
+    {RING_NEAR_WRAP, 2, 3, "p1 g p2 g h/p3 c|g g|p4 n"},
+    {RING_NEAR_WRAP, 3, 3, "p1 p2 p3 g g g h/p4 p5|g g|p6"},
+    {SEGQ, 100, 3, "p1 p2|g g"},
+    {SEGQ, 100, 3, "p1 p2|p3 p4|g g"},
+    {SEGQ, 100, 3, "p1 p2 p3/g g|g g|p4"},
+    {SEGQ, 100, 3, "p1 p2/p3|g g|p4 g"},
+    {SEGQ, 100, 3, "p1/b2|b4|m m"},
+    {SEGQ, 100, 3, "p1 p2 p3/m|m|g p4"},
+    {SEGQ, 1, 3, "p1|p2|g"},
+    {SEGQ, 1, 3, "p1 p2|g g|p3"},
+    {SEGQ, 2, 3, "p1 p2|p3 p4|g g"},
+    {SEGQ, 3, 3, "p1 p2/p3|p4|p5 g"},
+    {SEGQ, 100, 3, "p1|c|g g"},
+    {SEGQ, 100, 3, "p1/p2 p3|c|g g"},
+    {SEGQ, 100, 3, "p1/p2 p3|c|p4"},
+    {SEGQ, 100, 3, "p1 p2/c n|c|p3 g"},
+    {SEGQ, 2, 3, "p1 p2/p3|c|g g"},
+    {SEGQ, 100, 3, "p1/n|p2 p3|g g"},
+    {SEGQ, 2, 3, "p1 p2/l3 n|p3|g"},
+    {SPSC, 1, 4, "p1 p2 p3|g g g"},
+    {SPSC, 2, 4, "b1 b3|m m"},
+    {SPSC, 2, 4, "p1 p2 p3|g g g|c"},
+    {SPSC, 1, 4, "p1 p2|g g|c"},
+    {LIFO, 2, 2, "p1 p2|g g|p3"},
+    {LIFO, 1, 2, "p1|c|g"},
+    /* Waiting: nobody may sleep for ever. */
+    {RING, 1, 2, "G|P1"},
+    {RING, 1, 2, "G G|P1 P2"},
+    {RING, 1, 2, "G|G|P1 P2"},
+    {RING, 1, 2, "G|G|P1|P2"},
+    {RING, 2, 2, "G|G|b1"},
+    {RING, 1, 2, "p1/P2|P3|g g"},
+    {RING, 2, 2, "p1 p2/P3|P4|m G"},
+    {RING, 1, 2, "t|G|P1"},
+    {RING, 1, 2, "w|v1"},
+    {RING, 1, 2, "w|G|v1 v2"},
+    {RING, 1, 2, "p1/v2|P3|g w"},
+    {RING, 1, 2, "w|w|c"},
+    {RING, 2, 2, "F p1 g/w|P2"},
+    {RING, 2, 2, "I|G|p1"},
+    {RING, 2, 2, "I|t|G|p1"},
+    {RING, 1, 2, "G|G|c"},
+    {RING, 1, 2, "p1/P2|P3|c"},
+    {RING, 2, 2, "F/G|P1"},
+    {RING, 2, 2, "F p1 g/G|P2"},
+    {RING, 1, 2, "F p1/P2|G G"},
+    {SEGQ, 100, 2, "G|G|p1 p2"},
+    {SEGQ, 100, 2, "G|G|b1"},
+    {SEGQ, 100, 2, "p1 p2 g g/G|G|b3"},
+    {SEGQ, 1, 2, "p1/P2|P3|g g"},
+    {SEGQ, 1, 2, "p1/P2|P3|l3"},
+    {SEGQ, 1, 2, "p1/P2|c|g"},
+    {SEGQ, 100, 2, "t|G|p1"},
+    {SEGQ, 100, 2, "G|G|c"},
+    {SPSC, 1, 3, "P1 P2 P3|G G G"},
+    {SPSC, 2, 3, "P1 P2|m G|c"},
+    {SPSC, 1, 3, "t G|P1 p2"},
+    {LIFO, 1, 2, "G|P1"},
+    {LIFO, 1, 1, "G|G|P1 P2"},
+    {LIFO, 1, 1, "p1/P2|P3|g G"},
+};
+
+static struct {
+    const struct fp_queue_ops *ops;
+    void *queue;
+    const struct script *script;
+    const char *part[EXPLORE_THREADS];
+    struct history history;
+    bool closed;
+} run;
+
+static void *nothing(void) { return NULL; }
+static void nothing_back(void *state) { (void)state; }
+static const struct fp_host host = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = explore_interrupted};
+static const struct fp_host watching_host = {.before_sleep = nothing,
+                                             .after_sleep = nothing_back,
+                                             .interrupted = explore_interrupted,
+                                             .spin = 1,
+                                             .watch = 2};
+
+/* Of fp_thread.c; made visible by the build. */
+extern fp_sync_u64 forks;
+
+struct request {
+    bool put;
+    uint64_t item;
+};
+
+static enum fp_status attempt(void *arg) {
+    struct request *q = arg;
+    return q->put ? run.ops->put(run.queue, q->item) : run.ops->get(run.queue, &q->item);
+}
+
+static bool more(void *arg) {
+    struct request *q = arg;
+    uint64_t puts, gets;
+    run.ops->count(run.queue, &puts, &gets);
+    return q->put ? puts - gets < run.ops->limit(run.queue) : puts != gets;
+}
+
+/* Waits like a host. A time-out or an interrupt counts as "full" or "empty". */
+static enum fp_status perform(struct request *q, char letter) {
+    enum fp_status s = attempt(q);
+    if ((s == FP_FULL || s == FP_EMPTY) && strchr("PGTtIvw", letter)) {
+        struct fp_event *e = q->put ? run.ops->not_full(run.queue) : run.ops->not_empty(run.queue);
+        const struct fp_attempt op = {attempt, more, q};
+        explore_allow_interrupt(letter == 'I');
+        s = fp_wait(e, &op, letter == 'T' || letter == 't' ? FAR_AWAY : FP_FOREVER,
+                    letter == 'v' || letter == 'w' ? &watching_host : &host);
+        explore_allow_interrupt(false);
+        if (s == FP_TIMED_OUT || s == FP_INTERRUPTED)
+            s = q->put ? FP_FULL : FP_EMPTY;
+    }
+    return s;
+}
+
+static void put_or_get(char letter, uint64_t item) {
+    bool put = strchr("pPTv", letter) != NULL;
+    struct call *c = history_add(&run.history, put ? CALL_PUT : CALL_GET, explore_clock());
+    struct request q = {put, item};
+    c->item[0] = item;
+    c->status = perform(&q, letter);
+    if (!put)
+        c->item[0] = q.item;
+    c->taken = 1;
+    c->end = explore_clock();
+}
+
+static void put_two(uint64_t item) {
+    uint64_t both[2] = {item, item + 1};
+    size_t done;
+    unsigned begin = explore_clock();
+    enum fp_status s = run.ops->put_many(run.queue, both, 2, &done);
+    int before = -1;
+    for (size_t i = 0; i < 2 && i <= done; i++) {
+        if (i == done && run.script->kind == SPSC && done > 0)
+            break; /* how many fit was seen before they were published */
+        struct call *c = history_add(&run.history, CALL_PUT, begin);
+        c->item[0] = both[i];
+        c->status = i < done ? FP_OK : s;
+        c->after = before;
+        c->end = explore_clock();
+        before = (int)(c - run.history.call);
+    }
+}
+
+static void get_two(void) {
+    uint64_t found[2];
+    size_t done;
+    unsigned begin = explore_clock();
+    enum fp_status s = run.ops->get_many(run.queue, found, 2, &done);
+    if (done == 0) {
+        struct call *c = history_add(&run.history, CALL_GET, begin);
+        c->status = s;
+        c->end = explore_clock();
+    }
+    int before = -1;
+    for (size_t i = 0; i < done; i++) {
+        struct call *c = history_add(&run.history, CALL_GET, begin);
+        c->item[0] = found[i];
+        c->taken = 1;
+        c->after = before;
+        c->end = explore_clock();
+        before = (int)(c - run.history.call);
+    }
+}
+
+static void lag_hints(void) {
+    struct fp_mpmc *r = run.queue;
+    if (fp_mpmc_is_lock_free()) /* else they are exact counters */
+        r->tail = r->head = r->start;
+}
+
+/* Sleepers of a parent whose forked child this process is from now on. */
+static void add_ghosts(void) {
+    struct fp_event *e[] = {run.ops->not_empty(run.queue), run.ops->not_full(run.queue)};
+    for (int i = 0; i < 2; i++) {
+        fp_event_enter(e[i]);
+        e[i]->word |= FP_EVENT_SIGNALLED | FP_EVENT_ASLEEP;
+    }
+    forks++;
+}
+
+static void other(char letter, uint64_t number) {
+    struct call *c;
+    switch (letter) {
+    case 'c':
+        c = history_add(&run.history, CALL_CLOSE, explore_clock());
+        run.ops->close(run.queue, false);
+        run.closed = true;
+        break;
+    case 'n':
+        c = history_add(&run.history, CALL_COUNT, explore_clock());
+        run.ops->count(run.queue, &c->item[0], &c->item[1]);
+        break;
+    case 'l':
+        c = history_add(&run.history, CALL_LIMIT, explore_clock());
+        c->item[0] = number;
+        fp_segq_set_limit(run.queue, number);
+        break;
+    default:
+        explore_fail("what is '%c'?", letter);
+    }
+    c->end = explore_clock();
+}
+
+static void perform_script(const char *text, const char *stops) {
+    while (*text != '\0' && !strchr(stops, *text)) {
+        char letter = *text++;
+        char *end;
+        uint64_t number = strtoull(text, &end, 10);
+        text = end;
+        if (strchr("pPTbv", letter))
+            number += FIRST_ITEM;
+        if (letter == 'b')
+            put_two(number);
+        else if (letter == 'm')
+            get_two();
+        else if (letter == 'h')
+            lag_hints();
+        else if (letter == 'F')
+            add_ghosts();
+        else if (strchr("pPTgGtIvw", letter))
+            put_or_get(letter, number);
+        else if (letter != ' ')
+            other(letter, number);
+    }
+}
+
+static void create(void) {
+    const struct script *s = run.script;
+    switch (s->kind) {
+    case SEGQ:
+        run.queue = fp_segq_create(s->limit);
+        run.ops = &fp_segq_ops;
+        break;
+    case RING:
+    case RING_NEAR_WRAP:
+        run.queue = fp_mem_alloc(sizeof(struct fp_mpmc));
+        run.ops = &fp_mpmc_ops;
+        /* The last lap before positions wrap at 2^63. */
+        fp_mpmc_init_at(run.queue, s->limit, s->kind == RING ? 0 : UINT64_MAX);
+        break;
+    case SPSC:
+        run.queue = fp_spsc_create(s->limit);
+        run.ops = &fp_spsc_ops;
+        break;
+    case LIFO:
+        run.queue = fp_ordered_create(NULL, &host);
+        run.ops = &fp_ordered_ops;
+        fp_ordered_set_limit(run.queue, s->limit);
+        break;
+    }
+}
+
+static void before(void) {
+    create();
+    run.closed = false;
+    forks = 0;
+    run.history = (struct history){.limit = run.script->limit, .lifo = run.script->kind == LIFO};
+    if (strchr(run.script->text, '/'))
+        perform_script(run.script->text, "/");
+}
+
+static void thread(int self) { perform_script(run.part[self], "|"); }
+
+static bool woken_by(struct fp_event *e, const void *word) {
+    return (const char *)word >= (const char *)e && (const char *)word < (const char *)(e + 1);
+}
+
+/* A consumer may sleep while there is no item, a producer while there is no room. A close sends
+ * them home then. */
+static bool asleep(void) {
+    uint64_t puts, gets;
+    run.ops->count(run.queue, &puts, &gets);
+    bool empty = puts == gets, full = puts - gets >= run.ops->limit(run.queue);
+    for (int i = 0; i < EXPLORE_THREADS; i++) {
+        const void *word = explore_sleeps_on(i);
+        if (word == NULL)
+            continue;
+        if ((woken_by(run.ops->not_empty(run.queue), word) && !empty) ||
+            (woken_by(run.ops->not_full(run.queue), word) && !full) || run.closed)
+            return false;
+    }
+    other('c', 0);
+    return true;
+}
+
+static void after(void) {
+    if (run.script->kind == SPSC)
+        fp_spsc_release_consumer(run.queue, 0, true); /* its owner has ended */
+    for (;;) {
+        struct call *c = history_add(&run.history, CALL_GET, explore_clock());
+        c->status = run.ops->get(run.queue, &c->item[0]);
+        c->taken = 1;
+        c->end = explore_clock();
+        if (c->status != FP_OK)
+            break;
+    }
+    if (!history_is_linearizable(&run.history)) {
+        history_print(&run.history);
+        explore_fail("no sequential order explains these answers");
+    }
+    run.ops->destroy(run.queue);
+}
+
+static int explore_script(const struct script *s, double seconds) {
+    static const char *const kinds[] = {"segq", "ring", "ring near wrap", "spsc", "lifo"};
+    char name[100];
+    snprintf(name, sizeof name, "%s(%llu) %s", kinds[s->kind], (unsigned long long)s->limit, s->text);
+    struct explore_program program = {name, 0, s->preemptions, before, thread, asleep, after};
+    run.script = s;
+    const char *slash = strchr(s->text, '/'), *part = slash ? slash + 1 : s->text;
+    while (part != NULL) {
+        run.part[program.threads++] = part;
+        part = strchr(part, '|');
+        part = part ? part + 1 : NULL;
+    }
+    return explore(&program, seconds, 1) ? 0 : 1;
+}
+
+/* A process for each program: it starts from the core's initial state, and a crash is its own. */
+static bool in_child(int (*work)(int which, double seconds), int which, double seconds) {
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm((unsigned)seconds + 60);
+        exit(work(which, seconds));
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    if (WIFSIGNALED(status))
+        printf("FAIL explore: killed by signal %d (%s)\n", WTERMSIG(status),
+               WTERMSIG(status) == SIGALRM ? "took too long" : "crash");
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int script_work(int which, double seconds) {
+    return explore_script(&scripts[which], seconds);
+}
+
+int main(int argc, char **argv) {
+    double seconds = argc > 1 ? atof(argv[1]) : 1;
+    const char *only = argc > 2 ? argv[2] : NULL;
+    const bool stop = argc > 3; /* at the first failure */
+    int failed = 0;
+    for (int i = 0; i < (int)(sizeof scripts / sizeof *scripts); i++)
+        if ((only == NULL || *only == '\0' || strstr(scripts[i].text, only)) &&
+            !in_child(script_work, i, seconds) && ++failed && stop)
+            return 1;
+    for (int i = 0; i < special_count; i++)
+        if ((only == NULL || *only == '\0' || strstr(special_name(i), only)) &&
+            !in_child(special_work, i, seconds) && ++failed && stop)
+            return 1;
+    return failed != 0;
+}

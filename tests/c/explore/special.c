@@ -1,0 +1,182 @@
+/* special.c - see special.h. */
+#include "special.h"
+
+#include "explore.h"
+
+#include "fp_epoch.h"
+#include "fp_lock.h"
+#include "fp_mem.h"
+#include "fp_spsc.h"
+
+#include <stddef.h>
+
+/* Reclamation: readers follow a pointer that writers replace. ----------------------------------- */
+
+struct node {
+    struct fp_retired retired;
+    fp_u64 alive;
+};
+
+static fp_ptr shared;
+
+static void free_node(struct fp_retired *r) { fp_mem_free(r, r->bytes); }
+
+static struct node *new_node(void) {
+    struct node *n = fp_mem_alloc(sizeof *n);
+    n->retired.free = free_node;
+    n->retired.bytes = sizeof *n;
+    n->alive = 1;
+    return n;
+}
+
+static void epoch_before(void) { shared = new_node(); }
+
+static void epoch_after(void) {
+    struct node *n = shared;
+    fp_mem_free(n, sizeof *n);
+}
+
+/* The scheduler reports the access to a freed node. */
+static void read_shared(void) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    struct node *n = fp_ptr_load_seq_cst(&shared);
+    if (fp_u64_load_relaxed(&n->alive) != 1)
+        explore_fail("a reader met a freed node");
+    fp_epoch_unpin(pin);
+}
+
+static void replace_shared(void) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    struct node *old = fp_ptr_exchange_seq_cst(&shared, new_node());
+    fp_epoch_retire(pin, &old->retired);
+    fp_epoch_unpin(pin);
+}
+
+static void epoch_one_reader(int self) {
+    if (self == 0)
+        read_shared();
+    else
+        replace_shared();
+}
+
+static void epoch_collector(int self) {
+    if (self == 0)
+        read_shared();
+    else if (self == 1)
+        replace_shared();
+    else
+        fp_epoch_collect();
+}
+
+static void epoch_twice(int self) {
+    if (self == 0) {
+        read_shared();
+        read_shared();
+    } else {
+        replace_shared();
+        replace_shared();
+    }
+}
+
+/* The lock: one at a time, and nobody is left waiting. ------------------------------------------ */
+
+static struct fp_lock lock;
+static fp_u64 inside, total;
+extern fp_sync_u64 forks; /* of fp_thread.c; made visible by the build */
+
+static void *nothing(void) { return NULL; }
+static void nothing_back(void *state) { (void)state; }
+static bool never(void) { return false; }
+static const struct fp_host host = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = never};
+
+static void lock_before(void) {
+    forks = 0;
+    fp_lock_init(&lock);
+    inside = total = 0;
+}
+
+static void lock_before_as_child(void) {
+    lock_before();
+    fp_event_enter(&lock.released); /* a thread of the parent: it never leaves */
+    lock.released.word |= FP_EVENT_SIGNALLED | FP_EVENT_ASLEEP;
+    forks++;
+}
+
+static void lock_after(void) {
+    if (total == 0 || lock.owner != 0)
+        explore_fail("the lock was lost");
+}
+
+static void lock_thread(int self) {
+    (void)self;
+    for (int round = 0; round < 2; round++) {
+        if (fp_lock_acquire(&lock, fp_thread_serial(), &host) != FP_OK)
+            explore_fail("the lock was refused");
+        if (fp_u64_fetch_add_seq_cst(&inside, 1) != 0)
+            explore_fail("two threads hold the lock");
+        if (fp_lock_acquire(&lock, fp_thread_serial(), &host) != FP_BUSY)
+            explore_fail("taking it twice was not refused");
+        total++;
+        fp_u64_fetch_add_seq_cst(&inside, (uint64_t)-1);
+        fp_lock_release(&lock);
+    }
+}
+
+/* The roles of the SPSC ring: at most one producer at a time. ----------------------------------- */
+
+static struct fp_spsc ring;
+
+static void roles_before(void) {
+    fp_spsc_init(&ring, 2);
+    inside = 0;
+}
+
+static void roles_after(void) { fp_spsc_destroy(&ring); }
+
+static void produce(void) {
+    uint64_t me = fp_thread_serial();
+    enum fp_status s = fp_spsc_put(&ring, me, 7);
+    if (s == FP_NOT_OWNER)
+        return;
+    /* The role is this thread's until it says otherwise. */
+    if (fp_u64_load_seq_cst(&ring.producer) != me)
+        explore_fail("the producer's role went to another thread");
+    if (fp_spsc_release_producer(&ring, me, false) != FP_OK)
+        explore_fail("the owner could not give the role back");
+}
+
+static void roles_thread(int self) {
+    if (self == 0)
+        fp_spsc_release_producer(&ring, fp_thread_serial(), false); /* owns nothing */
+    else
+        produce();
+}
+
+/* Closed for a get is closed for a put. */
+static void discard_thread(int self) {
+    uint64_t me = fp_thread_serial(), item;
+    if (self == 0)
+        fp_spsc_close(&ring, true);
+    else if (fp_spsc_get(&ring, me, &item) == FP_CLOSED && fp_spsc_put(&ring, me, 7) != FP_CLOSED)
+        explore_fail("a put succeeded after a get was told that the ring is closed");
+}
+
+static const struct explore_program programs[] = {
+    {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
+    {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL, epoch_after},
+    {"epoch: two reads, two writers", 3, 2, epoch_before, epoch_twice, NULL, epoch_after},
+    {"lock: two threads", 2, 3, lock_before, lock_thread, NULL, lock_after},
+    {"lock: three threads", 3, 2, lock_before, lock_thread, NULL, lock_after},
+    {"lock: a forked child's threads", 2, 3, lock_before_as_child, lock_thread, NULL, lock_after},
+    {"roles: closing with discarding", 2, 3, roles_before, discard_thread, NULL, roles_after},
+    {"roles: release by a stranger", 3, 3, roles_before, roles_thread, NULL, roles_after},
+};
+
+const int special_count = sizeof programs / sizeof *programs;
+
+const char *special_name(int which) { return programs[which].name; }
+
+int special_work(int which, double seconds) {
+    return explore(&programs[which], seconds, 1) ? 0 : 1;
+}

@@ -1,0 +1,1 @@
+"""What the tests share: queue kinds, thread runners, child processes."""
