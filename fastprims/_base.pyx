@@ -1,4 +1,5 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """What all queue-like classes share: the queue protocol over a handful of C hooks.
 
@@ -257,18 +258,14 @@ cdef class BaseQueue:
     # The protocol. --------------------------------------------------------------------------------
 
     def put(self, item, block=True, timeout=None):
-        """put(item, block=True, timeout=None)
-
-        Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False don't
+        """Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False don't
         wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError for a
         negative timeout. An interrupted or failed call has stored nothing.
         """
         self.put_item(item, block, timeout)
 
     def get(self, block=True, timeout=None):
-        """get(block=True, timeout=None)
-
-        Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
+        """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
         block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
         the queue is drained, ValueError for a negative timeout. An interrupted or failed call has
         taken nothing.
@@ -276,26 +273,18 @@ cdef class BaseQueue:
         return self.get_item(block, timeout)
 
     def put_nowait(self, item):
-        """put_nowait(item)
-
-        Store `item` if there is room now, else raise Full. Never waits for room.
-        """
+        """Store `item` if there is room now, else raise Full. Never waits for room."""
         if is_subclass(<PyObject*>self):
             self.put(item, False)  # which it may override, as with the standard library's
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
-        """get_nowait()
-
-        Remove and return the next item, or raise Empty. Never waits for one.
-        """
+        """Remove and return the next item, or raise Empty. Never waits for one."""
         return self.get(False) if is_subclass(<PyObject*>self) else self.get_item(False, None)
 
     def try_put(self, item):
-        """try_put(item) -> bool
-
-        Store `item` and return True, or return False if there is no room. Raises ShutDown after
+        """Store `item` and return True, or return False if there is no room. Raises ShutDown after
         shutdown().
         """
         cdef fp_status status = give(<PyObject*>self, <PyObject*>item)
@@ -306,9 +295,7 @@ cdef class BaseQueue:
         return False
 
     def try_get(self, default=None):
-        """try_get(default=None)
-
-        Remove and return the next item, or return `default` if there is none. Raises ShutDown
+        """Remove and return the next item, or return `default` if there is none. Raises ShutDown
         after shutdown() once the queue is drained.
         """
         cdef uint64_t word = 0
@@ -320,9 +307,7 @@ cdef class BaseQueue:
         return default
 
     def put_many(self, iterable, bint block=True, timeout=None):
-        """put_many(iterable, block=True, timeout=None) -> int
-
-        Store the items one after the other and return how many were stored: all of them, or fewer
+        """Store the items one after the other and return how many were stored: all of them, or fewer
         if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
         Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
         between. The iterable is read to its end before the first item is stored; if reading it
@@ -343,9 +328,7 @@ cdef class BaseQueue:
         return done + self.put_list(items, done, block, timeout)
 
     def get_many(self, max_items, bint block=True, timeout=None):
-        """get_many(max_items, block=True, timeout=None) -> list
-
-        Wait for the first item as get() does, then take what is there, `max_items` at most, and
+        """Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, oldest first. Raises what get() raises, with nothing taken.
         """
         if not PyIndex_Check(max_items):
@@ -378,10 +361,7 @@ cdef class BaseQueue:
         return items
 
     def qsize(self):
-        """qsize() -> int
-
-        Items in the queue; under concurrent use, at some moment during the call.
-        """
+        """Items in the queue; under concurrent use, at some moment during the call."""
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
         return puts - gets
@@ -393,17 +373,11 @@ cdef class BaseQueue:
         return True  # as the standard library's, which have no len(): `if q:` asks for presence
 
     def empty(self):
-        """empty() -> bool
-
-        True if there was no item at some moment during the call.
-        """
+        """True if there was no item at some moment during the call."""
         return self.qsize() == 0
 
     def full(self):
-        """full() -> bool
-
-        True if there was no room at some moment during the call.
-        """
+        """True if there was no room at some moment during the call."""
         return <uint64_t>self.qsize() >= self.ops.limit(self.core)
 
     @property
@@ -412,9 +386,7 @@ cdef class BaseQueue:
         return self.ops.limit(self.core)
 
     def shutdown(self, immediate=False):
-        """shutdown(immediate=False)
-
-        From now on every put raises ShutDown; gets deliver what is left and then raise it too.
+        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
         immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
         time either comes before (its item is delivered) or raises.
         """
@@ -431,10 +403,7 @@ cdef class BaseQueue:
         return bool(self.ops.is_closed(self.core))
 
     def stats(self):
-        """stats() -> QueueStats
-
-        Counts since the queue was made; see QueueStats.
-        """
+        """Counts since the queue was made; see QueueStats."""
         from fastprims._stats import QueueStats
 
         cdef uint64_t puts, gets
@@ -642,9 +611,7 @@ fp_set_fastcall(BaseQueue, "try_get", fast_try_get, &slow_try_get)
 
 
 def build_info():
-    """build_info() -> dict
-
-    How this copy of fastprims was compiled: the interpreter's threading ("GIL" or
+    """How this copy of fastprims was compiled: the interpreter's threading ("GIL" or
     "free-threaded"), the atomics of Python-object structures ("plain" under the GIL, or "C11"),
     how MPMCRing works ("16-byte compare-and-swap" or "fallback"; with plain atomics neither is
     needed), bytes of cache-line padding, how threads sleep, and the compiler.

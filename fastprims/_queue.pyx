@@ -1,4 +1,5 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """The drop-ins: Queue and SimpleQueue over fp_segq, LifoQueue and PriorityQueue over fp_ordered."""
 
@@ -143,9 +144,7 @@ cdef class Queue(_base.BaseQueue):
         return self.unfinished()
 
     def task_done(self):
-        """task_done()
-
-        Tell that an item taken with get() has been dealt with. Raises ValueError if called more
+        """Tell that an item taken with get() has been dealt with. Raises ValueError if called more
         often than items were put.
         """
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
@@ -168,9 +167,7 @@ cdef class Queue(_base.BaseQueue):
         return 0
 
     def join(self, timeout=None):
-        """join(timeout=None)
-
-        Wait until task_done() was called for every item put. With a timeout in seconds: return
+        """Wait until task_done() was called for every item put. With a timeout in seconds: return
         True then, or False if the time is up first.
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]

@@ -1,4 +1,5 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """The rings: SPSCRing over fp_spsc, MPMCRing over fp_mpmc."""
 
@@ -85,9 +86,7 @@ cdef class SPSCRing(_base.BaseQueue):
         return _base.BaseQueue.refuse(self, status)
 
     def release_producer(self, *, bint force=False):
-        """release_producer(*, force=False)
-
-        Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
+        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
         another thread has it, unless force=True, which takes it away: only for a thread that has
         ended or will certainly not use the ring again.
         """
@@ -95,10 +94,7 @@ cdef class SPSCRing(_base.BaseQueue):
             spsc_of(self), _core.fp_thread_serial(), force), "producer")
 
     def release_consumer(self, *, bint force=False):
-        """release_consumer(*, force=False)
-
-        Give the consumer's role back, as release_producer().
-        """
+        """Give the consumer's role back, as release_producer()."""
         released(_core.fp_spsc_release_consumer(
             spsc_of(self), _core.fp_thread_serial(), force), "consumer")
 
