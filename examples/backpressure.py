@@ -27,7 +27,7 @@ BOUND = 8
 OFFERED = 12
 
 
-def put_all_now(queue: fastprims.Queue) -> tuple[int, str]:
+def put_all_now(queue: fastprims.Queue[int]) -> tuple[int, str]:
     for number in range(OFFERED):
         try:
             queue.put_nowait(number)
@@ -36,7 +36,7 @@ def put_all_now(queue: fastprims.Queue) -> tuple[int, str]:
     return OFFERED, "nothing"
 
 
-def put_all_in_time(queue: fastprims.Queue) -> tuple[int, str]:
+def put_all_in_time(queue: fastprims.Queue[int]) -> tuple[int, str]:
     for number in range(OFFERED):
         start = time.perf_counter()
         try:
@@ -46,15 +46,15 @@ def put_all_in_time(queue: fastprims.Queue) -> tuple[int, str]:
     return OFFERED, "nothing"
 
 
-def try_put_all(queue: fastprims.Queue) -> tuple[int, str]:
+def try_put_all(queue: fastprims.Queue[int]) -> tuple[int, str]:
     return sum(queue.try_put(number) for number in range(OFFERED)), "False is returned"
 
 
-def put_many_at_once(queue: fastprims.Queue) -> tuple[int, str]:
+def put_many_at_once(queue: fastprims.Queue[int]) -> tuple[int, str]:
     return queue.put_many(range(OFFERED), block=False), "how many were stored"
 
 
-def put_all_waiting(queue: fastprims.Queue) -> tuple[int, str]:
+def put_all_waiting(queue: fastprims.Queue[int]) -> tuple[int, str]:
     """Store them all: the twelfth waits until a consumer has made room."""
 
     def make_room() -> None:
@@ -70,7 +70,7 @@ def put_all_waiting(queue: fastprims.Queue) -> tuple[int, str]:
     return OFFERED, f"nothing; waited {queue.stats().put_waits} x"
 
 
-AT_THE_BOUND: dict[str, Callable[[fastprims.Queue], tuple[int, str]]] = {
+AT_THE_BOUND: dict[str, Callable[[fastprims.Queue[int]], tuple[int, str]]] = {
     "put_nowait(item)": put_all_now,
     "put(item, timeout=0.05)": put_all_in_time,
     "try_put(item)": try_put_all,
@@ -172,7 +172,7 @@ def batches(items: int, batch: int, bound: int, rounds: int) -> dict[str, list[f
 
 def ending(immediate: bool) -> dict[str, Any]:
     """Shut a full queue down while a producer waits for room."""
-    queue = fastprims.Queue(BOUND)
+    queue: fastprims.Queue[int] = fastprims.Queue(BOUND)
     queue.put_many(range(BOUND))
     fate: list[str] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tarfile
@@ -72,9 +73,11 @@ def check_sdist(sdist: Path) -> None:
     wanted = {n for n in wanted if not n.startswith(("docs/_build", "tests/c/build"))}
     if missing := sorted(wanted - names):
         raise Stop(f"{sdist.name} lacks {missing}")
-    built = sorted(n for n in names if n.endswith((".so", ".pyd", ".o", ".pyc")))
-    if built:
-        raise Stop(f"{sdist.name} contains build products: {built}")
+    ours = (".ci", ".clang-format", ".editorconfig", ".pre-commit-config.yaml")
+    hidden = {n for n in names if re.search(r"(^|/)\.", n) and not n.startswith(ours)}
+    built = {n for n in names if n.endswith((".so", ".pyd", ".o", ".pyc"))}
+    if strangers := sorted(hidden | built):
+        raise Stop(f"{sdist.name} contains what was left behind by a tool: {strangers[:10]}")
 
 
 def check_installs(interpreter: Interpreter, archive: Path) -> None:

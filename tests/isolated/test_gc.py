@@ -66,10 +66,14 @@ def cycle(cls: str, shape: str) -> int:
     return sum(ref() is not None for ref in refs)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+def cycles(cls: str, shapes: list[str]) -> dict[str, int]:
+    return {shape: cycle(cls, shape) for shape in shapes}
+
+
 @kinds
-def test_a_cycle_through_items_is_collected(kind: Kind, shape: str) -> None:
-    assert run_child(cycle, kind.cls.__name__, shape) == 0
+def test_a_cycle_through_items_is_collected(kind: Kind) -> None:
+    alive = run_child(cycles, kind.cls.__name__, SHAPES, helpers=(cycle,))
+    assert alive == dict.fromkeys(SHAPES, 0)
 
 
 def reachable(cls: str) -> list[int]:
@@ -197,11 +201,16 @@ def reenter(cls: str, by: str, way: str) -> int:
     return fired
 
 
-@pytest.mark.parametrize("way", ["get", "get_many", "try_put", "shutdown", "drop"])
+def reenter_all(cls: str, by: str, ways: list[str]) -> list[int]:
+    return [reenter(cls, by, way) for way in ways]
+
+
 @pytest.mark.parametrize("by", ["__del__", "callback"])
 @kinds
-def test_items_may_use_the_queue_when_they_die(kind: Kind, by: str, way: str) -> None:
-    assert run_child(reenter, kind.cls.__name__, by, way, timeout=30) >= 20
+def test_items_may_use_the_queue_when_they_die(kind: Kind, by: str) -> None:
+    ways = ["get", "get_many", "try_put", "shutdown", "drop"]
+    fired = run_child(reenter_all, kind.cls.__name__, by, ways, helpers=(reenter,), timeout=30)
+    assert min(fired) >= 20
 
 
 def resurrect(cls: str) -> int:
@@ -226,8 +235,8 @@ def resurrect(cls: str) -> int:
 
     for _ in range(10):
         q.put(Phoenix())
-    for _ in range(10):
-        q.get()  # a finalizer runs once only: this is its last life
+    taken = q.get_many(10)
+    del taken  # a finalizer runs once only: from now on they are mortal
     assert (q.qsize(), lives) == (10, 10)
     q.shutdown(immediate=True)
     assert q.qsize() == 0
@@ -271,7 +280,16 @@ def nest(cls: str, depth: int, end: str) -> int:
     return int(ref() is not None)
 
 
-@pytest.mark.parametrize("end", ["drop", "cycle", "shutdown", "get"])
+def nests(cls: str, depth: int, ends: list[str]) -> dict[str, int]:
+    alive = {}
+    for end in ends:
+        print(end, flush=True)  # says how far it came if it crashes
+        alive[end] = nest(cls, depth, end)
+    return alive
+
+
 @kinds
-def test_a_deep_nest_is_taken_down_without_a_crash(kind: Kind, end: str) -> None:
-    assert run_child(nest, kind.cls.__name__, 100_000, end, timeout=80) == 0
+def test_a_deep_nest_is_taken_down_without_a_crash(kind: Kind) -> None:
+    ends = ["drop", "cycle", "shutdown", "get"]
+    alive = run_child(nests, kind.cls.__name__, 100_000, ends, helpers=(nest,), timeout=80)
+    assert alive == dict.fromkeys(ends, 0)

@@ -1,0 +1,201 @@
+"""fork: the child's queues work, whatever the parent's threads were doing."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support.isolate import run_child
+from support.kinds import OURS, Kind
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+
+kinds = pytest.mark.parametrize("kind", OURS, ids=str)
+
+
+def in_child(act, seconds: float = 20.0) -> None:
+    """Run `act` in a forked child; its failure or hang raises here."""
+    import os
+    import signal
+    import sys
+    import time
+    import traceback
+    import warnings
+
+    sys.stdout.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is the point
+        pid = os.fork()
+    if pid == 0:
+        try:
+            act()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            assert status == 0, f"the child ended with status {status}"
+            return
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGABRT)
+    os.waitpid(pid, 0)
+    raise AssertionError("the child hangs")
+
+
+def use_thoroughly(q, cls: str) -> None:
+    """Everything that may hang: both directions, with and without waiting, with threads."""
+    import threading
+
+    import fastprims
+
+    if cls == "SPSCRing":
+        # The roles of threads that the fork left behind are free.
+        pass
+    while not q.empty():
+        q.get(timeout=5)
+    q.put(1, timeout=5)
+    assert q.get(timeout=5) == 1
+    try:
+        q.get(timeout=0.01)
+    except fastprims.Empty:
+        pass
+    else:
+        raise AssertionError("there was nothing to get")
+    if cls == "SPSCRing":
+        q.release_producer()
+    thread = threading.Thread(target=lambda: [q.put(n, timeout=5) for n in range(50)])
+    thread.start()
+    assert sorted(q.get(timeout=5) for _ in range(50)) == list(range(50))
+    thread.join()
+    if cls == "SPSCRing":
+        q.release_consumer()
+    getter = threading.Thread(target=lambda: q.get(timeout=5))
+    getter.start()
+    threading.Timer(0.02, lambda: q.put("late", timeout=5)).start() if cls != "SPSCRing" else None
+    if cls == "SPSCRing":
+        q.release_producer()
+        q.put("late")
+    getter.join()
+    q.shutdown(immediate=True)
+
+
+def fork_beside_sleepers(cls: str) -> list[int]:
+    import threading
+    import time
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    empty = make() if cls == "SimpleQueue" else make(2)
+    full = make() if cls == "SimpleQueue" else make(2)
+    full.put_many([1, 2])
+    if cls == "SPSCRing":
+        full.release_producer()
+        full.release_consumer()
+    got: list[int] = []
+    sleepers = [threading.Thread(target=lambda: got.append(empty.get())) for _ in range(4)]
+    sleepers += [threading.Thread(target=lambda n=n: full.put(n)) for n in range(3, 7)]
+    if cls == "SPSCRing":
+        sleepers = [sleepers[0], sleepers[4]]
+    for sleeper in sleepers:
+        sleeper.start()
+    time.sleep(0.1)
+    for _ in range(3):
+        in_child(lambda: use_thoroughly(empty, cls))
+        in_child(lambda: use_thoroughly(full, cls))
+    # The parent's sleepers did not notice, and are woken as ever.
+    getters = 1 if cls == "SPSCRing" else 4
+    for n in range(getters):
+        empty.put(n)
+    left = [full.get(timeout=10) for _ in range(full.qsize())]
+    for sleeper in sleepers:
+        sleeper.join(20)
+        assert not sleeper.is_alive()
+    left += full.get_many(10, block=False) if full.qsize() else []
+    while full.qsize():
+        left.append(full.get())
+    assert sorted(got) == list(range(getters))
+    return sorted(left)
+
+
+@kinds
+def test_fork_beside_sleepers(kind: Kind) -> None:
+    left = run_child(
+        fork_beside_sleepers, kind.cls.__name__, helpers=(in_child, use_thoroughly), timeout=80
+    )
+    assert left == ([1, 2, 3] if kind.roles else [1, 2, 3, 4, 5, 6])
+
+
+def fork_beside_traffic(cls: str, forks: int) -> int:
+    import threading
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    q = make() if cls == "SimpleQueue" else make(3)
+    stop = False
+
+    def produce() -> None:
+        while not stop:
+            try:
+                q.put((1, "item"), timeout=0.05)
+            except fastprims.Full:
+                continue
+
+    def consume() -> None:
+        while not (stop and q.empty()):
+            try:
+                q.get(timeout=0.05)
+            except fastprims.Empty:
+                continue
+
+    ends = 1 if cls == "SPSCRing" else 2
+    threads = [threading.Thread(target=t) for t in [produce] * ends + [consume] * ends]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(forks):
+            in_child(lambda: use_thoroughly(q, cls))
+    finally:
+        stop = True
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    return q.qsize()
+
+
+@kinds
+def test_fork_beside_traffic(kind: Kind) -> None:
+    """A thread that the fork left in the middle of an operation never finishes it."""
+    left = run_child(
+        fork_beside_traffic, kind.cls.__name__, 12, helpers=(in_child, use_thoroughly), timeout=80
+    )
+    assert left == 0
+
+
+def fork_keeps_items(cls: str) -> bool:
+    """Items put before the fork are in both processes, and each takes its own."""
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    q = make() if cls == "SimpleQueue" else make(10)
+    items = [[n] for n in range(10)]
+    q.put_many(items)
+
+    def take() -> None:
+        assert sorted(q.get_nowait()[0] for _ in range(10)) == list(range(10))
+        assert q.empty()
+
+    for _ in range(3):
+        in_child(take)
+    assert q.qsize() == 10
+    take()
+    return True
+
+
+@kinds
+def test_parent_and_child_have_queues_of_their_own(kind: Kind) -> None:
+    assert run_child(fork_keeps_items, kind.cls.__name__, helpers=(in_child,))

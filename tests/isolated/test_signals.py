@@ -1,0 +1,324 @@
+"""Signals: Ctrl-C ends a wait within 100 ms, and no interrupt loses an item."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from support.isolate import run_child
+from support.kinds import OURS, Kind
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="the platform has no interval timers"
+)
+
+kinds = pytest.mark.parametrize("kind", OURS, ids=str)
+CALLS = ["get", "timed get", "put", "timed put", "get_many", "put_many", "join", "timed join"]
+
+
+def interrupt_delays(cls: str, calls: list[str]) -> dict[str, float]:
+    """For every blocking call, the time from a Ctrl-C to its KeyboardInterrupt (the best of 5)."""
+    import os
+    import signal
+    import threading
+    import time
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+
+    def delay(call: str) -> float:
+        q = make() if cls == "SimpleQueue" else make(1)
+        putting = "put" in call or "join" in call
+        if putting:
+            q.put("there")
+        act = {
+            "get": q.get,
+            "timed get": lambda: q.get(timeout=20),
+            "put": lambda: q.put("lost"),
+            "timed put": lambda: q.put("lost", timeout=20),
+            "get_many": lambda: q.get_many(3),
+            "put_many": lambda: q.put_many(["lost", "lost"]),
+            "join": getattr(q, "join", None),
+            "timed join": lambda: q.join(20),
+        }[call]
+        sent = 0.0
+
+        def interrupt() -> None:
+            nonlocal sent
+            time.sleep(0.03)
+            sent = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        try:
+            act()
+        except KeyboardInterrupt:
+            late = time.monotonic() - sent
+        else:
+            raise AssertionError(f"{call} came back")
+        # Neither side of the queue is damaged, and what was interrupted had no effect.
+        assert q.qsize() == int(putting)
+        if putting:
+            assert q.get_nowait() == "there"
+        q.put("fine")
+        assert q.get() == "fine"
+        assert q.stats().puts == 1 + putting
+        return late
+
+    return {call: min(delay(call) for _ in range(5)) for call in calls}
+
+
+@kinds
+def test_control_c_ends_every_wait_within_a_tenth_of_a_second(kind: Kind) -> None:
+    calls = [
+        call
+        for call in CALLS
+        if (kind.bounded or "put" not in call) and (kind.tasks or "join" not in call)
+    ]
+    delays = run_child(interrupt_delays, kind.cls.__name__, calls)
+    assert max(delays.values()) < 0.1, delays
+
+
+def wait_through_signals(cls: str) -> list[float]:
+    """Handlers that return: the wait goes on, and its time-out is neither cut nor stretched."""
+    import signal
+    import threading
+    import time
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    q = make() if cls == "SimpleQueue" else make(1)
+    handled = 0
+
+    def handle(*_: object) -> None:
+        nonlocal handled
+        handled += 1
+
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    began = time.monotonic()
+    try:
+        q.get(timeout=0.3)
+    except fastprims.Empty:
+        timed = time.monotonic() - began
+    threading.Timer(0.3, q.put, ["item"]).start()
+    assert q.get() == "item"
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return [timed, handled]
+
+
+@kinds
+def test_a_handler_that_returns_lets_the_wait_go_on(kind: Kind) -> None:
+    timed, handled = run_child(wait_through_signals, kind.cls.__name__)
+    assert 0.29 <= timed < 2.0
+    assert handled > 20
+
+
+def feed_oneself(cls: str) -> list[int]:
+    """A handler that puts into the queue its own thread waits at, and one that takes from it."""
+    import signal
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    q = make() if cls == "SimpleQueue" else make(1)
+    results = []
+    for n in range(30):
+        signal.signal(signal.SIGALRM, lambda *_, n=n: q.put(n))
+        signal.setitimer(signal.ITIMER_REAL, 0.003)
+        results.append(q.get())
+    if cls != "SimpleQueue":
+        q.put(100)
+        for n in range(30):
+            signal.signal(signal.SIGALRM, lambda *_: results.append(q.get()))
+            signal.setitimer(signal.ITIMER_REAL, 0.003)
+            q.put(101 + n)
+        q.get()
+    return results
+
+
+@kinds
+def test_a_handler_may_serve_the_wait_it_interrupted(kind: Kind) -> None:
+    results = run_child(feed_oneself, kind.cls.__name__)
+    assert results == [*range(30), *(range(100, 130) if kind.bounded else ())]
+
+
+def storm(cls: str, seconds: float) -> list[int]:
+    """Handlers that raise, all the time, in the thread that gets; then in the one that puts.
+
+    The loops run in C (`extend` over an iterator, `deque` over a `map`), so that an
+    interrupt can only strike inside a call of the queue, never between the call
+    and the use of its result, where Python itself would lose the item.
+    """
+    import random
+    import signal
+    import threading
+    import time
+    from collections import deque
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    rng = random.Random(1)
+    interrupts = 0
+
+    class Stop(Exception):
+        pass
+
+    def handle(*_: object) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
+        raise Stop
+
+    def quiet() -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def pause(n: int) -> int:
+        if n % 7 == 0:
+            time.sleep(rng.uniform(0, 3e-4))
+        return n
+
+    # The main thread gets.
+    q = make() if cls == "SimpleQueue" else make(2)
+    end = time.monotonic() + seconds
+    sent = 0
+
+    def produce() -> None:
+        nonlocal sent
+        while time.monotonic() < end:
+            q.put(pause(sent))
+            sent += 1
+        q.put(1 << 40)  # the largest, so the last even from a PriorityQueue
+
+    got: list[int] = []
+    thread = threading.Thread(target=produce)
+    thread.start()
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 1e-4)
+    while True:
+        try:
+            got.extend(iter(q.get, 1 << 40))
+        except Stop:
+            continue
+        break
+    quiet()
+    thread.join()
+    while (item := q.try_get()) is not None:  # a LifoQueue may hand the last one out early
+        got.append(item)
+    assert sorted(got) == list(range(sent)), "an interrupted get lost or repeated an item"
+    first = interrupts
+
+    # The main thread puts.
+    q = make() if cls == "SimpleQueue" else make(2)
+    received: list[int] = []
+
+    def consume() -> None:
+        try:
+            while True:
+                received.append(pause(q.get()))
+        except fastprims.ShutDown:
+            pass
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    stopped: list[int] = []
+    emitted = 0
+
+    def numbers():  # remembers what was handed to put last
+        nonlocal emitted
+        while time.monotonic() < end:
+            emitted += 1
+            yield emitted
+
+    end = time.monotonic() + seconds
+    source = numbers()
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 1e-4)
+    while time.monotonic() < end:
+        try:
+            deque(map(q.put, source), maxlen=0)
+        except Stop:
+            stopped.append(emitted)
+            source = numbers()
+    quiet()
+    q.shutdown()
+    thread.join()
+    # Interrupted between two puts the last number was stored, interrupted in a put it was not.
+    lost = set(range(1, emitted + 1)) - set(received)
+    assert len(received) == len(set(received)), "an item was stored twice"
+    assert lost <= set(stopped), "an item whose put returned was lost"
+    return [first, interrupts - first, len(got), len(received)]
+
+
+@kinds
+def test_a_storm_of_interrupts_loses_no_item(kind: Kind) -> None:
+    during_get, during_put, got, received = run_child(storm, kind.cls.__name__, 0.4)
+    assert during_get > 20 and during_put > 20, "too few interrupts to show anything"
+    assert got > 20 and received > 20, "too little traffic to show anything"
+
+
+def interrupted_while_woken(cls: str, seconds: float) -> int:
+    """The wake-up of a put goes to a thread that is interrupted at that very moment.
+
+    If it leaves without the item, it has to wake the next sleeper. Otherwise that
+    one sleeps on beside an item.
+    """
+    import signal
+    import threading
+    import time
+
+    import fastprims
+
+    make = getattr(fastprims, cls)
+    laps = 0
+
+    class Stop(Exception):
+        pass
+
+    def handle(*_: object) -> None:
+        raise Stop
+
+    signal.signal(signal.SIGALRM, handle)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        q = make() if cls == "SimpleQueue" else make(4)
+        taken: list[str] = []
+
+        def other(q=q, taken=taken) -> None:
+            taken.append(q.get())
+
+        sleeper = threading.Thread(target=other, daemon=True)
+        ready = threading.Event()
+
+        def put(q=q, ready=ready) -> None:
+            ready.wait()
+            time.sleep(0.0008)
+            q.put("item")
+
+        putter = threading.Thread(target=put)
+        putter.start()
+        mine: list[str] = []
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            ready.set()
+            sleeper.start()
+            mine.extend(iter(q.get, None))
+        except Stop:
+            pass
+        putter.join()
+        if mine:
+            q.put("another")
+        sleeper.join(20)
+        assert not sleeper.is_alive(), "a wake-up was lost with the interrupted thread"
+        assert len(taken) == 1
+        laps += 1
+    return laps
+
+
+@pytest.mark.parametrize("kind", [k for k in OURS if k.shared], ids=str)
+def test_an_interrupted_thread_passes_its_wake_up_on(kind: Kind) -> None:
+    assert run_child(interrupted_while_woken, kind.cls.__name__, 0.6) > 20
