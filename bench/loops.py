@@ -36,7 +36,7 @@ def own_copy(function: Loop) -> Loop:
 
 def pair_empty(queue: Any, put: Any, get: Any, items: Iterable[Any]) -> Any:
     out = None
-    for out in items:  # noqa: B007 (the last item is the result)
+    for out in items:
         pass
     return out
 

@@ -22,7 +22,8 @@
  * With FP_PLAIN there is nobody to wait for: pinning is nothing, retiring frees at once.
  *
  * Progress: pin and unpin are wait-free but for the first use by a thread, which may allocate;
- * retire is as free as the C library's free(). A thread suspended while pinned stops no operation of others; it delays frees.
+ * retire is as free as the C library's free(). A thread suspended while pinned stops no operation
+ * of others; it delays frees.
  *
  * Process-wide state: the list of thread records, the epoch, one
  * thread-local pointer and one thread-exit key. A forked child unpins its parent's threads and

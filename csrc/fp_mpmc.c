@@ -110,9 +110,9 @@ static void op_destroy(void *q) {
 }
 
 const struct fp_queue_ops fp_mpmc_ops = {
-    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
-    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
-    fp_wait,  false,
+    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
+    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
+    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
 };
 
 void *fp_mpmc_create(uint64_t capacity) {

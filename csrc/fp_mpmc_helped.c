@@ -41,7 +41,8 @@ static inline enum fp_status put_from(struct fp_mpmc *r, uint64_t *t, uint64_t i
     }
 }
 
-static inline enum fp_status put_run(struct fp_mpmc *r, const uint64_t *items, size_t count, size_t *n) {
+static inline enum fp_status put_run(struct fp_mpmc *r, const uint64_t *items, size_t count,
+                                     size_t *n) {
     uint64_t t = fp_u64_load_acquire(&r->tail);
     enum fp_status s = FP_OK;
     *n = 0;

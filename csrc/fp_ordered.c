@@ -95,12 +95,13 @@ enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t
     return take_many(q, items, max, done, q->less);
 }
 
-enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max,
-                                  size_t *done) {
+enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done) {
     return take_many(q, items, max, done, NULL);
 }
 
-bool fp_ordered_is_closed(struct fp_ordered *q) { return fp_sync_u64_load_seq_cst(&q->closed) != 0; }
+bool fp_ordered_is_closed(struct fp_ordered *q) {
+    return fp_sync_u64_load_seq_cst(&q->closed) != 0;
+}
 
 enum fp_status fp_ordered_close(struct fp_ordered *q) {
     enum fp_status s = enter(q);
@@ -161,7 +162,9 @@ static enum fp_status op_close(void *q, bool immediate) {
     return fp_ordered_close(q);
 }
 static bool op_is_closed(void *q) { return fp_ordered_is_closed(q); }
-static uint64_t op_limit(void *q) { return fp_sync_u64_load_relaxed(&((struct fp_ordered *)q)->limit); }
+static uint64_t op_limit(void *q) {
+    return fp_sync_u64_load_relaxed(&((struct fp_ordered *)q)->limit);
+}
 static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_ordered_count(q, puts, gets); }
 static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
     return fp_ordered_visit(q, fn, arg);
@@ -176,9 +179,9 @@ static void op_destroy(void *q) {
 }
 
 const struct fp_queue_ops fp_ordered_ops = {
-    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
-    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
-    fp_wait,  true,
+    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
+    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
+    op_not_full,  op_abandon, op_destroy,  fp_wait,     true,
 };
 
 void *fp_ordered_create(fp_less less, const struct fp_host *host) {

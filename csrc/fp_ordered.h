@@ -40,12 +40,10 @@ enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item);
 /* Several under one lock; *done counts, also if the answer is FP_FAILED for the one after. */
 enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
                                    size_t *done);
-enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t max,
-                                   size_t *done);
+enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done);
 
 /* Takes items in no order, without a comparison. */
-enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max,
-                                  size_t *done);
+enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done);
 
 /* FP_OK and those above. */
 enum fp_status fp_ordered_close(struct fp_ordered *q);

@@ -26,7 +26,6 @@ static struct fp_event *event(void *q) { return (void)q, &no_event; }
 static void nothing(void *q) { (void)q; }
 
 const struct fp_queue_ops fp_no_queue_ops = {
-    put,   get,   put_many, get_many, get_many, close,   is_closed, limit,
-    count, visit, bytes,    event,    event,    nothing, nothing,
-    fp_wait,  false,
+    put,   get,   put_many, get_many, get_many, close,   is_closed, limit, count,
+    visit, bytes, event,    event,    nothing,  nothing, fp_wait,   false,
 };

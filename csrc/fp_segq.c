@@ -20,7 +20,6 @@ struct segment {
 
 enum { FIRST_BYTES = 1024, LEAST_BYTES = FP_MEM_BLOCK, MOST_BYTES = FP_MEM_MAPPED };
 
-
 static void free_segment(struct fp_retired *r) {
     struct segment *s = (struct segment *)(void *)r; /* the first member */
     fp_mem_free(s, r->bytes);
@@ -238,8 +237,8 @@ static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, si
 }
 
 /* Takes items of one segment, behind the *n that were taken already. Pinned callers only. */
-static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin, uint64_t *items,
-                                 size_t max, size_t *n) {
+static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin,
+                                        uint64_t *items, size_t max, size_t *n) {
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->head);
         uint64_t i = fp_u64_load_acquire(&s->deq);
@@ -422,9 +421,9 @@ static void op_destroy(void *q) {
 }
 
 const struct fp_queue_ops fp_segq_ops = {
-    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
-    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
-    fp_wait,  false,
+    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
+    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
+    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
 };
 
 void *fp_segq_create(uint64_t limit) {

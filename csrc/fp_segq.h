@@ -29,10 +29,10 @@
  * Reclamation: a segment is unlinked when every slot was taken and the tail has left it; a thread
  * that may still look at it has pinned an epoch (fp_epoch.h).
  *
- * Contract, any thread beside any other: put, put_many, get, get_many, close, set_limit, count, bytes.
- * Alone only: init, destroy, visit. Put and get are lock-free: an attempt is repeated only because
- * another operation succeeded. A thread suspended at any point stops nobody; its walk from a
- * lagging hint is at most one segment.
+ * Contract, any thread beside any other: put, put_many, get, get_many, close, set_limit, count,
+ * bytes. Alone only: init, destroy, visit. Put and get are lock-free: an attempt is repeated only
+ * because another operation succeeded. A thread suspended at any point stops nobody; its walk from
+ * a lagging hint is at most one segment.
  *
  * Items are 64-bit handles other than FP_SEGQ_VACANT and FP_SEGQ_CLOSED.
  */
@@ -68,8 +68,8 @@ enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t
 /* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come), FP_NO_MEMORY (first use only). */
 enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item);
 
-/* Takes up to max items, one after the other; *n = 0 with any answer but FP_OK. Those of one segment
- * are taken in one step. */
+/* Takes up to max items, one after the other; *n = 0 with any answer but FP_OK. Those of one
+ * segment are taken in one step. */
 enum fp_status fp_segq_get_many(struct fp_segq *q, uint64_t *items, size_t max, size_t *n);
 
 /* FP_OK or FP_NO_MEMORY. Closing twice is allowed. */

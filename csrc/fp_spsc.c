@@ -250,8 +250,12 @@ size_t fp_spsc_bytes(struct fp_spsc *r) { return (size_t)r->capacity * sizeof *r
 
 /* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *q, uint64_t item) { return fp_spsc_put(q, fp_thread_serial(), item); }
-static enum fp_status op_get(void *q, uint64_t *item) { return fp_spsc_get(q, fp_thread_serial(), item); }
+static enum fp_status op_put(void *q, uint64_t item) {
+    return fp_spsc_put(q, fp_thread_serial(), item);
+}
+static enum fp_status op_get(void *q, uint64_t *item) {
+    return fp_spsc_get(q, fp_thread_serial(), item);
+}
 static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
     return fp_spsc_put_many(q, fp_thread_serial(), items, count, done);
 }
@@ -281,9 +285,9 @@ static void op_destroy(void *q) {
 }
 
 const struct fp_queue_ops fp_spsc_ops = {
-    op_put,   op_get,   op_put_many, op_get_many,  op_discard,  op_close,   op_is_closed, op_limit,
-    op_count, op_visit, op_bytes,    op_not_empty, op_not_full, op_abandon, op_destroy,
-    fp_wait,  false,
+    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
+    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
+    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
 };
 
 void *fp_spsc_create(uint64_t capacity) {

@@ -1,10 +1,11 @@
 """Concurrency primitives for Python that are fast under the GIL and scale without it."""
 
+from queue import Empty, Full
+
 from fastprims._base import build_info
 from fastprims._errors import ShutDown
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
-from queue import Empty, Full
 
 __all__ = [
     "Empty",

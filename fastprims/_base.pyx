@@ -258,8 +258,8 @@ cdef class BaseQueue:
     # The protocol. --------------------------------------------------------------------------------
 
     def put(self, item, block=True, timeout=None):
-        """Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False don't
-        wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError for a
+        """Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False
+        don't wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError for a
         negative timeout. An interrupted or failed call has stored nothing.
         """
         self.put_item(item, block, timeout)
@@ -307,7 +307,7 @@ cdef class BaseQueue:
         return default
 
     def put_many(self, iterable, bint block=True, timeout=None):
-        """Store the items one after the other and return how many were stored: all of them, or fewer
+        """Store the items one after the other and return how many were stored: all, or fewer
         if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
         Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
         between. The iterable is read to its end before the first item is stored; if reading it
@@ -458,7 +458,8 @@ cdef list take_more(list items, size_t most, Batch* batch):
     if puts == gets:
         return items
     try:
-        longer = PyList_New(<Py_ssize_t>(have + min(most - have, min(puts - gets, <uint64_t>CHUNK))))
+        longer = PyList_New(
+            <Py_ssize_t>(have + min(most - have, min(puts - gets, <uint64_t>CHUNK))))
     except MemoryError:
         return items
     fp_hide_list(longer)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-from typing import Any, NoReturn
+import sys
+from typing import Any
 
 __all__ = ["Refused", "ShutDown"]
 
-if hasattr(queue, "ShutDown"):
-    ShutDown = queue.ShutDown
+if sys.version_info >= (3, 13):
+    from queue import ShutDown
 else:
 
     class ShutDown(Exception):
@@ -26,7 +26,7 @@ class Refused:
         self.name = name
         self.reason = reason
 
-    def __get__(self, instance: Any, owner: type) -> Refused | NoReturn:
+    def __get__(self, instance: Any, owner: type) -> Refused:
         if instance is None:
             return self
         raise AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")

@@ -101,7 +101,8 @@ cdef class Queue(_base.BaseQueue):
     not_full = Refused("not_full", NO_LOCK)
     all_tasks_done = Refused("all_tasks_done", NO_LOCK)
     queue = Refused(
-        "queue", "the container is not exposed. Use get_many() to take items, qsize() to count them")
+        "queue",
+        "the container is not exposed. Use get_many() to take items, qsize() to count them")
 
     def __cinit__(self, *args, **kwargs):
         fp_drop_dict(self)

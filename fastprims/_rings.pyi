@@ -2,12 +2,12 @@ from typing import TypeVar
 
 from fastprims._base import BaseQueue
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-class MPMCRing(BaseQueue[T]):
+class MPMCRing(BaseQueue[_T]):
     def __init__(self, capacity: int) -> None: ...
 
-class SPSCRing(BaseQueue[T]):
+class SPSCRing(BaseQueue[_T]):
     def __init__(self, capacity: int) -> None: ...
     def release_producer(self, *, force: bool = False) -> None: ...
     def release_consumer(self, *, force: bool = False) -> None: ...

@@ -14,9 +14,9 @@ from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 __all__ = [
     "Empty",
     "Full",
-    "ShutDown",
-    "Queue",
-    "PriorityQueue",
     "LifoQueue",
+    "PriorityQueue",
+    "Queue",
+    "ShutDown",
     "SimpleQueue",
 ]

@@ -19,15 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # at the end: the installed fastprims goes first
 
-from bench import contenders as who  # noqa: E402
-from bench import loops, stats  # noqa: E402
-from bench.cases import FRESH, KINDS, Case, Pairing, handoff_trial, verify  # noqa: E402
-from bench.contenders import Contender  # noqa: E402
-from bench.harness import BenchmarkFailure, Crew  # noqa: E402
-from bench.runner import QUICK, Bench, run_case  # noqa: E402
-from bench.session import WorkerFailure, measure_with, run_session  # noqa: E402
-from bench.suite import SUITE, select  # noqa: E402
-from bench.worker import serve  # noqa: E402
+from bench import contenders as who
+from bench import loops, stats
+from bench.cases import FRESH, KINDS, Case, Pairing, handoff_trial, verify
+from bench.contenders import Contender
+from bench.harness import BenchmarkFailure, Crew
+from bench.runner import QUICK, Bench, run_case
+from bench.session import WorkerFailure, measure_with, run_session
+from bench.suite import SUITE, select
+from bench.worker import serve
 
 TINY = replace(
     QUICK,

@@ -8,9 +8,9 @@ import threading
 import weakref
 
 import pytest
+from support.isolate import run_child
 
 import fastprims
-from support.isolate import run_child
 
 
 def in_thread(fn):

@@ -45,7 +45,8 @@ struct subject subject_lifo(uint64_t limit) {
     return (struct subject){&fp_ordered_ops, q, false, ordered_limit, false};
 }
 
-/* Calls that wait, as a host makes them ------------------------------------------------------------ */
+/* Calls that wait, as a host makes them
+ * ------------------------------------------------------------ */
 
 struct request {
     struct subject *s;
@@ -61,8 +62,7 @@ static enum fp_status try_put(void *arg) {
         r->done = one == FP_OK;
         return one;
     }
-    enum fp_status s =
-        r->s->ops->put_many(r->s->queue, r->items + r->done, r->count - r->done, &n);
+    enum fp_status s = r->s->ops->put_many(r->s->queue, r->items + r->done, r->count - r->done, &n);
     r->done += n;
     return r->done == r->count ? FP_OK : s;
 }
@@ -115,7 +115,8 @@ enum fp_status subject_get(struct subject *s, uint64_t *item) {
     return call(&r, false, FLOW_WAIT);
 }
 
-/* flow --------------------------------------------------------------------------------------------- */
+/* flow
+ * --------------------------------------------------------------------------------------------- */
 
 struct load {
     struct subject s;
@@ -131,7 +132,8 @@ static void produce(struct load *l, int id) {
     uint64_t items[BATCH];
     uint32_t next = 0;
     while (next < (uint32_t)l->each) {
-        size_t count = l->mode & FLOW_BATCHES && torture_random(3) == 0 ? 1 + torture_random(BATCH) : 1;
+        size_t count =
+            l->mode & FLOW_BATCHES && torture_random(3) == 0 ? 1 + torture_random(BATCH) : 1;
         if (count > (size_t)l->each - next)
             count = (size_t)l->each - next;
         for (size_t i = 0; i < count; i++)
@@ -160,7 +162,8 @@ static void consume(struct load *l) {
     }
     uint64_t items[BATCH];
     for (;;) {
-        size_t count = l->mode & FLOW_BATCHES && torture_random(3) == 0 ? 1 + torture_random(BATCH) : 1;
+        size_t count =
+            l->mode & FLOW_BATCHES && torture_random(3) == 0 ? 1 + torture_random(BATCH) : 1;
         struct request r = {&l->s, items, count, 0};
         enum fp_status s = call(&r, false, l->mode);
         CHECK(s == FP_OK || s == FP_EMPTY || s == FP_CLOSED, "get answers %d", (int)s);
@@ -201,7 +204,8 @@ static void change_limits(struct load *l) {
 }
 
 static void close_in_the_middle(struct load *l) {
-    long total = (long)l->producers * l->each, half = total / 4 + (long)torture_random((unsigned)total / 2 + 1);
+    long total = (long)l->producers * l->each,
+         half = total / 4 + (long)torture_random((unsigned)total / 2 + 1);
     while (atomic_load(&l->ledger.total) < half && atomic_load(&l->producing) > 0)
         sched_yield();
     CHECK(l->s.ops->close(l->s.queue, false) == FP_OK, "close failed");
@@ -241,7 +245,8 @@ static void *send_signals(void *arg) {
 void flow(struct subject s, int producers, int consumers, int each, int mode) {
     CHECK(s.queue != NULL && producers <= MOST_PRODUCERS, "no queue");
     struct load *l = calloc(1, sizeof *l);
-    *l = (struct load){.s = s, .producers = producers, .consumers = consumers, .each = each, .mode = mode};
+    *l = (struct load){
+        .s = s, .producers = producers, .consumers = consumers, .each = each, .mode = mode};
     l->limit = s.ops->limit(s.queue);
     atomic_store(&l->producing, producers);
     atomic_store(&l->consuming, consumers);
@@ -262,14 +267,15 @@ void flow(struct subject s, int producers, int consumers, int each, int mode) {
         sum += l->put[i];
     }
     s.ops->count(s.queue, &puts, &gets);
-    CHECK(puts == sum && gets == sum, "count says %llu and %llu, not %llu", (unsigned long long)puts,
-          (unsigned long long)gets, (unsigned long long)sum);
+    CHECK(puts == sum && gets == sum, "count says %llu and %llu, not %llu",
+          (unsigned long long)puts, (unsigned long long)gets, (unsigned long long)sum);
     ledger_close(&l->ledger);
     s.ops->destroy(s.queue);
     free(l);
 }
 
-/* flow_tides --------------------------------------------------------------------------------------- */
+/* flow_tides
+ * --------------------------------------------------------------------------------------- */
 
 struct tides {
     struct subject s;
@@ -309,7 +315,8 @@ void flow_tides(struct subject s, int threads, int rounds) {
     s.ops->destroy(s.queue);
 }
 
-/* flow_model --------------------------------------------------------------------------------------- */
+/* flow_model
+ * --------------------------------------------------------------------------------------- */
 
 struct model {
     uint64_t *item; /* first .. first + count - 1 */
@@ -345,8 +352,8 @@ static void model_put(struct subject *s, struct model *m, uint64_t *next, size_t
 static void model_get(struct subject *s, struct model *m, size_t many) {
     uint64_t items[BATCH], one = 0;
     size_t done = 0, fit = m->count < many ? m->count : many;
-    enum fp_status got = many == 1 ? s->ops->get(s->queue, &one)
-                                   : s->ops->get_many(s->queue, items, many, &done);
+    enum fp_status got =
+        many == 1 ? s->ops->get(s->queue, &one) : s->ops->get_many(s->queue, items, many, &done);
     if (many == 1) {
         items[0] = one;
         done = got == FP_OK;

@@ -23,12 +23,12 @@ struct subject subject_lifo(uint64_t limit);
 enum fp_status subject_get(struct subject *s, uint64_t *item);
 
 enum {
-    FLOW_BATCHES = 1,   /* put_many and get_many among the single calls */
-    FLOW_WAIT = 2,      /* blocking, no time-outs: a lost wake-up is a hang */
-    FLOW_MOODY = 4,     /* blocking with short time-outs, interrupts and signals as well */
-    FLOW_LIMITS = 8,    /* the limit changes all the time */
-    FLOW_OBSERVE = 16,  /* a thread that looks at count, is_closed and bytes */
-    FLOW_CLOSE = 32     /* closed in the middle */
+    FLOW_BATCHES = 1, /* put_many and get_many among the single calls */
+    FLOW_WAIT = 2, /* blocking, no time-outs: a lost wake-up is a hang */
+    FLOW_MOODY = 4, /* blocking with short time-outs, interrupts and signals as well */
+    FLOW_LIMITS = 8, /* the limit changes all the time */
+    FLOW_OBSERVE = 16, /* a thread that looks at count, is_closed and bytes */
+    FLOW_CLOSE = 32 /* closed in the middle */
 };
 
 /* Producers put, consumers take until the queue is closed and drained. Checks exactly-once, the

@@ -117,8 +117,8 @@ static void use_as_child(struct scene *c, uint32_t filled) {
                 mine++;
         CHECK(s == FP_OK || s == FP_FULL || s == FP_CLOSED, "child, put '%c' step %d: %d", c->call,
               c->step, (int)s);
-        CHECK(s != FP_CLOSED || c->call == 'c', "child: closed by a '%c' stopped at step %d", c->call,
-              c->step);
+        CHECK(s != FP_CLOSED || c->call == 'c', "child: closed by a '%c' stopped at step %d",
+              c->call, c->step);
         c->s.ops->count(c->s.queue, &puts, &gets);
         CHECK(s != FP_FULL || puts - gets >= room, "child: full too early");
         while ((s = c->s.ops->get(c->s.queue, &item)) == FP_OK) {
@@ -209,8 +209,8 @@ static enum outcome play(struct subject s, char call, int step, uint32_t fill, b
             other_side_goes_on(&c);
         else if (!others_go_on(&c, worker))
             outcome = BLOCKED;
-        CHECK(blocks || outcome != BLOCKED, "'%c' stopped at step %d, with %u items: all stand still",
-              call, step, fill);
+        CHECK(blocks || outcome != BLOCKED,
+              "'%c' stopped at step %d, with %u items: all stand still", call, step, fill);
         torture_release();
         for (int i = 0; !s.single && i < WORKERS; i++)
             pthread_join(worker[i], NULL);

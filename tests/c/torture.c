@@ -102,7 +102,8 @@ unsigned torture_random(unsigned below) {
     return (unsigned)(state >> 33) % below;
 }
 
-/* Threads ------------------------------------------------------------------------------------------ */
+/* Threads
+ * ------------------------------------------------------------------------------------------ */
 
 struct job {
     pthread_t thread;
@@ -157,7 +158,8 @@ const struct fp_host torture_moody_host = {.before_sleep = nothing,
                                            .watch = 3000,
                                            .yield = 500};
 
-/* Steps -------------------------------------------------------------------------------------------- */
+/* Steps
+ * -------------------------------------------------------------------------------------------- */
 
 static atomic_bool random_steps;
 static _Thread_local int stall_in = -1; /* steps until this thread stops; negative: never */
@@ -170,7 +172,9 @@ static void make_semaphores(void) {
     sem_init(&release, 0, 0);
 }
 
-void torture_random_steps(bool on) { atomic_store_explicit(&random_steps, on, memory_order_relaxed); }
+void torture_random_steps(bool on) {
+    atomic_store_explicit(&random_steps, on, memory_order_relaxed);
+}
 
 void torture_stall_at(int step) {
     pthread_once(&semaphores, make_semaphores);
@@ -247,7 +251,8 @@ __wrap___tsan_atomic128_compare_exchange_strong(volatile unsigned __int128 *p,
 }
 #endif
 
-/* The memory meter: the program is linked with --wrap for these three. ------------------------------ */
+/* The memory meter: the program is linked with --wrap for these three.
+ * ------------------------------ */
 
 static atomic_long bytes_held, pieces_held, allocations, failing;
 static atomic_bool failed;
@@ -297,9 +302,12 @@ void __wrap_fp_mem_free(void *p, size_t bytes) {
     __real_fp_mem_free(p, bytes);
 }
 
-void *__wrap_realloc(void *p, size_t bytes) { return fails_now() ? NULL : __real_realloc(p, bytes); }
+void *__wrap_realloc(void *p, size_t bytes) {
+    return fails_now() ? NULL : __real_realloc(p, bytes);
+}
 
-/* The ledger --------------------------------------------------------------------------------------- */
+/* The ledger
+ * --------------------------------------------------------------------------------------- */
 
 void ledger_open(struct ledger *l, int producers, uint32_t each) {
     l->producers = producers;
@@ -328,8 +336,8 @@ void ledger_take(struct ledger *l, uint64_t item, int64_t *last) {
 void ledger_check(struct ledger *l, int producer, uint32_t each) {
     for (uint32_t i = 0; i < l->each; i++) {
         unsigned times = atomic_load(&l->taken[(size_t)producer * l->each + i]);
-        CHECK(times == (i < each), "item %u of producer %d came %u times (%u were put)", i, producer,
-              times, each);
+        CHECK(times == (i < each), "item %u of producer %d came %u times (%u were put)", i,
+              producer, times, each);
     }
 }
 

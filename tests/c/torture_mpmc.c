@@ -39,7 +39,10 @@ static void load(int producers, int consumers, int items, int mode) {
 
 static void pairs(void) { load(1, 1, 20000, FLOW_OBSERVE); }
 static void few(void) { load(2, 2, 10000, FLOW_BATCHES | FLOW_OBSERVE); }
-static void uneven(void) { load(5, 1, 3000, FLOW_BATCHES); load(1, 5, 15000, 0); }
+static void uneven(void) {
+    load(5, 1, 3000, FLOW_BATCHES);
+    load(1, 5, 15000, 0);
+}
 static void many(void) { load(32, 32, 300, FLOW_BATCHES); }
 static void crowd(void) { flow(subject_ring(2), 100, 100, scaled(100), FLOW_WAIT); }
 static void closing(void) {

@@ -47,7 +47,8 @@ static void heap_model(void) {
             uint64_t item = item_of(0, torture_random(1000));
             enum fp_status s = fp_heap_push(&h, item, less);
             CHECK(s == FP_OK || (s == FP_FAILED && comparisons_left == 0) ||
-                      (s == FP_NO_MEMORY && torture_allocation_failed()), "push answers %d", (int)s);
+                      (s == FP_NO_MEMORY && torture_allocation_failed()),
+                  "push answers %d", (int)s);
             if (s == FP_OK)
                 sorted[count++] = item;
             qsort(sorted, count, sizeof *sorted, by_number);
@@ -89,7 +90,10 @@ static void load(int items, int mode) {
 
 static void flows(void) { load(3000, FLOW_BATCHES | FLOW_OBSERVE); }
 static void closing(void) { load(3000, FLOW_CLOSE | FLOW_OBSERVE); }
-static void waiting(void) { load(1500, FLOW_WAIT | FLOW_BATCHES); load(1500, FLOW_WAIT | FLOW_CLOSE); }
+static void waiting(void) {
+    load(1500, FLOW_WAIT | FLOW_BATCHES);
+    load(1500, FLOW_WAIT | FLOW_CLOSE);
+}
 static void moody(void) { load(1000, FLOW_MOODY); }
 static void crowd(void) { flow(priority(2), 100, 100, scaled(50), FLOW_WAIT); }
 static void delayed(void) {
@@ -132,7 +136,8 @@ static struct fp_ordered *own;
 
 static int less_nested(uint64_t a, uint64_t b) {
     uint64_t item;
-    CHECK(fp_ordered_put(own, a) == FP_BUSY && fp_ordered_get(own, &item) == FP_BUSY, "not refused");
+    CHECK(fp_ordered_put(own, a) == FP_BUSY && fp_ordered_get(own, &item) == FP_BUSY,
+          "not refused");
     return a < b;
 }
 

@@ -103,7 +103,10 @@ static void load(int producers, int consumers, int items, int mode) {
 
 static void pairs(void) { load(1, 1, 20000, FLOW_OBSERVE); }
 static void few(void) { load(2, 2, 10000, FLOW_BATCHES | FLOW_OBSERVE); }
-static void uneven(void) { load(5, 1, 3000, FLOW_BATCHES); load(1, 5, 15000, 0); }
+static void uneven(void) {
+    load(5, 1, 3000, FLOW_BATCHES);
+    load(1, 5, 15000, 0);
+}
 static void many(void) { load(32, 32, 300, FLOW_BATCHES); }
 static void crowd(void) { flow(subject_segq(2), 100, 100, scaled(100), FLOW_WAIT); }
 static void closing(void) {
@@ -164,7 +167,18 @@ static void churn(void) {
     CHECK(torture_memory_pieces() < 40, "%ld pieces left", torture_memory_pieces());
 }
 #ifdef FP_TEST_STEPS
+static struct subject with_room(uint64_t fill) { return subject_segq(fill + 5); }
+
 static void stalls(void) {
+    /* As many items as the first segment takes: the next put links another. */
+    struct subject s = subject_segq(FP_UNBOUNDED);
+    size_t bytes = s.ops->bytes(s.queue);
+    uint32_t first = 0;
+    while (s.ops->put(s.queue, item_of(0, first)) == FP_OK && s.ops->bytes(s.queue) == bytes)
+        first++;
+    s.ops->destroy(s.queue);
+    flow_stalls(with_room, first, false);
+    flow_stalls(with_room, first - 1, false);
     for (int i = 0; i < LIMITS; i++)
         flow_stalls(subject_segq, limits[i] < 1000 ? limits[i] : 127, false);
 }

@@ -5,8 +5,8 @@
 #include "fp_thread.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,7 +117,8 @@ static void close_discarding(int id, void *arg) {
     }
     while (fp_spsc_get(&ring, me, &item) != FP_CLOSED)
         sched_yield();
-    CHECK(fp_spsc_put(&ring, me, 1) == FP_CLOSED, "a put succeeded after a get was told \"closed\"");
+    CHECK(fp_spsc_put(&ring, me, 1) == FP_CLOSED,
+          "a put succeeded after a get was told \"closed\"");
 }
 
 static void discarding(void) {

@@ -48,12 +48,10 @@ def in_child(act, seconds: float = 20.0) -> None:
 def use_thoroughly(q, cls: str) -> None:
     """Everything that may hang: both directions, with and without waiting, with threads."""
     import threading
+    import time
 
     import fastprims
 
-    if cls == "SPSCRing":
-        # The roles of threads that the fork left behind are free.
-        pass
     while not q.empty():
         q.get(timeout=5)
     q.put(1, timeout=5)
@@ -72,12 +70,11 @@ def use_thoroughly(q, cls: str) -> None:
     thread.join()
     if cls == "SPSCRing":
         q.release_consumer()
+        q.release_producer()
     getter = threading.Thread(target=lambda: q.get(timeout=5))
     getter.start()
-    threading.Timer(0.02, lambda: q.put("late", timeout=5)).start() if cls != "SPSCRing" else None
-    if cls == "SPSCRing":
-        q.release_producer()
-        q.put("late")
+    time.sleep(0.02)
+    q.put("late")
     getter.join()
     q.shutdown(immediate=True)
 
@@ -101,6 +98,7 @@ def fork_beside_sleepers(cls: str) -> list[int]:
     if cls == "SPSCRing":
         sleepers = [sleepers[0], sleepers[4]]
     for sleeper in sleepers:
+        sleeper.daemon = True
         sleeper.start()
     time.sleep(0.1)
     for _ in range(3):
@@ -110,13 +108,10 @@ def fork_beside_sleepers(cls: str) -> list[int]:
     getters = 1 if cls == "SPSCRing" else 4
     for n in range(getters):
         empty.put(n)
-    left = [full.get(timeout=10) for _ in range(full.qsize())]
+    left = [full.get(timeout=10) for _ in range(2 + getters)]  # the putters are as many
     for sleeper in sleepers:
         sleeper.join(20)
         assert not sleeper.is_alive()
-    left += full.get_many(10, block=False) if full.qsize() else []
-    while full.qsize():
-        left.append(full.get())
     assert sorted(got) == list(range(getters))
     return sorted(left)
 
@@ -155,6 +150,7 @@ def fork_beside_traffic(cls: str, forks: int) -> int:
     ends = 1 if cls == "SPSCRing" else 2
     threads = [threading.Thread(target=t) for t in [produce] * ends + [consume] * ends]
     for thread in threads:
+        thread.daemon = True
         thread.start()
     try:
         for _ in range(forks):

@@ -23,7 +23,7 @@ def resident() -> int:
     import os
     from pathlib import Path
 
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -204,7 +204,7 @@ def out_of_memory(cls: str) -> list[int]:
         q.get()
     chunk = [item] * 10_000
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    statm = open("/proc/self/statm").read().split()
+    statm = pathlib.Path("/proc/self/statm").read_text().split()
     used = int(statm[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (48 << 20), hard))
     stored = 0
@@ -242,13 +242,14 @@ def test_running_out_of_memory_loses_nothing(kind: Kind) -> None:
 
 def too_large(cls: str) -> int:
     """A ring that does not fit is refused, again and again, at no cost."""
+    import pathlib
     import resource
 
     import fastprims
 
     make = getattr(fastprims, cls)
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    statm = open("/proc/self/statm").read().split()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    statm = pathlib.Path("/proc/self/statm").read_text().split()
     used = int(statm[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), hard))
     refused = 0

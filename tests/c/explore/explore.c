@@ -13,7 +13,13 @@
 #include <time.h>
 #include <ucontext.h>
 
-enum { STACK = 64 * 1024, MOST_CHOICES = 20000, MOST_STEPS = 4000, MOST_BLOCKS = 256, MOST_LOADS = 40 };
+enum {
+    STACK = 64 * 1024,
+    MOST_CHOICES = 20000,
+    MOST_STEPS = 4000,
+    MOST_BLOCKS = 256,
+    MOST_LOADS = 40
+};
 
 enum status { READY, PAUSED, PARKED, DONE };
 
@@ -36,7 +42,7 @@ static struct choice {
 
 static const struct explore_program *program;
 static int depth, replayed, self = -1, budget;
-static unsigned steps, now;
+static unsigned steps, now, alone; /* alone: accesses while no thread runs */
 static int64_t looks_at_the_clock;
 static bool random_mode;
 static unsigned long rng;
@@ -48,7 +54,8 @@ static struct event {
     const volatile void *word;
 } trace[MOST_STEPS + 1];
 
-/* Memory ---------------------------------------------------------------------------------------- */
+/* Memory ----------------------------------------------------------------------------------------
+ */
 
 static alignas(4096) char arena[1 << 20];
 static size_t arena_used, arena_kept;
@@ -90,7 +97,8 @@ void fp_mem_free(void *p, size_t bytes) {
     memset(p, 0xDD, bytes);
 }
 
-/* The scheduler --------------------------------------------------------------------------------- */
+/* The scheduler ---------------------------------------------------------------------------------
+ */
 
 int explore_self(void) { return self; }
 unsigned explore_clock(void) { return ++now; }
@@ -187,8 +195,11 @@ static void reschedule(void) {
 }
 
 void explore_access(const volatile void *word, const char *what) {
-    if (self < 0)
+    if (self < 0) {
+        if (++alone > 1000 * MOST_STEPS)
+            explore_fail("a call outside the threads does not end");
         return;
+    }
     if (++steps > MOST_STEPS)
         explore_fail("no end after %d steps", MOST_STEPS);
     /* Nothing but loads for long: it waits for somebody, even if it does not pause. */
@@ -222,7 +233,8 @@ static void finish_thread(void) {
     reschedule();
 }
 
-/* Sleeping -------------------------------------------------------------------------------------- */
+/* Sleeping --------------------------------------------------------------------------------------
+ */
 
 int64_t fp_now(void) { return ++looks_at_the_clock; }
 unsigned fp_cpu_count(void) { return 2; }
@@ -265,7 +277,8 @@ void fp_unpark_all(const void *word) {
         threads[who[n]].status = READY;
 }
 
-/* The search ------------------------------------------------------------------------------------ */
+/* The search ------------------------------------------------------------------------------------
+ */
 
 static void trampoline(unsigned id) {
     for (;;) {
@@ -317,7 +330,7 @@ static void collect_all(void) {
 
 static void run_once(void) {
     depth = 0;
-    steps = now = 0;
+    steps = now = alone = 0;
     looks_at_the_clock = 0;
     budget = random_mode ? 1000000 : program->preemptions;
     arena_used = arena_kept;
@@ -342,6 +355,8 @@ static void run_once(void) {
         explore_fail("thread %d sleeps for ever", sleeper());
     program->after();
     collect_all();
+    if (fp_epoch_limbo_bytes() != 0)
+        explore_fail("%zu retired bytes were never freed", fp_epoch_limbo_bytes());
     fp__epoch_mine = mine;
     for (int i = block_kept; i < block_count; i++)
         if (!blocks[i].freed)

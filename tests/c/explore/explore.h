@@ -6,8 +6,9 @@
  * `preemptions` switches away from a thread that could have gone on (switches at the end of a
  * thread or at a sleep are free), unless the time allowed runs out; then random schedules follow.
  *
- * A schedule fails if all remaining threads sleep without reason (a lost wake-up), if it takes absurdly many
- * steps, if freed memory is touched or memory leaks, or if the program calls explore_fail. */
+ * A schedule fails if all remaining threads sleep without reason (a lost wake-up), if it takes
+ * absurdly many steps, if freed memory is touched or memory leaks, or if the program calls
+ * explore_fail. */
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
@@ -23,7 +24,7 @@ struct explore_program {
     void (*thread)(int self); /* interleaved */
     /* All that are left sleep. True: they may; whoever could run now will. NULL: they may not. */
     bool (*asleep)(void);
-    void (*after)(void);      /* checks and tears down; not interleaved */
+    void (*after)(void); /* checks and tears down; not interleaved */
 };
 
 /* True: no schedule failed. Prints one line, and the failing schedule. */

@@ -5,21 +5,22 @@
  *      b7 put 7 and 8    m  get one or two          I  get, waiting, may be interrupted
  *      v7, w: as P7 and G, watching before the sleep
  *      n  count          c  close                   l3 set the limit to 3
+ *      x  collect (reclamation)
  *      h  (ring) set the hints back as far as they can lag
  *      F  pretend to be a forked child whose parent had a sleeper in each direction
- *      R  give the producer's role back             (spsc)
  *
  * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". When all
  * have ended the queue is drained; calls, drain included, must be linearizable. */
 #include "explore.h"
 #include "history.h"
 
+#include "fp_epoch.h"
 #include "fp_mem.h"
 #include "fp_mpmc.h"
+#include "fp_ordered.h"
 #include "fp_queue.h"
 #include "fp_segq.h"
 #include "fp_spsc.h"
-#include "fp_ordered.h"
 #include "fp_thread.h"
 #include "special.h"
 
@@ -66,6 +67,8 @@ static const struct script scripts[] = {
     {SEGQ, 100, 3, "p1 p2/p3|g g|p4 g"},
     {SEGQ, 100, 3, "p1/b2|b4|m m"},
     {SEGQ, 100, 3, "p1 p2 p3/m|m|g p4"},
+    {SEGQ, 100, 3, "p1 p2 p3/g|g g g x"},
+    {SEGQ, 100, 3, "p1 p2/p3|g g g x|p4"},
     {SEGQ, 1, 3, "p1|p2|g"},
     {SEGQ, 1, 3, "p1 p2|g g|p3"},
     {SEGQ, 2, 3, "p1 p2|p3 p4|g g"},
@@ -279,6 +282,8 @@ static void perform_script(const char *text, const char *stops) {
             get_two();
         else if (letter == 'h')
             lag_hints();
+        else if (letter == 'x')
+            fp_epoch_collect();
         else if (letter == 'F')
             add_ghosts();
         else if (strchr("pPTgGtIvw", letter))
@@ -357,6 +362,8 @@ static void after(void) {
         c->end = explore_clock();
         if (c->status != FP_OK)
             break;
+        if (run.history.count == MOST_CALLS)
+            explore_fail("the queue never gets empty");
     }
     if (!history_is_linearizable(&run.history)) {
         history_print(&run.history);
@@ -368,7 +375,8 @@ static void after(void) {
 static int explore_script(const struct script *s, double seconds) {
     static const char *const kinds[] = {"segq", "ring", "ring near wrap", "spsc", "lifo"};
     char name[100];
-    snprintf(name, sizeof name, "%s(%llu) %s", kinds[s->kind], (unsigned long long)s->limit, s->text);
+    snprintf(name, sizeof name, "%s(%llu) %s", kinds[s->kind], (unsigned long long)s->limit,
+             s->text);
     struct explore_program program = {name, 0, s->preemptions, before, thread, asleep, after};
     run.script = s;
     const char *slash = strchr(s->text, '/'), *part = slash ? slash + 1 : s->text;

@@ -10,7 +10,8 @@
 
 #include <stddef.h>
 
-/* Reclamation: readers follow a pointer that writers replace. ----------------------------------- */
+/* Reclamation: readers follow a pointer that writers replace. -----------------------------------
+ */
 
 struct node {
     struct fp_retired retired;
@@ -78,7 +79,8 @@ static void epoch_twice(int self) {
     }
 }
 
-/* The lock: one at a time, and nobody is left waiting. ------------------------------------------ */
+/* The lock: one at a time, and nobody is left waiting. ------------------------------------------
+ */
 
 static struct fp_lock lock;
 static fp_u64 inside, total;
@@ -123,7 +125,8 @@ static void lock_thread(int self) {
     }
 }
 
-/* The roles of the SPSC ring: at most one producer at a time. ----------------------------------- */
+/* The roles of the SPSC ring: at most one producer at a time. -----------------------------------
+ */
 
 static struct fp_spsc ring;
 
@@ -164,7 +167,8 @@ static void discard_thread(int self) {
 
 static const struct explore_program programs[] = {
     {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
-    {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL, epoch_after},
+    {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL,
+     epoch_after},
     {"epoch: two reads, two writers", 3, 2, epoch_before, epoch_twice, NULL, epoch_after},
     {"lock: two threads", 2, 3, lock_before, lock_thread, NULL, lock_after},
     {"lock: three threads", 3, 2, lock_before, lock_thread, NULL, lock_after},
