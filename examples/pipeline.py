@@ -11,8 +11,8 @@ The same program runs on the standard library's `queue.Queue` and on `fastprims.
 counts must agree. Tokenizing takes far longer than passing a file on, so with one message per file
 the queue hardly matters, and the program shows it: besides each run's time it prints that of an
 "empty run", in which as many items cross the same queues and nothing is done to them. (A hint, not
-a bound: waking a thread costs more in the midst of the work.) A finer `--grain` sends the names in
-chunks, or one by one, and then the queue does matter.
+a bound: threads with work to do wait for each other at other moments.) A finer `--grain` sends the
+names in chunks, or one by one, and then the queue does matter.
 """
 
 from __future__ import annotations

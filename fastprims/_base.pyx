@@ -259,8 +259,8 @@ cdef class BaseQueue:
 
     def put(self, item, block=True, timeout=None):
         """Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False
-        don't wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError for a
-        negative timeout. An interrupted or failed call has stored nothing.
+        don't wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError
+        for a negative timeout. An interrupted or failed call has stored nothing.
         """
         self.put_item(item, block, timeout)
 

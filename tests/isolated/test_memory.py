@@ -23,7 +23,7 @@ def resident() -> int:
     import os
     from pathlib import Path
 
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -190,6 +190,7 @@ def test_thousands_of_queues_live_side_by_side(kind: Kind) -> None:
 
 def out_of_memory(cls: str) -> list[int]:
     """Fill a queue until the address space is exhausted; then take everything out again."""
+    import pathlib
     import resource
     import sys
 
