@@ -47,7 +47,7 @@ static enum fp_status release(fp_u64 *role, uint64_t me, bool force) {
     do {
         if (owner == 0)
             return FP_OK; /* not ours to touch: somebody may be claiming it */
-        if (owner != me && !force)
+        if (owner != me && !force && !fp_thread_lost_by_fork(owner))
             return FP_NOT_OWNER;
     } while (!fp_u64_cas_seq_cst(role, &owner, 0)); /* release half: pairs with claim() */
     return FP_OK;

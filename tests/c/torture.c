@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CASE_SECONDS = 120 };
+static unsigned case_seconds = 120;
 
 static const char *program_name, *case_name;
 
@@ -44,7 +44,7 @@ void torture_rename_case(const char *name) { case_name = name; }
 static void on_alarm(int number) {
     (void)number;
     torture_fail(__FILE__, __LINE__, "still running after %d s: somebody sleeps or spins for ever",
-                 CASE_SECONDS);
+                 (int)case_seconds);
 }
 
 static double seconds_now(void) { return 1e-9 * (double)fp_now(); }
@@ -56,7 +56,7 @@ static bool run_case(const struct torture_case *c) {
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGALRM, on_alarm);
-        alarm(CASE_SECONDS);
+        alarm(case_seconds);
         c->run();
         exit(0); /* not _exit: the leak checker runs at exit */
     }
@@ -78,7 +78,10 @@ int torture_main(int argc, char **argv, const struct torture_case *cases, size_t
     const char *slash = strrchr(argv[0], '/');
     program_name = slash ? slash + 1 : argv[0];
     int failed = 0;
-    for (size_t i = 0; i < count; i++)
+    const bool stop = getenv("TORTURE_STOP") != NULL;
+    if (getenv("TORTURE_SECONDS") != NULL)
+        case_seconds = (unsigned)strtoul(getenv("TORTURE_SECONDS"), NULL, 10);
+    for (size_t i = 0; i < count && !(stop && failed); i++)
         if (argc < 2 || strstr(cases[i].name, argv[1]))
             failed += !run_case(&cases[i]);
     return failed != 0;

@@ -64,13 +64,19 @@ def use_thoroughly(q, cls: str) -> None:
         raise AssertionError("there was nothing to get")
     if cls == "SPSCRing":
         q.release_producer()
-    thread = threading.Thread(target=lambda: [q.put(n, timeout=5) for n in range(50)])
+
+    def produce() -> None:
+        for n in range(50):
+            q.put(n, timeout=5)
+        if cls == "SPSCRing":
+            q.release_producer()
+
+    thread = threading.Thread(target=produce)
     thread.start()
     assert sorted(q.get(timeout=5) for _ in range(50)) == list(range(50))
     thread.join()
     if cls == "SPSCRing":
         q.release_consumer()
-        q.release_producer()
     getter = threading.Thread(target=lambda: q.get(timeout=5))
     getter.start()
     time.sleep(0.02)
@@ -126,6 +132,7 @@ def test_fork_beside_sleepers(kind: Kind) -> None:
 
 def fork_beside_traffic(cls: str, forks: int) -> int:
     import threading
+    import time
 
     import fastprims
 
@@ -135,28 +142,34 @@ def fork_beside_traffic(cls: str, forks: int) -> int:
 
     def produce() -> None:
         while not stop:
+            if q.qsize() > 1000:
+                time.sleep(0.001)  # an unbounded backlog would take the child long to drain
             try:
                 q.put((1, "item"), timeout=0.05)
             except fastprims.Full:
                 continue
 
     def consume() -> None:
-        while not (stop and q.empty()):
+        while True:
             try:
                 q.get(timeout=0.05)
             except fastprims.Empty:
                 continue
+            except fastprims.ShutDown:
+                return
 
     ends = 1 if cls == "SPSCRing" else 2
-    threads = [threading.Thread(target=t) for t in [produce] * ends + [consume] * ends]
+    threads = [threading.Thread(target=t, daemon=True) for t in [produce, consume] * ends]
     for thread in threads:
-        thread.daemon = True
         thread.start()
     try:
         for _ in range(forks):
             in_child(lambda: use_thoroughly(q, cls))
     finally:
         stop = True
+    for thread in threads[::2]:
+        thread.join(20)
+    q.shutdown()
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()

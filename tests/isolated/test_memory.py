@@ -280,9 +280,9 @@ def failing_allocations(cls: str, depth: int) -> int:
     failed = 0
 
     def calls(q):
-        yield lambda: q.put((5,))
-        yield lambda: q.put((5,), timeout=0.001)
-        yield lambda: q.put_many([(6,), (7,), (8,)])
+        yield lambda: q.put((1,))
+        yield lambda: q.put((2,), timeout=0.001)
+        yield lambda: q.put_many([(3,), (4,), (5,)])
         yield lambda: q.put_many(iter([(6,), (7,), (8,)]))
         yield lambda: q.get()
         yield lambda: q.get_many(2)
@@ -305,7 +305,7 @@ def failing_allocations(cls: str, depth: int) -> int:
     for n in range(depth):
         q = make() if cls == "SimpleQueue" else make(1000)
         for m in range(200):
-            q.put((m,))
+            q.put((100 + m,))
         for call in calls(q):
             before = q.stats()
             try:

@@ -41,7 +41,7 @@ static struct choice {
 } choices[MOST_CHOICES];
 
 static const struct explore_program *program;
-static int depth, replayed, self = -1, budget;
+static int depth, replayed, self = -1, bound, budget; /* preemptions: allowed, left */
 static unsigned steps, now, alone; /* alone: accesses while no thread runs */
 static int64_t looks_at_the_clock;
 static bool random_mode;
@@ -332,7 +332,7 @@ static void run_once(void) {
     depth = 0;
     steps = now = alone = 0;
     looks_at_the_clock = 0;
-    budget = random_mode ? 1000000 : program->preemptions;
+    budget = random_mode ? 1000000 : bound;
     arena_used = arena_kept;
     block_count = block_kept;
     program->before();
@@ -410,20 +410,24 @@ bool explore(const struct explore_program *p, double seconds, unsigned long seed
     register_threads();
     double begin = seconds_now();
     unsigned long searched = 0, random_runs = 0;
-    bool more = true;
-    for (replayed = 0; more && seconds_now() - begin < seconds / 2;)
-        for (int i = 0; more && i < 64; i++, searched++) {
-            run_once();
-            more = advance();
-        }
+    bool more = false;
+    /* With few preemptions first: most mistakes need one or two. */
+    for (bound = 1; !more && bound <= p->preemptions; bound++) {
+        more = true;
+        for (replayed = 0; more && seconds_now() - begin < seconds / 2;)
+            for (int i = 0; more && i < 64; i++, searched++) {
+                run_once();
+                more = advance();
+            }
+    }
     random_mode = true;
     while (more && seconds_now() - begin < seconds)
         for (int i = 0; i < 64; i++, random_runs++) {
             replayed = 0;
             run_once();
         }
-    printf("ok   explore %s: %lu schedules (%s, %d preemptions), %lu random\n", p->name, searched,
-           more ? "cut" : "complete", p->preemptions, random_runs);
+    printf("ok   explore %s: %lu schedules, complete for %d preemptions; %lu random\n", p->name,
+           searched, more ? bound - 2 : bound - 1, random_runs);
     return true;
 }
 
