@@ -20,6 +20,20 @@ static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
     return s;
 }
 
+/* A signal that arrives between the last look for one and the sleep does not end the sleep. So
+ * sleeps are cut into slices, each twice as long as the one before: such a signal is noticed after
+ * 50 ms, or after twice the time waited so far, at the price of a few wake-ups in all. */
+enum { FIRST_SLICE = 50 * 1000000 };
+
+static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t deadline,
+                                  int64_t slice) {
+    int64_t now = fp_now();
+    if (slice <= 0 || deadline - now <= slice)
+        return fp_event_sleep(e, key, deadline);
+    enum fp_status woke = fp_event_sleep(e, key, now + slice);
+    return woke == FP_TIMED_OUT ? FP_INTERRUPTED : woke;
+}
+
 static void pause_for(int64_t ns) {
     for (int64_t end = fp_now() + ns; fp_now() < end;)
         fp_pause();
@@ -28,7 +42,11 @@ static void pause_for(int64_t ns) {
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
     enum fp_status s = spin(e, op, host, FP_EMPTY);
+    int64_t watch = host->watch, slice = FIRST_SLICE;
     while (must_wait(s)) {
+        /* Only here, where the last attempt failed and no news can be meant for this thread. */
+        if (host->interrupted())
+            return FP_INTERRUPTED;
         uint64_t key = fp_event_enter(e);
         FP_STEP();
         /* Again, after the announcement: a change that came before it is seen here, one that
@@ -37,22 +55,22 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         enum fp_status woke = FP_OK;
         if (must_wait(s)) {
             void *state = host->before_sleep();
-            if (host->watch == 0 || !fp_event_watch(e, key, host->watch))
-                woke = fp_event_sleep(e, key, deadline);
-            else if (host->yield != 0)
+            if (watch == 0 || !fp_event_watch(e, key, watch)) {
+                woke = sleep_slice(e, key, deadline, slice);
+                watch = 0;
+                slice *= 2;
+            } else if (host->yield != 0) {
                 pause_for(host->yield);
+            }
             host->after_sleep(state);
         }
         fp_event_leave(e, key);
-        /* The operation first, then signal and deadline: this thread may have been signalled for
+        /* The operation first, then deadline and signal: this thread may have been signalled for
          * an item that nobody else will be woken for. */
         if (must_wait(s))
             s = op->run(op->arg);
         if (!must_wait(s))
             break;
-        /* Whatever ended the sleep: a signal may have arrived after it. */
-        if (host->interrupted())
-            return FP_INTERRUPTED;
         if (deadline != FP_FOREVER && (woke == FP_TIMED_OUT || fp_now() >= deadline))
             return FP_TIMED_OUT;
     }

@@ -48,7 +48,8 @@ class Tools:
 
 
 def _c_files(*folders: str) -> list[Path]:
-    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.[ch]"))
+    found = (file for folder in folders for file in (ROOT / folder).rglob("*.[ch]"))
+    return sorted(file for file in found if "build" not in file.relative_to(ROOT).parts)
 
 
 def python_format(tools: Tools) -> bool:

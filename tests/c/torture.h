@@ -18,7 +18,8 @@ struct torture_case {
 
 /* Runs each case in a process of its own, so that a crash or a hang is one case's. Prints a line
  * for each; the value is main's. `program [part of a name]` runs the cases that match.
- * Environment: TORTURE_STOP ends it at the first failure; TORTURE_SECONDS is what a case may take. */
+ * Environment: TORTURE_STOP ends it at the first failure; TORTURE_SECONDS is what a case may take.
+ */
 int torture_main(int argc, char **argv, const struct torture_case *cases, size_t count);
 
 /* Ends the case with a message unless `condition` holds. Any thread. */
