@@ -1,0 +1,175 @@
+"""The installed package: its version, its type information, and what it depends on."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.isolate import child_env
+
+import fastprims
+
+PACKAGE = Path(fastprims.__file__).parent
+
+EXTENSIONS = [
+    name
+    for _, name, _ in pkgutil.iter_modules([str(PACKAGE)])
+    if not (PACKAGE / f"{name}.py").exists()
+]
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert fastprims.__version__ == importlib.metadata.version("fastprims")
+
+
+def test_nothing_is_required_at_run_time() -> None:
+    required = importlib.metadata.requires("fastprims") or []
+    assert [line for line in required if "extra ==" not in line.replace("'", '"')] == []
+
+
+def test_type_information_is_installed() -> None:
+    assert (PACKAGE / "py.typed").exists()
+    assert EXTENSIONS, "no extension modules found"
+    for name in EXTENSIONS:
+        assert (PACKAGE / f"{name}.pyi").exists(), f"{name} has no stub"
+
+
+def test_extension_modules_are_compiled_for_this_interpreter() -> None:
+    for name in EXTENSIONS:
+        module = importlib.import_module(f"fastprims.{name}")
+        assert module.__file__ is not None
+        assert module.__file__.endswith((".so", ".pyd"))
+
+
+def stub_of(name: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{name}.pyi").read_text(encoding="utf-8"))
+
+
+def public_members(cls: type) -> set[str]:
+    """What a user may call or read, without what every object has."""
+    return {n for n in dir(cls) if not n.startswith("_")}
+
+
+def stub_classes() -> dict[str, dict[str, ast.AST]]:
+    """Every stubbed class with its members, those of stubbed bases included."""
+    classes: dict[str, tuple[list[str], dict[str, ast.AST]]] = {}
+    for name in EXTENSIONS:
+        for node in stub_of(name).body:
+            if isinstance(node, ast.ClassDef):
+                classes[node.name] = (_bases(node), _members(node))
+
+    def collect(name: str) -> dict[str, ast.AST]:
+        bases, own = classes[name]
+        merged: dict[str, ast.AST] = {}
+        for base in reversed(bases):
+            if base in classes:
+                merged.update(collect(base))
+        return {**merged, **own}
+
+    return {name: collect(name) for name in classes}
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    """`Queue[T]`, `_base.Queue[T]` and `Queue` are all Queue."""
+    names = []
+    for base in node.bases:
+        inner: ast.AST = base.value if isinstance(base, ast.Subscript) else base
+        names.append(inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", ""))
+    return names
+
+
+def _members(node: ast.ClassDef) -> dict[str, ast.AST]:
+    found: dict[str, ast.AST] = {}
+    for member in node.body:
+        if isinstance(member, ast.FunctionDef):
+            found.setdefault(member.name, member)
+        elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+            found[member.target.id] = member
+        elif isinstance(member, ast.Assign):
+            for target in member.targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = member
+    return found
+
+
+def queue_classes() -> list[type]:
+    values = [getattr(fastprims, name) for name in fastprims.__all__]
+    return [v for v in values if inspect.isclass(v) and hasattr(v, "try_put")]
+
+
+@pytest.mark.parametrize("cls", queue_classes(), ids=lambda cls: cls.__name__)
+def test_stub_and_class_have_the_same_members(cls: type) -> None:
+    stubbed = {name for name in stub_classes()[cls.__name__] if not name.startswith("_")}
+    assert stubbed == public_members(cls)
+
+
+@pytest.mark.parametrize("cls", queue_classes(), ids=lambda cls: cls.__name__)
+def test_stub_and_docstring_have_the_same_parameters(cls: type) -> None:
+    """Compiled methods carry no signature; the first line of their docstring is it."""
+    members = stub_classes()[cls.__name__]
+    for name in public_members(cls):
+        node = members[name]
+        if not isinstance(node, ast.FunctionDef) or _is_property(node):
+            continue
+        documented = _signature_in(getattr(cls, name).__doc__)
+        expected = [p for p in _parameters(node.args) if p[0] != "self"]
+        assert documented is not None, f"{name}: no signature in the docstring"
+        assert [p[0] for p in documented] == [p[0] for p in expected], name
+        for (_, shown), (_, typed) in zip(documented, expected, strict=True):
+            assert typed in (shown, "..."), name
+
+
+def _is_property(node: ast.FunctionDef) -> bool:
+    return any(isinstance(d, ast.Name) and d.id == "property" for d in node.decorator_list)
+
+
+def _signature_in(doc: str | None) -> list[tuple[str, str | None]] | None:
+    line = (doc or "").strip().splitlines()[0] if doc else ""
+    try:
+        node = ast.parse(f"def {line}: ...").body[0]
+    except SyntaxError:
+        return None
+    return _parameters(node.args) if isinstance(node, ast.FunctionDef) else None
+
+
+def _parameters(args: ast.arguments) -> list[tuple[str, str | None]]:
+    """Names with their defaults as text, positional ones first."""
+    positional = [*args.posonlyargs, *args.args]
+    defaults: list[Any] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
+    pairs = [
+        *zip(positional, defaults, strict=True),
+        *zip(args.kwonlyargs, args.kw_defaults, strict=True),
+    ]
+    return [(a.arg, None if d is None else ast.unparse(d)) for a, d in pairs]
+
+
+def test_the_stubs_name_nothing_that_is_not_there() -> None:
+    for name in EXTENSIONS:
+        module = importlib.import_module(f"fastprims.{name}")
+        for node in stub_of(name).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+                assert hasattr(module, node.name), f"{name}.{node.name}"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+@pytest.mark.timeout(300)
+def test_mypy_finds_the_stubs_true_to_the_modules(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "fastprims", "--ignore-disjoint-bases"],
+        cwd=tmp_path,
+        env=child_env(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
