@@ -8,6 +8,7 @@ void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
                      const struct fp_host *host) {
     fp_lock_init(&q->lock);
     q->heap = (struct fp_heap){0};
+    fp_sync_u64_store_relaxed(&q->heap_bytes, 0);
     fp_sync_u64_store_relaxed(&q->puts, 0);
     fp_sync_u64_store_relaxed(&q->gets, 0);
     fp_sync_u64_store_relaxed(&q->closed, 0);
@@ -27,6 +28,7 @@ static enum fp_status enter(struct fp_ordered *q) {
 }
 
 static void leave(struct fp_ordered *q) {
+    fp_sync_u64_store_relaxed(&q->heap_bytes, q->heap.room * sizeof *q->heap.items);
     if (locks(q))
         fp_lock_release(&q->lock);
 }
@@ -133,7 +135,9 @@ void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets) {
         *gets = *puts - limit;
 }
 
-size_t fp_ordered_bytes(struct fp_ordered *q) { return q->heap.room * sizeof *q->heap.items; }
+size_t fp_ordered_bytes(struct fp_ordered *q) {
+    return (size_t)fp_sync_u64_load_relaxed(&q->heap_bytes);
+}
 
 int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), void *arg) {
     for (size_t i = 0; i < q->heap.count; i++) {

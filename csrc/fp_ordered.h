@@ -16,6 +16,7 @@ struct fp_ordered {
     FP_LINE struct fp_lock lock;
     struct fp_heap heap;  /* under the lock, as are the writes of the next four */
     fp_sync_u64 puts, gets;
+    fp_sync_u64 heap_bytes; /* of `heap`, for who does not hold the lock */
     fp_sync_u64 closed;
     fp_sync_u64 limit;
     fp_less less;         /* NULL: LIFO */

@@ -43,14 +43,17 @@ def interrupt_delays(cls: str, calls: list[str]) -> dict[str, float]:
             "timed join": lambda: q.join(20),
         }[call]
         sent = 0.0
+        started = threading.Event()
 
         def interrupt() -> None:
             nonlocal sent
+            started.wait()  # an interrupt inside start() would strike the test, not the queue
             time.sleep(0.03)
             sent = time.monotonic()
             os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=interrupt).start()
+        started.set()
         try:
             act()
         except KeyboardInterrupt:
