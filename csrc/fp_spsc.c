@@ -38,8 +38,27 @@ static FP_NOINLINE bool claim(fp_u64 *role, uint64_t me) {
     return fp_u64_cas_seq_cst(role, &owner, me);
 }
 
-static inline bool owns(fp_u64 *role, uint64_t me) {
-    return FP_LIKELY(fp_u64_load_relaxed(role) == me) || claim(role, me);
+/* What the owner keeps for itself follows from the two shared words. It is derived anew with each
+ * claim: a fork may have left a lost owner's copies half-way through an operation. */
+static inline bool owns_producer(struct fp_spsc *r, uint64_t me) {
+    if (FP_LIKELY(fp_u64_load_relaxed(&r->producer) == me))
+        return true;
+    if (!claim(&r->producer, me))
+        return false;
+    r->put_count = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+    r->put_index = r->put_count % r->capacity;
+    r->head_seen = fp_u64_load_seq_cst(&r->head);
+    return true;
+}
+
+static inline bool owns_consumer(struct fp_spsc *r, uint64_t me) {
+    if (FP_LIKELY(fp_u64_load_relaxed(&r->consumer) == me))
+        return true;
+    if (!claim(&r->consumer, me))
+        return false;
+    r->get_index = fp_u64_load_seq_cst(&r->head) % r->capacity;
+    r->tail_seen = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+    return true;
 }
 
 static enum fp_status release(fp_u64 *role, uint64_t me, bool force) {
@@ -89,7 +108,7 @@ static inline uint64_t step(const struct fp_spsc *r, uint64_t index) {
 }
 
 enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item) {
-    if (!owns(&r->producer, me))
+    if (!owns_producer(r, me))
         return FP_NOT_OWNER;
     if (FP_UNLIKELY(room(r) == 0))
         return fp_spsc_is_closed(r) ? FP_CLOSED : FP_FULL;
@@ -105,7 +124,7 @@ enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item) {
 enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *items, size_t count,
                                 size_t *n) {
     *n = 0;
-    if (!owns(&r->producer, me))
+    if (!owns_producer(r, me))
         return FP_NOT_OWNER;
     if (count == 0)
         return FP_OK;
@@ -150,7 +169,7 @@ enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     bool closed = false;
     if (FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)))
         return FP_CLOSED;
-    if (!owns(&r->consumer, me))
+    if (!owns_consumer(r, me))
         return FP_NOT_OWNER;
     if (FP_UNLIKELY(items(r, &closed) == 0))
         return closed ? FP_CLOSED : FP_EMPTY;
@@ -165,7 +184,7 @@ static enum fp_status take_many(struct fp_spsc *r, uint64_t me, uint64_t *out, s
                                 size_t *n) {
     bool closed = false;
     *n = 0;
-    if (!owns(&r->consumer, me))
+    if (!owns_consumer(r, me))
         return FP_NOT_OWNER;
     if (max == 0)
         return FP_OK;
@@ -237,7 +256,7 @@ void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets) {
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg) {
     uint64_t tail = fp_u64_load_acquire(&r->tail) & ~FP_SPSC_CLOSED;
-    uint64_t index = r->get_index;
+    uint64_t index = fp_u64_load_acquire(&r->head) % r->capacity;
     for (uint64_t h = fp_u64_load_acquire(&r->head); h != tail; h++, index = step(r, index)) {
         int answer = fn(r->slot[index], arg);
         if (answer != 0)
