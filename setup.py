@@ -27,6 +27,7 @@ from setuptools.errors import CCompilerError, PlatformError
 COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "fp_wait.c"]
 MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._base": ("_base.pyx", COMMON),
+    "fastprims._channel": ("_channel.pyx", [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_segq.c"]),
     "fastprims._queue": (
         "_queue.pyx",
         [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],

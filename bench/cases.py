@@ -50,6 +50,7 @@ class Case:
     consumers: int = 1
     style: str = "local"
     fifo: bool = True
+    lossy: bool = False  # items are dropped, and its trials check which
     threads: int = 1
 
     @property
@@ -142,6 +143,26 @@ def pair_trial(case: Case, contender: Contender, kind: str, count: int, collect:
     return Trial(
         [("worker", lambda: out.append(loop(queue, put, get, ready)))], (queue,), count, check
     )
+
+
+def flood_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
+    """One thread puts items into a full queue, which keeps the oldest or the newest of them."""
+    queue = contender.make(case.bound)
+    put, get = getattr(queue, contender.put), getattr(queue, contender.get)
+    source = loops.spin_items if contender.empty_loop else loops.produce
+    loop = _loop(source, case.key, contender.key, kind)
+    ready = list(items_of(kind, 0, case.bound + count))
+    for item in ready[: case.bound]:
+        put(item)
+    flood = ready[case.bound :]
+
+    def check() -> None:
+        if not contender.empty_loop:
+            kept = ready[-case.bound :] if contender.keeps == "newest" else ready[: case.bound]
+            got = [get() for _ in range(size_of(queue))]
+            _expect(got == kept, case, contender, f"has not kept the {contender.keeps} items")
+
+    return Trial([("worker", lambda: loop(put, flood))], (queue,), count, check)
 
 
 def handoff_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
@@ -268,6 +289,8 @@ def verify(case: Case, contender: Contender, crew: Crew, count: int, limit_s: fl
     trial = case.workload(case, contender, FRESH, count, True)
     try:
         crew.run(trial.roles, limit_s)
+        if case.lossy:
+            return trial.check()
     except BenchmarkFailure as failure:
         release(trial.queues)
         arrived = sum(map(len, trial.received))

@@ -49,6 +49,7 @@ class Contender:
     put: str = "put"
     get: str = "get"
     calls: str = "put/get"
+    keeps: str = "all"  # of what is put when it is full: all (it waits), the oldest, or the newest
 
     @property
     def empty_loop(self) -> bool:
@@ -90,6 +91,58 @@ def _spsc(bound: int) -> Any:
 def _mpmc(bound: int) -> Any:
     return fastprims.MPMCRing(bound or RING_SLOTS)
 
+
+def _channel(bound: int, **options: Any) -> Any:
+    return fastprims.BoundedChannel(bound or RING_SLOTS, **options)
+
+
+def _flooded(overflow: str, put: str = "put") -> Contender:
+    return Contender(
+        f"fastprims.BoundedChannel {overflow}",
+        FASTPRIMS,
+        lambda bound: _channel(bound, overflow=overflow),
+        put,
+        keeps="newest" if overflow == "drop_oldest" else "oldest",
+    )
+
+
+class DropOldest:
+    """What people write around a queue.Queue to drop its oldest item."""
+
+    def __init__(self, bound: int) -> None:
+        self.queue: queue.Queue[Any] = queue.Queue(bound)
+        self.get, self.qsize = self.queue.get, self.queue.qsize
+
+    def put(self, item: Any) -> None:
+        while True:
+            try:
+                return self.queue.put_nowait(item)
+            except queue.Full:
+                try:
+                    self.queue.get_nowait()
+                except queue.Empty:
+                    pass
+
+
+FP_CHANNEL = Contender("fastprims.BoundedChannel", FASTPRIMS, _channel)
+FP_CHANNEL_SIZED = Contender(
+    "fastprims.BoundedChannel, sizes checked",
+    FASTPRIMS,
+    lambda bound: _channel(bound, max_item_size=64, size_of=int.bit_length),
+)
+FP_REJECT = _flooded("reject", "try_put")
+FP_DROP_NEWEST = _flooded("drop_newest")
+FP_DROP_OLDEST = _flooded("drop_oldest")
+STD_DROP_OLDEST = Contender("queue.Queue, drop oldest", STDLIB, DropOldest, keeps="newest")
+BOUNDED_DEQUE = Contender(
+    "deque(maxlen)",
+    STDLIB,
+    lambda bound: collections.deque(maxlen=bound),
+    "append",
+    "popleft",
+    "append/popleft",
+    keeps="newest",
+)
 
 FP_SPSC = Contender("fastprims.SPSCRing", FASTPRIMS, _spsc)
 FP_MPMC = Contender("fastprims.MPMCRing", FASTPRIMS, _mpmc)

@@ -9,6 +9,7 @@ from bench.cases import (
     Case,
     Pairing,
     batch_trial,
+    flood_trial,
     handoff_trial,
     pair_trial,
     pingpong_trial,
@@ -82,6 +83,35 @@ SUITE: tuple[Case, ...] = (
         (who.NOOP, who.STD_QUEUE, who.STD_SIMPLE, who.FP_QUEUE, who.FP_MPMC),
         (Pairing(who.FP_QUEUE, who.STD_QUEUE), Pairing(who.FP_QUEUE, who.STD_SIMPLE)),
         bound=BOUND,
+    ),
+    Case(
+        "pair-channel",
+        f"put + get, one thread, limits that are not hit, bound {BOUND}",
+        pair_trial,
+        (who.NOOP, who.STD_QUEUE, who.FP_QUEUE, who.FP_CHANNEL, who.FP_DROP_OLDEST)
+        + (who.FP_CHANNEL_SIZED,),
+        (
+            Pairing(who.FP_CHANNEL, who.STD_QUEUE),
+            Pairing(who.FP_CHANNEL, who.FP_QUEUE, 1 / 1.3, 1 / 1.3),
+            Pairing(who.FP_DROP_OLDEST, who.FP_QUEUE, 1 / 1.3, 1 / 1.3),
+            Pairing(who.FP_CHANNEL_SIZED, who.FP_QUEUE),
+        ),
+        bound=BOUND,
+    ),
+    Case(
+        "flood",
+        f"put into a full one, one thread, bound {BOUND}",
+        flood_trial,
+        (who.NOOP, who.BOUNDED_DEQUE, who.STD_DROP_OLDEST, who.FP_REJECT, who.FP_DROP_NEWEST)
+        + (who.FP_DROP_OLDEST,),
+        (
+            Pairing(who.FP_DROP_OLDEST, who.STD_DROP_OLDEST),
+            Pairing(who.FP_DROP_OLDEST, who.BOUNDED_DEQUE),
+            Pairing(who.FP_DROP_NEWEST, who.STD_DROP_OLDEST),
+            Pairing(who.FP_REJECT, who.STD_DROP_OLDEST),
+        ),
+        bound=BOUND,
+        lossy=True,
     ),
     _duel("pair-lifo", "put + get, one thread, LIFO", who.FP_LIFO, who.STD_LIFO),
     _duel("pair-priority", "put + get, one thread, priority", who.FP_PRIORITY, who.STD_PRIORITY),

@@ -122,8 +122,8 @@ static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, u
 }
 
 /* Swaps items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
- * is full. The closing marker needs no room. Pinned callers only. */
-static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s,
+ * is full. The closing marker needs no room, nor does what is forced. Pinned callers only. */
+static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s, bool force,
                                             const uint64_t *items, size_t n, size_t *done) {
     uint64_t room = 0;
     for (uint64_t i = fp_u64_load_acquire(&s->enq); i < s->size; i++) {
@@ -131,7 +131,7 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
         if (found == FP_SEGQ_VACANT) {
             uint64_t item = items[*done];
             bool marker = item == FP_SEGQ_CLOSED;
-            if (room == 0 && !marker && (room = room_at(q, s->base + i)) == 0)
+            if (room == 0 && !marker && (room = force ? n : room_at(q, s->base + i)) == 0)
                 return FP_FULL;
             FP_STEP();
             /* The linearization point. Release half: publishes the item, pairs with get's load of
@@ -157,11 +157,11 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
 }
 
 /* Puts one item after the other; `items` may be the closing marker alone. Pinned callers only. */
-static inline enum fp_status put_pinned(struct fp_segq *q, const uint64_t *items, size_t n,
-                                        size_t *done) {
+static inline enum fp_status put_pinned(struct fp_segq *q, bool force, const uint64_t *items,
+                                        size_t n, size_t *done) {
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->tail);
-        enum fp_status r = put_in_segment(q, s, items, n, done);
+        enum fp_status r = put_in_segment(q, s, force, items, n, done);
         if (FP_LIKELY(r != FP_BUSY))
             return r;
         struct segment *next = fp_ptr_load_seq_cst(&s->next);
@@ -174,7 +174,7 @@ static inline enum fp_status put_pinned(struct fp_segq *q, const uint64_t *items
             void *none = NULL;
             if (fp_ptr_cas_seq_cst(&s->next, &none, CLOSED_LINK))
                 return FP_OK;
-        } else if (room_at(q, s->base + s->size) == 0) {
+        } else if (!force && room_at(q, s->base + s->size) == 0) {
             return FP_FULL;
         } else {
             r = put_in_new_segment(q, s, items[*done]);
@@ -186,12 +186,13 @@ static inline enum fp_status put_pinned(struct fp_segq *q, const uint64_t *items
     }
 }
 
-static inline enum fp_status put(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done) {
+static inline enum fp_status put(struct fp_segq *q, bool force, const uint64_t *items, size_t n,
+                                 size_t *done) {
     struct fp_epoch_record *pin = fp_epoch_pin();
     *done = 0;
     if (FP_UNLIKELY(pin == NULL))
         return FP_NO_MEMORY;
-    enum fp_status r = put_pinned(q, items, n, done);
+    enum fp_status r = put_pinned(q, force, items, n, done);
     fp_epoch_unpin(pin);
     if (FP_LIKELY(*done != 0))
         fp_event_notify(&q->not_empty);
@@ -200,12 +201,17 @@ static inline enum fp_status put(struct fp_segq *q, const uint64_t *items, size_
 
 enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done) {
     *done = 0;
-    return n == 0 ? FP_OK : put(q, items, n, done);
+    return n == 0 ? FP_OK : put(q, false, items, n, done);
 }
 
 enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item) {
     size_t done;
-    return put(q, &item, 1, &done);
+    return put(q, false, &item, 1, &done);
+}
+
+enum fp_status fp_segq_force(struct fp_segq *q, uint64_t item) {
+    size_t done;
+    return put(q, true, &item, 1, &done);
 }
 
 /* Every slot of `s` was taken and `next` follows: unlinks it. */
@@ -222,7 +228,7 @@ static void retire_segment(struct fp_segq *q, struct fp_epoch_record *pin, struc
 }
 
 /* Copies adjacent items from slot `from` on; returns the slot after the last one. */
-static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, size_t max) {
+static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, uint64_t max) {
     uint64_t end = s->size - from < max ? s->size : from + max;
     uint64_t i = from;
     for (; i < end; i++) {
@@ -236,9 +242,12 @@ static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, si
     return i;
 }
 
-/* Takes items of one segment, behind the *n that were taken already. Pinned callers only. */
+#define EVERYTHING UINT64_MAX /* no position */
+
+/* Takes items of one segment that stand before position `before`, behind the *n that were taken
+ * already. Pinned callers only. */
 static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin,
-                                        uint64_t *items, size_t max, size_t *n) {
+                                        uint64_t before, uint64_t *items, size_t max, size_t *n) {
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->head);
         uint64_t i = fp_u64_load_acquire(&s->deq);
@@ -251,8 +260,14 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
             retire_segment(q, pin, s, next);
             continue;
         }
+        uint64_t most = max - *n;
+        if (before != EVERYTHING) {
+            if (s->base + i >= before)
+                return FP_EMPTY;
+            most = before - (s->base + i) < most ? before - (s->base + i) : most;
+        }
         FP_STEP();
-        uint64_t end = copy_items(s, i, items + *n, max - *n);
+        uint64_t end = copy_items(s, i, items + *n, most);
         if (end == i)
             return fp_u64_load_seq_cst(&s->slot[i]) == FP_SEGQ_CLOSED ? FP_CLOSED : FP_EMPTY;
         FP_STEP();
@@ -273,7 +288,7 @@ static inline enum fp_status get(struct fp_segq *q, uint64_t *items, size_t max,
         return FP_NO_MEMORY;
     enum fp_status r;
     do /* one segment at a time */
-        r = get_pinned(q, pin, items, max, n);
+        r = get_pinned(q, pin, EVERYTHING, items, max, n);
     while (r == FP_OK && *n < max);
     fp_epoch_unpin(pin);
     if (FP_UNLIKELY(*n == 0))
@@ -298,7 +313,7 @@ enum fp_status fp_segq_close(struct fp_segq *q) {
         return FP_NO_MEMORY;
     const uint64_t marker = FP_SEGQ_CLOSED;
     size_t done = 0;
-    put_pinned(q, &marker, 1, &done); /* FP_CLOSED if it was closed already */
+    put_pinned(q, true, &marker, 1, &done); /* FP_CLOSED if it was closed already */
     fp_epoch_unpin(pin);
     fp_event_notify_all(&q->not_empty);
     fp_event_notify_all(&q->not_full);
@@ -326,6 +341,20 @@ static uint64_t tail_position(struct fp_segq *q, bool *closed) {
         }
         s = next;
     }
+}
+
+size_t fp_segq_trim(struct fp_segq *q, uint64_t *items, size_t max) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (pin == NULL)
+        return 0;
+    bool closed;
+    uint64_t limit = fp_u64_load_relaxed(&q->limit), tail = tail_position(q, &closed);
+    size_t n = 0;
+    /* The tail only grows, so what stands before tail - limit is too much, now and later. */
+    while (tail > limit && n < max && get_pinned(q, pin, tail - limit, items, max, &n) == FP_OK)
+        ;
+    fp_epoch_unpin(pin);
+    return n;
 }
 
 bool fp_segq_is_closed(struct fp_segq *q) {

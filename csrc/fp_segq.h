@@ -29,10 +29,10 @@
  * Reclamation: a segment is unlinked when every slot was taken and the tail has left it; a thread
  * that may still look at it has pinned an epoch (fp_epoch.h).
  *
- * Contract, any thread beside any other: put, put_many, get, get_many, close, set_limit, count,
- * bytes. Alone only: init, destroy, visit. Put and get are lock-free: an attempt is repeated only
- * because another operation succeeded. A thread suspended at any point stops nobody; its walk from
- * a lagging hint is at most one segment.
+ * Contract, any thread beside any other: put, put_many, force, trim, get, get_many, close,
+ * set_limit, count, bytes. Alone only: init, destroy, visit. Put and get are lock-free: an attempt
+ * is repeated only because another operation succeeded. A thread suspended at any point stops
+ * nobody; its walk from a lagging hint is at most one segment.
  *
  * Items are 64-bit handles other than FP_SEGQ_VACANT and FP_SEGQ_CLOSED.
  */
@@ -64,6 +64,15 @@ enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item);
 /* Puts up to n items one after the other (others' items may come between). *done counts; anything
  * but FP_OK is why it stopped. */
 enum fp_status fp_segq_put_many(struct fp_segq *q, const uint64_t *items, size_t n, size_t *done);
+
+/* As put, but never FP_FULL: the item is put even if there is no room. The caller has to trim
+ * before it does anything else; fp_channel.h says what that makes of the two. */
+enum fp_status fp_segq_force(struct fp_segq *q, uint64_t item);
+
+/* Takes up to max of the oldest items, as long as more than `limit` stand in the queue at the very
+ * moment they are taken; returns how many. Less than max: there are no more of that kind. For
+ * queues whose limit does not change. Wakes nobody: it makes no room. */
+size_t fp_segq_trim(struct fp_segq *q, uint64_t *items, size_t max);
 
 /* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come), FP_NO_MEMORY (first use only). */
 enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item);

@@ -3,13 +3,16 @@
 from queue import Empty, Full
 
 from fastprims._base import build_info
-from fastprims._errors import ShutDown
+from fastprims._channel import BoundedChannel
+from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
 __all__ = [
+    "BoundedChannel",
     "Empty",
     "Full",
+    "ItemTooLarge",
     "LifoQueue",
     "MPMCRing",
     "PriorityQueue",

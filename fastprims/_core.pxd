@@ -86,6 +86,7 @@ cdef extern from "fp_queue.h":
     void* fp_ordered_create(fp_less, const fp_host*)
 
 cdef extern from "fp_segq.h":
+    fp_status fp_segq_put(void*, uint64_t)
     void fp_segq_set_limit(void*, uint64_t)
 
 cdef extern from "fp_ordered.h":
@@ -94,3 +95,23 @@ cdef extern from "fp_ordered.h":
 cdef extern from "fp_spsc.h":
     fp_status fp_spsc_release_producer(void*, uint64_t, bint)
     fp_status fp_spsc_release_consumer(void*, uint64_t, bint)
+
+cdef extern from "fp_channel.h":
+    enum fp_drop:
+        FP_DROP_FULL
+        FP_DROP_NEWEST
+        FP_DROP_OLDEST
+        FP_DROP_OVERSIZED
+        FP_DROP_SHUTDOWN
+        FP_DROPS
+    struct fp_channel:
+        fp_bool evicts
+    const fp_queue_ops fp_channel_ops
+    fp_channel* fp_channel_create(uint64_t limit, fp_bool evicts, fp_bool gated)
+    fp_status fp_channel_store(fp_channel*, uint64_t)
+    size_t fp_channel_trim(fp_channel*, uint64_t*, size_t)
+    void fp_channel_drop(fp_channel*, fp_drop, uint64_t)
+    uint64_t fp_channel_drops(fp_channel*, int)
+    fp_bool fp_channel_begin_report(fp_channel*, uint64_t, fp_bool, uint64_t*)
+    void fp_channel_tell(fp_channel*, const uint64_t*, int64_t)
+    fp_bool fp_channel_end_report(fp_channel*)

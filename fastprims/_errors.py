@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
-__all__ = ["Refused", "ShutDown"]
+__all__ = ["ItemTooLarge", "Refused", "ShutDown"]
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown
@@ -13,6 +12,10 @@ else:
 
     class ShutDown(Exception):
         """Raised by put and get after shutdown(); the standard library's own from 3.13 on."""
+
+
+class ItemTooLarge(ValueError):
+    """Raised by the puts of a BoundedChannel for an item larger than its max_item_size."""
 
 
 class Refused:
@@ -26,7 +29,7 @@ class Refused:
         self.name = name
         self.reason = reason
 
-    def __get__(self, instance: Any, owner: type) -> Refused:
+    def __get__(self, instance: object, owner: type) -> Refused:
         if instance is None:
             return self
         raise AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["QueueStats"]
+__all__ = ["ChannelStats", "PressureReport", "QueueStats"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,45 @@ class QueueStats:
     """Times a thread got ready to sleep because there was no room."""
     get_waits: int
     """Times a thread got ready to sleep because there was no item."""
+
+
+@dataclass(frozen=True)
+class ChannelStats(QueueStats):
+    """Counts of one BoundedChannel, since it was made.
+
+    They add up: everything offered was taken, is still there, or was kept out for one of the
+    reasons: `offered == gets + size + sum(drops.values())`, in each record. An item that another
+    thread is dropping at this very moment may count under `gets` until the next record.
+
+    Here `gets` are the items delivered. Reasons:
+
+    - "full": not stored, since there was no room: Full was raised, try_put() answered False, or
+      put_many() stored fewer. The caller was told and has the item.
+    - "overflow-newest": the same, but the put dropped the item and returned.
+    - "overflow-oldest": was stored, and dropped to make room for a newer one.
+    - "oversized": ItemTooLarge was raised.
+    - "shutdown": was stored, and dropped by shutdown(immediate=True).
+    """
+
+    drops: Mapping[str, int]
+    """Items that were not delivered, by reason; all reasons, also those that never came up."""
+
+    @property
+    def offered(self) -> int:
+        """Items for which put was called, and did not end in an error or in ShutDown."""
+        stored_first = ("overflow-oldest", "shutdown")
+        refused = sum(n for reason, n in self.drops.items() if reason not in stored_first)
+        return self.puts + refused
+
+
+@dataclass(frozen=True)
+class PressureReport:
+    """What a BoundedChannel tells on_pressure."""
+
+    drops: Mapping[str, int]
+    """Items not delivered since the last report, by reason (as ChannelStats has them); only the
+    reasons that came up."""
+    size: int
+    """Items in the channel now."""
+    maxsize: int
+    """Most items at a time."""

@@ -45,14 +45,14 @@ def test_a_capacity_must_be_given(kind: Kind) -> None:
         kind.cls(1, 2)
     with pytest.raises(TypeError):
         kind.cls(size=2)
-    assert kind.cls(capacity=2).maxsize == 2
+    assert kind.cls(**{kind.bound: 2}).maxsize == 2
 
 
 @pytest.mark.parametrize(
     "capacity",
     [2**44, 2**56, 2**59, 2**60, 2**61, 2**62, sys.maxsize - 1, sys.maxsize, 2**63, 2**64, 2**200],
 )
-@rings
+@on("preallocated")
 def test_a_capacity_beyond_memory_is_refused(kind: Kind, capacity: int) -> None:
     """No overflow in the size computation, and nothing half built behind."""
     with pytest.raises((MemoryError, OverflowError, ValueError)):

@@ -11,7 +11,7 @@ from support.kinds import OURS, Kind
 
 kinds = pytest.mark.parametrize("kind", OURS, ids=str)
 growing = pytest.mark.parametrize("kind", [k for k in OURS if k.unbounded], ids=str)
-rings = pytest.mark.parametrize("kind", [k for k in OURS if k.ring], ids=str)
+rings = pytest.mark.parametrize("kind", [k for k in OURS if k.preallocated], ids=str)
 
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc"

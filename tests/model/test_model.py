@@ -209,7 +209,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.closed = True
             if immediate:
                 self.unfinished = max(self.unfinished - len(self.model), 0)
-                self.gets += len(self.model)
+                self.gets += 0 if self.kind.counts_drops else len(self.model)
                 self.model.clear()
 
     # What holds after every step.

@@ -50,6 +50,21 @@ class Kind:
     def ring(self) -> bool:
         return not self.unbounded
 
+    @property
+    def preallocated(self) -> bool:
+        """Memory for all items is taken at once."""
+        return self.cls in (fastprims.SPSCRing, fastprims.MPMCRing)
+
+    @property
+    def counts_drops(self) -> bool:
+        """stats() tells what was dropped from what was delivered."""
+        return self.cls is fastprims.BoundedChannel
+
+    @property
+    def bound(self) -> str:
+        """What the class calls its bound."""
+        return "capacity" if self.preallocated else "maxsize"
+
     def make(self, maxsize: int = 0) -> Any:
         """A queue of this bound; 0 asks for an unbounded one, or a roomy ring."""
         if not self.bounded:
@@ -124,6 +139,7 @@ OURS: list[Kind] = [
     _ours(fastprims.PriorityQueue, "priority"),
     _ours(fastprims.MPMCRing, "fifo", shape="ring"),
     _ours(fastprims.SPSCRing, "fifo", shape="ring"),
+    _ours(fastprims.BoundedChannel, "fifo", shape="ring"),
 ]
 
 ALL: list[Kind] = STDLIB + OURS

@@ -23,6 +23,7 @@ struct history {
     int count;
     uint64_t limit;
     bool lifo;
+    bool evicts; /* a put into a full queue drops the oldest item */
 };
 
 struct call *history_add(struct history *h, enum call_kind kind, unsigned begin);

@@ -7,6 +7,7 @@
  *      n  count          c  close                   l3 set the limit to 3
  *      x  collect (reclamation)
  *      h  (ring) set the hints back as far as they can lag
+ *      f7 (channel) put 7, and drop what is too many      r  report what was dropped
  *      F  pretend to be a forked child whose parent had a sleeper in each direction
  *
  * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". When all
@@ -14,6 +15,7 @@
 #include "explore.h"
 #include "history.h"
 
+#include "fp_channel.h"
 #include "fp_epoch.h"
 #include "fp_mem.h"
 #include "fp_mpmc.h"
@@ -33,7 +35,7 @@
 enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
 enum { FAR_AWAY = 1000000 }; /* a deadline; whether it comes is up to the schedule */
 
-enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, LIFO };
+enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, LIFO, CHANNEL };
 
 struct script {
     enum kind kind;
@@ -86,6 +88,23 @@ static const struct script scripts[] = {
     {SPSC, 1, 4, "p1 p2|g g|c"},
     {LIFO, 2, 2, "p1 p2|g g|p3"},
     {LIFO, 1, 2, "p1|c|g"},
+    {CHANNEL, 1, 3, "f1|f2|g"},
+    {CHANNEL, 1, 3, "f1/f2 f3|f4|g"},
+    {CHANNEL, 1, 3, "f1/f2|g g"},
+    {CHANNEL, 2, 3, "f1 f2/f3|f4|g g"},
+    {CHANNEL, 2, 3, "f1 f2 f3/f4 n|g|f5"},
+    {CHANNEL, 2, 3, "f1 f2/f3 n|g g g"},
+    {CHANNEL, 3, 3, "f1 f2 f3/f4 f5|g|g f6"},
+    {CHANNEL, 1, 3, "f1/f2|c|g"},
+    {CHANNEL, 1, 3, "f1/f2|c|f3"},
+    {CHANNEL, 1, 2, "f1/f2|c|f3|g"},
+    {CHANNEL, 2, 3, "f1 f2/f3|c n|g"},
+    {CHANNEL, 2, 3, "f1/m|f2 f3|n"},
+    {CHANNEL, 1, 2, "f1/f2|f3|f4|g"},
+    {CHANNEL, 1, 2, "f1/f2 r|f3 r|g"},
+    {CHANNEL, 1, 3, "f1 f2/f3 r|c r"},
+    {CHANNEL, 1, 2, "G|f1 f2|f3"},
+    {CHANNEL, 2, 2, "G|G|f1 f2"},
     /* Waiting: nobody may sleep for ever. */
     {RING, 1, 2, "G|P1"},
     {RING, 1, 2, "G G|P1 P2"},
@@ -130,6 +149,7 @@ static struct {
     const char *part[EXPLORE_THREADS];
     struct history history;
     bool closed;
+    uint64_t evicted, told; /* channel: dropped items; how many of them were reported */
 } run;
 
 static void *nothing(void) { return NULL; }
@@ -245,6 +265,39 @@ static void add_ghosts(void) {
     forks++;
 }
 
+/* What a host does after each put into a channel that evicts, and after closing it. */
+static void trim(void) {
+    uint64_t items[2];
+    size_t n;
+    do {
+        n = fp_channel_trim(run.queue, items, 2);
+        run.evicted += n;
+    } while (n == 2);
+}
+
+static void put_evicting(uint64_t item) {
+    struct call *c = history_add(&run.history, CALL_PUT, explore_clock());
+    c->item[0] = item;
+    c->status = fp_channel_store(run.queue, item);
+    trim();
+    c->taken = 1;
+    c->end = explore_clock();
+}
+
+static void report(void) {
+    uint64_t news[FP_DROPS];
+    const uint64_t me = fp_thread_serial();
+    bool again = true;
+    while (again && fp_channel_begin_report(run.queue, me, false, news)) {
+        struct fp_channel *c = run.queue;
+        if (c->reporter != me)
+            explore_fail("two report at once");
+        fp_channel_tell(c, news, INT32_MAX);
+        run.told += news[FP_DROP_OLDEST];
+        again = fp_channel_end_report(c);
+    }
+}
+
 static void other(char letter, uint64_t number) {
     struct call *c;
     switch (letter) {
@@ -252,6 +305,8 @@ static void other(char letter, uint64_t number) {
         c = history_add(&run.history, CALL_CLOSE, explore_clock());
         run.ops->close(run.queue, false);
         run.closed = true;
+        if (run.script->kind == CHANNEL)
+            trim();
         break;
     case 'n':
         c = history_add(&run.history, CALL_COUNT, explore_clock());
@@ -274,7 +329,7 @@ static void perform_script(const char *text, const char *stops) {
         char *end;
         uint64_t number = strtoull(text, &end, 10);
         text = end;
-        if (strchr("pPTbv", letter))
+        if (strchr("pPTbvf", letter))
             number += FIRST_ITEM;
         if (letter == 'b')
             put_two(number);
@@ -282,6 +337,10 @@ static void perform_script(const char *text, const char *stops) {
             get_two();
         else if (letter == 'h')
             lag_hints();
+        else if (letter == 'f')
+            put_evicting(number);
+        else if (letter == 'r')
+            report();
         else if (letter == 'x')
             fp_epoch_collect();
         else if (letter == 'F')
@@ -316,6 +375,10 @@ static void create(void) {
         run.ops = &fp_ordered_ops;
         fp_ordered_set_limit(run.queue, s->limit);
         break;
+    case CHANNEL:
+        run.queue = fp_channel_create(s->limit, true, false);
+        run.ops = &fp_channel_ops;
+        break;
     }
 }
 
@@ -323,7 +386,10 @@ static void before(void) {
     create();
     run.closed = false;
     forks = 0;
-    run.history = (struct history){.limit = run.script->limit, .lifo = run.script->kind == LIFO};
+    run.evicted = run.told = 0;
+    run.history = (struct history){.limit = run.script->limit,
+                                   .lifo = run.script->kind == LIFO,
+                                   .evicts = run.script->kind == CHANNEL};
     if (strchr(run.script->text, '/'))
         perform_script(run.script->text, "/");
 }
@@ -352,6 +418,22 @@ static bool asleep(void) {
     return true;
 }
 
+/* Everything put was taken or dropped, counted once; and after the closing all drops were told. */
+static void check_channel(void) {
+    uint64_t stored = 0, taken = 0;
+    for (int i = 0; i < run.history.count; i++) {
+        const struct call *c = &run.history.call[i];
+        stored += c->kind == CALL_PUT && c->status == FP_OK;
+        taken += c->kind == CALL_GET && c->status == FP_OK;
+    }
+    if (stored != taken + run.evicted || run.evicted != fp_channel_drops(run.queue, FP_DROP_OLDEST))
+        explore_fail("%llu stored, %llu taken, %llu dropped", (unsigned long long)stored,
+                     (unsigned long long)taken, (unsigned long long)run.evicted);
+    if (run.closed && strchr(run.script->text, 'r') && run.told != run.evicted)
+        explore_fail("%llu of %llu drops were told", (unsigned long long)run.told,
+                     (unsigned long long)run.evicted);
+}
+
 static void after(void) {
     if (run.script->kind == SPSC)
         fp_spsc_release_consumer(run.queue, 0, true); /* its owner has ended */
@@ -369,11 +451,14 @@ static void after(void) {
         history_print(&run.history);
         explore_fail("no sequential order explains these answers");
     }
+    if (run.script->kind == CHANNEL)
+        check_channel();
     run.ops->destroy(run.queue);
 }
 
 static int explore_script(const struct script *s, double seconds) {
-    static const char *const kinds[] = {"segq", "ring", "ring near wrap", "spsc", "lifo"};
+    static const char *const kinds[] = {"segq", "ring", "ring near wrap",
+                                        "spsc", "lifo", "channel"};
     char name[100];
     snprintf(name, sizeof name, "%s(%llu) %s", kinds[s->kind], (unsigned long long)s->limit,
              s->text);

@@ -1,0 +1,443 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""BoundedChannel over fp_channel: what enters, what is dropped, and who is told."""
+
+from cpython.object cimport PyObject
+from libc.math cimport isfinite
+from libc.stdint cimport int64_t, uint64_t
+
+from fastprims cimport _base, _core
+from fastprims._core cimport fp_attempt, fp_bool, fp_status
+
+from queue import Full
+
+from fastprims._base import HOT_METHODS
+from fastprims._errors import ItemTooLarge
+
+cdef extern from "Python.h":
+    void INCREF "Py_INCREF"(PyObject*)
+    void DECREF "Py_DECREF"(PyObject*)
+    void PyErr_SetInterrupt()
+    void PyErr_WriteUnraisable(PyObject*)
+    bint PyErr_ExceptionMatches(object)
+    enum: PY_SSIZE_T_MAX
+    Py_ssize_t PyObject_Size(PyObject*) noexcept
+    PyObject* PyObject_CallOneArg(object, object) noexcept
+    void XDECREF "Py_XDECREF"(PyObject*)
+    list PySequence_List(object)
+
+cdef extern from "_slots.h":
+    ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
+    int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
+    int fp_publish(object, const char*, tuple) except -1
+    void fp_hide_list(list)
+
+cdef extern from "_drop.h":
+    void fp_drop(PyObject*)
+
+cdef enum Overflow:
+    BLOCK
+    REJECT
+    DROP_NEWEST
+    DROP_OLDEST
+
+OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
+
+# As enum fp_drop.
+REASONS = ("full", "overflow-newest", "overflow-oldest", "oversized", "shutdown")
+
+
+# fastprims._stats.PressureReport. Loaded before it is needed: the last report may be made when the
+# interpreter exits and imports nothing any more.
+cdef object report_class = None
+
+
+cdef int load_report() except -1:
+    global report_class
+    if report_class is None:
+        from fastprims._stats import PressureReport
+        report_class = PressureReport
+    return 0
+
+
+# One item, and the operation on it that fp_wait() repeats.
+cdef struct Offer:
+    _core.fp_channel* channel
+    uint64_t item
+
+
+cdef fp_status run_offer(void* arg) noexcept:
+    return _core.fp_channel_store((<Offer*>arg).channel, (<Offer*>arg).item)
+
+
+cdef fp_bool has_room(void* arg) noexcept:
+    cdef uint64_t puts, gets
+    _core.fp_channel_ops.count((<Offer*>arg).channel, &puts, &gets)
+    return puts - gets < _core.fp_channel_ops.limit((<Offer*>arg).channel)
+
+
+cdef class BoundedChannel(_base.BaseQueue):
+    """BoundedChannel(maxsize, *, overflow="block", max_item_size=None, size_of=len, \
+on_pressure=None, pressure_interval=1.0)
+
+    FIFO queue for any number of threads with explicit limits: at most `maxsize` items (1 or more,
+    exact), and none for which `size_of(item)` is more than `max_item_size` (put raises
+    ItemTooLarge, a ValueError). What a put does when there is no room:
+
+    - "block": it waits, as a Queue does;
+    - "reject": it raises Full at once, whatever `block` and `timeout` say;
+    - "drop_newest": it drops its own item and returns;
+    - "drop_oldest": it stores its item and drops the oldest one, in one step: no more than what has
+      to go, and never while there is room.
+
+    Whatever a limit kept out is counted by reason; see ChannelStats. `on_pressure(report)` is told
+    of it, a PressureReport with the counts since the last one: of the first drop at once, then
+    every `pressure_interval` seconds at most, as long as drops come. What is still untold is told
+    when a consumer finds nothing and waits, by shutdown(), and when the channel is deleted; nothing
+    remains untold. It is called by the thread that was the cause, outside of everything: it may use
+    the channel. Calls never overlap. An exception goes to sys.unraisablehook, never to the caller.
+
+    put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
+    of Queue, and cost the same as long as no limit is hit. Each takes effect at one instant between
+    call and return.
+
+    Segmented array queue that can be trimmed; csrc/fp_channel.h has the algorithm.
+    """
+
+    cdef Overflow policy
+    cdef bint measured
+    cdef bint measured_by_len
+    cdef Py_ssize_t most_by_len
+    cdef object most
+    cdef object size_of
+    cdef object on_pressure
+    cdef int64_t interval
+
+    def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len,
+                 on_pressure=None, pressure_interval=1.0):
+        self.check_new()
+        if overflow not in OVERFLOW:
+            raise ValueError(f"overflow must be one of {', '.join(OVERFLOW)}, not {overflow!r}")
+        self.policy = <Overflow><int>OVERFLOW.index(overflow)
+        if max_item_size is not None:
+            max_item_size = _base.to_index(max_item_size, "max_item_size")
+            if max_item_size < 0:
+                raise ValueError(f"max_item_size must be 0 or more, not {max_item_size}")
+        check_callable(size_of, "size_of")
+        if on_pressure is not None:
+            check_callable(on_pressure, "on_pressure")
+            load_report()
+        self.measured = max_item_size is not None
+        self.measured_by_len = size_of is len
+        self.most_by_len = min(max_item_size or 0, PY_SSIZE_T_MAX)
+        self.most = max_item_size
+        self.size_of = size_of
+        self.on_pressure = on_pressure
+        self.interval = to_interval(pressure_interval)
+        self.adopt(
+            _core.fp_channel_create(
+                to_maxsize(maxsize), self.policy == DROP_OLDEST, self.measured),
+            &_core.fp_channel_ops)
+
+    def __del__(self):
+        if self.core != NULL:
+            self.report(True)
+
+    cdef _core.fp_channel* channel(self) noexcept:
+        return <_core.fp_channel*>self.core
+
+    # Putting. -------------------------------------------------------------------------------------
+
+    cdef int measure(self, object item) except -1:
+        """Raises ItemTooLarge, or what size_of raises."""
+        if not self.measured:
+            return 0
+        size = len(item) if self.measured_by_len else _base.to_index(
+            self.size_of(item), "what size_of returns")
+        if size > self.most:
+            self.dropped(_core.FP_DROP_OVERSIZED, 1)
+            raise ItemTooLarge(
+                f"an item of size {size} is more than this channel takes (max_item_size="
+                f"{self.most}): send it in parts, or allow larger items")
+        return 0
+
+    cdef fp_status offer(self, object item, bint block, object timeout) except *:
+        """FP_OK: stored; FP_FULL: not stored, and counted."""
+        cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
+        cdef fp_attempt op = [run_offer, has_room, &offer]
+        if self.core == NULL:
+            return _core.FP_CLOSED  # no channel yet; refuse() says so
+        INCREF(<PyObject*>item)
+        cdef fp_status status = _core.FP_FAILED
+        try:
+            status = run_offer(&offer)
+            if status == _core.FP_FULL and block and self.policy == BLOCK:
+                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+        finally:
+            if status != _core.FP_OK:
+                DECREF(<PyObject*>item)
+        if self.policy == DROP_OLDEST:
+            self.trim()
+        elif status == _core.FP_TIMED_OUT or status == _core.FP_FULL:
+            status = _core.FP_FULL
+            self.dropped(
+                _core.FP_DROP_NEWEST if self.policy == DROP_NEWEST else _core.FP_DROP_FULL, 1)
+        return status
+
+    cdef int put_item(self, object item, bint block, object timeout) except -1:
+        if block and timeout is not None and self.policy == BLOCK:
+            _base.check_timeout(timeout)
+        self.measure(item)
+        cdef fp_status status = self.offer(item, block, timeout)
+        if status != _core.FP_OK and (status != _core.FP_FULL or self.policy != DROP_NEWEST):
+            self.refuse(status)
+        return 0
+
+    def put(self, item, block=True, timeout=None):
+        """Store `item`. If there is no room, it is up to `overflow`: "block" waits, at most
+        `timeout` seconds, or with block=False not at all, and then raises Full; "reject" raises
+        Full; "drop_newest" and "drop_oldest" drop and count an item, and return. Raises
+        ItemTooLarge, ShutDown after shutdown(), and what size_of raises. A call that raises has
+        stored nothing.
+        """
+        self.put_item(item, block, timeout)
+
+    def try_put(self, item):
+        """Store `item` and return True, or return False if it was not stored for want of room.
+        Raises ItemTooLarge, and ShutDown after shutdown().
+        """
+        self.measure(item)
+        cdef fp_status status = self.offer(item, False, None)
+        if status != _core.FP_OK and status != _core.FP_FULL:
+            self.refuse(status)
+        return status == _core.FP_OK
+
+    def put_many(self, iterable, bint block=True, timeout=None):
+        """Store the items one after the other and return how many were stored. What happens when
+        there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
+        not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all.
+        The iterable is read to its end and every item measured before the first is stored; if that
+        raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
+        """
+        if block and self.policy == BLOCK:
+            _base.check_timeout(timeout)
+        cdef list items = PySequence_List(iterable)
+        if self.measured:
+            for item in items:
+                self.measure(item)
+        if self.policy == DROP_OLDEST:
+            return self.put_all(items)
+        cdef size_t n = <size_t>len(items), done = 0
+        cdef bint silent = self.policy == DROP_NEWEST
+        fp_hide_list(items)
+        try:
+            done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
+        except Full:
+            if not silent:
+                self.dropped(_core.FP_DROP_FULL, n)
+                raise
+        if done < n and not self.ops.is_closed(self.core):
+            self.dropped(_core.FP_DROP_NEWEST if silent else _core.FP_DROP_FULL, n - done)
+        return done
+
+    cdef size_t put_all(self, list items) except? -1:
+        cdef size_t done = 0
+        cdef fp_status status
+        for item in items:
+            status = self.offer(item, False, None)
+            if status != _core.FP_OK:
+                if done == 0 or status != _core.FP_CLOSED:
+                    self.refuse(status)
+                break
+            done += 1
+        return done
+
+    cdef int trim(self) except -1:
+        """Drops the items that are too many; see fp_channel.h for who has to call it."""
+        cdef uint64_t items[16]
+        cdef size_t n = 16, i, total = 0
+        while n == 16:
+            n = _core.fp_channel_trim(self.channel(), items, 16)
+            for i in range(n):
+                fp_drop(<PyObject*>items[i])  # may run any code, this channel's methods included
+            total += n
+        if total != 0:
+            self.report(False)
+        return 0
+
+    def shutdown(self, immediate=False):
+        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
+        immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
+        time either comes before (its item is delivered) or raises. Tells on_pressure what was not
+        told yet.
+        """
+        _base.BaseQueue.shutdown(self, immediate)
+        if self.policy == DROP_OLDEST:
+            self.trim()
+        self.report(True)
+
+    @property
+    def is_shutdown(self):
+        """True once shutdown() was called."""
+        cdef bint closed = self.ops.is_closed(self.core)
+        if closed and self.policy == DROP_OLDEST:
+            self.trim()
+        return closed
+
+    # Counting and telling. ------------------------------------------------------------------------
+
+    cdef int discarded(self, size_t n) except -1:
+        if n != 0:
+            _core.fp_channel_drop(self.channel(), _core.FP_DROP_SHUTDOWN, n)
+        return 0
+
+    cdef int dropped(self, _core.fp_drop reason, uint64_t n) except -1:
+        _core.fp_channel_drop(self.channel(), reason, n)
+        self.report(False)
+        return 0
+
+    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
+        if event == self.ops.not_empty(self.core):
+            self.report(True)  # nothing to take: whatever the pressure was, it is over
+        return _base.BaseQueue.wait(self, event, op, timeout)
+
+    cdef void report(self, bint urgent) noexcept:
+        """Calls on_pressure, if that is this thread's to do now."""
+        cdef uint64_t news[<int>_core.FP_DROPS]
+        cdef PyObject* result
+        cdef bint again = self.on_pressure is not None, interrupted = False
+        while again and _core.fp_channel_begin_report(
+                self.channel(), _core.fp_thread_serial(), urgent, news):
+            try:
+                report = self.report_of(news)
+            except BaseException as error:  # no memory, or Ctrl-C: to be told another time
+                interrupted |= isinstance(error, KeyboardInterrupt)
+                _core.fp_channel_end_report(self.channel())
+                break
+            _core.fp_channel_tell(self.channel(), news, self.interval)
+            result = PyObject_CallOneArg(self.on_pressure, report)
+            if result == NULL:
+                interrupted |= PyErr_ExceptionMatches(KeyboardInterrupt)
+                PyErr_WriteUnraisable(<PyObject*>self.on_pressure)
+            XDECREF(result)
+            again = _core.fp_channel_end_report(self.channel())
+        if interrupted:
+            PyErr_SetInterrupt()  # is raised again outside, where it belongs
+
+    cdef object report_of(self, const uint64_t* news):
+        drops = {REASONS[i]: news[i] for i in range(<int>_core.FP_DROPS) if news[i] != 0}
+        return report_class(drops=drops, size=self.qsize(), maxsize=self.maxsize)
+
+    def stats(self):
+        """Counts since the channel was made; see ChannelStats."""
+        from fastprims._stats import ChannelStats
+
+        cdef uint64_t puts, gets, evicted, discarded
+        # Counted after they were taken, hence read before: what is missing passes for a get.
+        drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
+        if self.core != NULL:
+            for i in range(<int>_core.FP_DROPS):
+                drops[REASONS[i]] = _core.fp_channel_drops(self.channel(), i)
+        self.ops.count(self.core, &puts, &gets)
+        evicted = drops["overflow-oldest"]
+        discarded = drops["shutdown"]
+        if gets < evicted + discarded:
+            raise MemoryError  # the counts could not be read
+        return ChannelStats(
+            puts=puts, gets=gets - evicted - discarded, size=puts - gets, maxsize=self.maxsize,
+            put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
+            get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits),
+            drops=drops)
+
+    @property
+    def overflow(self):
+        """What a put does when there is no room: "block", "reject", "drop_newest" or "drop_oldest".
+        """
+        return OVERFLOW[self.policy]
+
+    @property
+    def max_item_size(self):
+        """The largest size_of(item) that is let in; None: any."""
+        return self.most
+
+
+cdef int check_callable(object value, str name) except -1:
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+    return 0
+
+
+cdef uint64_t to_maxsize(object maxsize) except 0:
+    value = _base.to_index(maxsize, "maxsize")
+    if value < 1:
+        raise ValueError(
+            f"maxsize must be 1 or more, not {value}: a channel is bounded. For a queue without a "
+            "bound use Queue()")
+    if value >= _core.FP_UNBOUNDED:
+        raise OverflowError(f"maxsize {value} is more than memory can hold")
+    return value
+
+
+cdef int64_t to_interval(object seconds) except -1:
+    cdef double value = seconds
+    if not isfinite(value) or value < 0:
+        raise ValueError(
+            f"pressure_interval must be a number of seconds, 0 or more, not {seconds!r}")
+    return <int64_t>(min(value, 1e9) * 1e9)
+
+
+# The short way of put and try_put (see _slots.h): there is room, and at most len() to be called. --
+
+cdef fp_fastcall slow_put, slow_try_put
+
+
+cdef PyObject* new_reference(object o) noexcept:
+    INCREF(<PyObject*>o)
+    return <PyObject*>o
+
+
+cdef inline fp_status enter(PyObject* self, PyObject* item) noexcept:
+    cdef Py_ssize_t size
+    if (<BoundedChannel>self).measured:
+        if not (<BoundedChannel>self).measured_by_len:
+            return _core.FP_BUSY
+        size = PyObject_Size(item)
+        if size < 0:
+            return _core.FP_FAILED
+        if size > (<BoundedChannel>self).most_by_len:
+            return _core.FP_BUSY
+    INCREF(item)
+    cdef fp_status status = _core.fp_segq_put((<BoundedChannel>self).core, <uint64_t>item)
+    if _core.FP_UNLIKELY(status != _core.FP_OK):
+        DECREF(item)
+    return status
+
+
+cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                        PyObject* names) noexcept:
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
+        status = enter(self, args[0])
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return new_reference(None)
+        if status == _core.FP_FAILED:
+            return NULL
+    return slow_put(self, args, n, names)
+
+
+cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                            PyObject* names) noexcept:
+    cdef fp_status status
+    if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
+        status = enter(self, args[0])
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return new_reference(True)
+        if status == _core.FP_FAILED:
+            return NULL
+    return slow_try_put(self, args, n, names)
+
+
+fp_set_fastcall(BoundedChannel, "put", fast_put, &slow_put)
+fp_set_fastcall(BoundedChannel, "try_put", fast_try_put, &slow_try_put)
+fp_publish(BoundedChannel, "fastprims.BoundedChannel", HOT_METHODS)
