@@ -21,7 +21,7 @@ cdef extern from "Python.h":
     void PyErr_SetInterrupt()
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
-    enum: PY_SSIZE_T_MAX
+    const Py_ssize_t PY_SSIZE_T_MAX
     Py_ssize_t PyObject_Size(PyObject*) noexcept
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from queue import Full
 from typing import Any
@@ -249,6 +250,28 @@ def test_without_max_item_size_nothing_is_measured() -> None:
     q.put(5)
     assert q.get() == 5
     assert q.max_item_size is None
+
+
+@pytest.mark.parametrize("limit", [2**31, sys.maxsize, 2**100])
+def test_a_size_limit_may_be_as_large_as_one_likes(limit: int) -> None:
+    q: Any = BoundedChannel(2, max_item_size=limit)
+    q.put("a")
+    assert q.try_put("b")
+    assert q.max_item_size == limit
+
+
+def test_len_is_asked_once_where_there_is_room() -> None:
+    class Counted(str):
+        asked = 0
+
+        def __len__(self) -> int:
+            Counted.asked += 1
+            return 1
+
+    q: Any = BoundedChannel(9, max_item_size=3)
+    for n, call in enumerate((q.put, q.try_put, q.put_nowait, lambda item: q.put_many([item]))):
+        call(Counted())
+        assert Counted.asked == n + 1
 
 
 def test_zero_is_a_size_limit() -> None:
