@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 __all__ = ["Refused", "ShutDown"]
 
@@ -26,7 +25,7 @@ class Refused:
         self.name = name
         self.reason = reason
 
-    def __get__(self, instance: Any, owner: type) -> Refused:
+    def __get__(self, instance: object, owner: type) -> Refused:
         if instance is None:
             return self
         raise AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")
