@@ -1,4 +1,4 @@
-/* fp_backoff.h - what a thread does between two attempts: pause, then yield, then "park now".
+/* fp_backoff.h - what a thread does between two attempts: pause, then "yield or park now".
  *
  * Non-blocking operations only pause: their retries are caused by others' progress. */
 #ifndef FP_BACKOFF_H
@@ -25,8 +25,8 @@ struct fp_backoff {
     unsigned round;
 };
 
-/* Pauses for 1, 2, 4, … 64 turns. False once the longest pause has been used: a waiting thread
- * should park now; a thread that is only losing races keeps calling. */
+/* Pauses for 1, 2, 4, … 64 turns. False once the longest pause has been used: a thread that waits
+ * for another should yield (fp_yield) or park now; one that is only losing races keeps calling. */
 static inline bool fp_backoff_pause(struct fp_backoff *b) {
     unsigned turns = 1U << b->round;
     for (unsigned i = 0; i < turns; i++)

@@ -10,6 +10,13 @@
 #if !FP_CAS16
 
 #include "fp_backoff.h"
+#include "fp_park.h"
+
+/* For a slot that another thread is about to fill or to empty. */
+static void wait_for_slot(struct fp_backoff *b) {
+    if (!fp_backoff_pause(b))
+        fp_yield(); /* that thread does not run now: it may need this processor */
+}
 
 enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
     struct fp_backoff backoff = {0};
@@ -29,12 +36,13 @@ enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
                 fp_event_notify(&r->not_empty);
                 return FP_OK;
             }
-        } else if (stamp == fp__mpmc_lap_before(r, t) + 1) {
-            /* Full, unless a get has claimed the item and not emptied the slot yet. */
-            if (fp_u64_load_seq_cst(&r->head) == fp__mpmc_lap_before(r, t))
-                return FP_FULL;
-            fp_backoff_pause(&backoff);
+            continue; /* another put was faster */
         }
+        /* Full, unless a get has claimed the item and not emptied the slot yet. */
+        if (stamp == fp__mpmc_lap_before(r, t) + 1 &&
+            fp_u64_load_seq_cst(&r->head) == fp__mpmc_lap_before(r, t))
+            return FP_FULL;
+        wait_for_slot(&backoff);
     }
 }
 
@@ -53,13 +61,15 @@ enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
                 fp_event_notify(&r->not_full);
                 return FP_OK;
             }
-        } else if (stamp == h) {
+            continue; /* another get was faster */
+        }
+        if (stamp == h) {
             /* Empty, unless a put has claimed the slot and not filled it yet. */
             uint64_t t = fp_u64_load_seq_cst(&r->tail);
             if ((t & FP_MPMC_POSITION) == h)
                 return t & FP_MPMC_CLOSED ? FP_CLOSED : FP_EMPTY;
-            fp_backoff_pause(&backoff);
         }
+        wait_for_slot(&backoff);
     }
 }
 

@@ -30,6 +30,8 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
     return deadline != FP_FOREVER && fp_now() >= deadline ? FP_TIMED_OUT : FP_INTERRUPTED;
 }
 
+void fp_yield(void) { SwitchToThread(); }
+
 void fp_unpark_one(const void *word) { WakeByAddressSingle((PVOID)word); }
 void fp_unpark_all(const void *word) { WakeByAddressAll((PVOID)word); }
 
@@ -44,8 +46,11 @@ const char *fp_park_name(void) { return "WaitOnAddress"; }
 #else
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
+
+void fp_yield(void) { sched_yield(); }
 
 int64_t fp_now(void) {
     struct timespec t;
@@ -57,7 +62,6 @@ int64_t fp_now(void) {
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 
 enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {

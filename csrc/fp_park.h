@@ -20,6 +20,9 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline);
 void fp_unpark_one(const void *word);
 void fp_unpark_all(const void *word);
 
+/* Lets another thread have this processor, if one wants it. */
+void fp_yield(void);
+
 /* Processors this process may run on (at least 1). */
 unsigned fp_cpu_count(void);
 

@@ -165,9 +165,15 @@ static inline void publish_head(struct fp_spsc *r, uint64_t count) {
     fp_event_notify(&r->not_full);
 }
 
+/* Closing with discarding takes effect for both sides in one step, that of the closing bit. Who has
+ * met the bit sees `discarding` too, which was stored before it. */
+static inline bool discards(struct fp_spsc *r) {
+    return FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)) && fp_spsc_is_closed(r);
+}
+
 enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     bool closed = false;
-    if (FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)))
+    if (discards(r))
         return FP_CLOSED;
     if (!owns_consumer(r, me))
         return FP_NOT_OWNER;
@@ -207,7 +213,7 @@ static enum fp_status take_many(struct fp_spsc *r, uint64_t me, uint64_t *out, s
 enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
                                 size_t *n) {
     *n = 0;
-    if (fp_u64_load_relaxed(&r->discarding))
+    if (discards(r))
         return FP_CLOSED;
     return take_many(r, me, out, max, n);
 }
@@ -231,7 +237,7 @@ void fp_spsc_abandon(struct fp_spsc *r) {
 
 void fp_spsc_close(struct fp_spsc *r, bool discard) {
     if (discard)
-        fp_u64_store_seq_cst(&r->discarding, 1);
+        fp_u64_store_seq_cst(&r->discarding, 1); /* before the bit: see discards() */
     fp_u64_fetch_or_seq_cst(&r->tail, FP_SPSC_CLOSED);
     fp_event_notify_all(&r->not_empty);
     fp_event_notify_all(&r->not_full);

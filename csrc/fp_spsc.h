@@ -42,7 +42,7 @@ struct fp_spsc {
     FP_LINE uint64_t *slot;
     uint64_t capacity;
     fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
-    fp_u64 discarding;         /* closed, and the items left are not to be delivered */
+    fp_u64 discarding;         /* once closed: the items left are not to be delivered */
     struct fp_event not_empty, not_full;
 };
 

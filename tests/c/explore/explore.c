@@ -27,7 +27,7 @@ static struct thread {
     enum status status;
     int loads; /* since it last did anything else */
     const void *word; /* PARKED: on what */
-    bool may_time_out, may_interrupt, interrupted;
+    bool may_time_out, may_stir, may_interrupt, interrupted;
     enum fp_status woke;
     jmp_buf at;
     ucontext_t context;
@@ -156,7 +156,8 @@ static void resume(int next) {
 }
 
 /* Gives the processor to somebody: to the caller again, to another thread that can run, or to a
- * sleeper whose time-out or interrupt comes now. */
+ * sleeper whose time-out or interrupt comes now. A sleeper may also stir, because its slice of sleep
+ * is over, but only while something else could go on: else stirring would hide that it was lost. */
 static void reschedule(void) {
     int way[3 * EXPLORE_THREADS], ways = 0, unasked = 0;
     bool can_go_on = self >= 0 && threads[self].status == READY;
@@ -180,10 +181,14 @@ static void reschedule(void) {
         resume(-1); /* all have ended, or sleep */
         return;
     }
-    /* A switch that nothing forces costs one of the budget, and so does an early time-out. */
+    int reasons = ways;
+    for (int i = 0; i < program->threads && budget > 0; i++)
+        if (threads[i].status == PARKED && threads[i].may_stir)
+            way[ways++] = i;
+    /* A switch that nothing forces costs one of the budget; so does an early time-out, or a stir. */
     int open = budget > 0 ? ways : can_go_on ? 1 : unasked > 0 ? unasked : ways;
     int taken = choose(open), next = way[taken];
-    if (taken > 0 && (can_go_on || (taken >= unasked && unasked > 0)))
+    if (taken > 0 && (can_go_on || taken >= reasons || (taken >= unasked && unasked > 0)))
         budget--;
     bool interrupted = next >= EXPLORE_THREADS;
     next %= EXPLORE_THREADS;
@@ -238,6 +243,7 @@ static void finish_thread(void) {
 
 int64_t fp_now(void) { return ++looks_at_the_clock; }
 unsigned fp_cpu_count(void) { return 2; }
+void fp_yield(void) { explore_pause(); }
 const char *fp_park_name(void) { return "explore"; }
 
 enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
@@ -249,7 +255,8 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
     struct thread *t = &threads[self];
     t->status = PARKED;
     t->word = word;
-    t->may_time_out = deadline != FP_FOREVER;
+    t->may_time_out = deadline <= EXPLORE_DEADLINE;
+    t->may_stir = !t->may_time_out && deadline != FP_FOREVER;
     t->woke = FP_OK;
     reschedule();
     return t->woke;

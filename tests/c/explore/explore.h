@@ -14,7 +14,10 @@
 
 #include "fp_config.h"
 
-enum { EXPLORE_THREADS = 4 };
+enum {
+    EXPLORE_THREADS = 4,
+    EXPLORE_DEADLINE = 1000000 /* for a wait with a time-out; when it comes is up to the schedule */
+};
 
 struct explore_program {
     const char *name;

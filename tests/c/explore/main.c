@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
-enum { FAR_AWAY = 1000000 }; /* a deadline; whether it comes is up to the schedule */
 
 enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, LIFO, CHANNEL };
 
@@ -189,7 +188,7 @@ static enum fp_status perform(struct request *q, char letter) {
         struct fp_event *e = q->put ? run.ops->not_full(run.queue) : run.ops->not_empty(run.queue);
         const struct fp_attempt op = {attempt, more, q};
         explore_allow_interrupt(letter == 'I');
-        s = fp_wait(e, &op, letter == 'T' || letter == 't' ? FAR_AWAY : FP_FOREVER,
+        s = fp_wait(e, &op, letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
                     letter == 'v' || letter == 'w' ? &watching_host : &host);
         explore_allow_interrupt(false);
         if (s == FP_TIMED_OUT || s == FP_INTERRUPTED)
