@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["ChannelStats", "PressureReport", "QueueStats"]
+
+# For fastprims.metrics: what only grows. Everything else is a gauge.
+COUNTER = {"metric": "counter"}
 
 
 @dataclass(frozen=True)
@@ -15,17 +18,17 @@ class QueueStats:
     Counting costs nothing: puts and gets are the positions that the algorithm keeps anyway.
     """
 
-    puts: int
+    puts: int = field(metadata=COUNTER)
     """Items stored."""
-    gets: int
+    gets: int = field(metadata=COUNTER)
     """Items taken, those that shutdown(immediate=True) dropped included."""
     size: int
     """Items in the queue: puts - gets."""
     maxsize: int
     """Most items at a time; 0 or less: unbounded."""
-    put_waits: int
+    put_waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep because there was no room."""
-    get_waits: int
+    get_waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep because there was no item."""
 
 
@@ -47,7 +50,7 @@ class ChannelStats(QueueStats):
     - "shutdown": was stored, and dropped by shutdown(immediate=True).
     """
 
-    drops: Mapping[str, int]
+    drops: Mapping[str, int] = field(metadata={**COUNTER, "label": "reason"})
     """Items that were not delivered, by reason; all reasons, also those that never came up."""
 
     @property

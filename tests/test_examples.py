@@ -356,3 +356,29 @@ def test_backpressure_stores_what_fits_and_says_so(tmp_path: Path) -> None:
         "shutdown(immediate=True)": {"received": 0, "dropped": 8, "producer": "ShutDown"},
     }
     assert len(results["seconds"]) == 6
+
+
+# --- metrics.py
+
+
+def test_metrics_are_scraped_over_http(tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    samples = run_json(tmp_path, "metrics.py", "--items", "500")["samples"]
+    found = {(metric, labels): (kind, value) for metric, kind, labels, value in samples}
+    jobs, recent = "kind=Queue, name=jobs", "kind=BoundedChannel, name=recent"
+    assert found["fastprims_puts_total", jobs] == ("counter", 500)
+    assert found["fastprims_gets_total", jobs] == ("counter", 500)
+    assert found["fastprims_size", jobs] == ("gauge", 0)
+    assert found["fastprims_puts_total", recent] == ("counter", 500)
+    assert found["fastprims_size", recent] == ("gauge", 100)
+    drops = ("fastprims_drops_total", f"{recent}, reason=overflow-oldest")
+    assert found[drops] == ("counter", 400)
+
+
+def test_metrics_says_what_is_missing() -> None:
+    source = """
+sys.modules["prometheus_client"] = None
+import metrics
+sys.exit(metrics.main([]))
+"""
+    assert "pip install 'fastprims[metrics]'" in run_snippet(source, status=1).stderr

@@ -104,6 +104,7 @@ static const struct script scripts[] = {
     {CHANNEL, 1, 3, "f1 f2/f3 r|c r"},
     {CHANNEL, 1, 2, "G|f1 f2|f3"},
     {CHANNEL, 2, 2, "G|G|f1 f2"},
+    {CHANNEL, 1, 2, "G|G|f1|f2"},
     /* Waiting: nobody may sleep for ever. */
     {RING, 1, 2, "G|P1"},
     {RING, 1, 2, "G G|P1 P2"},
