@@ -382,3 +382,57 @@ import metrics
 sys.exit(metrics.main([]))
 """
     assert "pip install 'fastprims[metrics]'" in run_snippet(source, status=1).stderr
+
+
+# --- service.py
+
+SMALL_LOAD = ("--load", "3", "--seconds", "0.5", "--workers", "2", "--bound", "4")
+
+
+def test_service_accounts_for_every_request(tmp_path: Path) -> None:
+    everything = run_json(tmp_path, "service.py", *SMALL_LOAD)
+    without, limited = (everything["results"][f"with{out} limits"] for out in ("out", ""))
+    assert without["offered"] == limited["offered"] == 600
+    assert (without["served"], without["shed"]) == (600, 0)
+    assert limited["served"] + limited["shed"] == 600
+    assert limited["served"] == limited["served_by_workers"] > 0
+    assert limited["shed"] > 0
+    assert 0 < everything["reports"] <= limited["shed"]
+    for result in (without, limited):
+        assert sum(part["offered"] for part in result["parts"]) == 600
+        assert sum(part["served"] for part in result["parts"]) == result["served"]
+    assert all(part["waiting"] <= 4 for part in limited["parts"])
+
+
+def test_service_draws_its_curves(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "service.png"
+    run(str(EXAMPLES / "service.py"), *SMALL_LOAD, "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_service_notices_a_request_that_is_lost() -> None:
+    source = """
+import service
+
+offer = service.WithLimits.offer
+service.WithLimits.offer = lambda self, request: request.number == 7 or offer(self, request)
+service.PATIENCE = 0.5
+sys.exit(service.main(sys.argv[1:]))
+"""
+    assert "not as many answered" in run_snippet(source, *SMALL_LOAD, status=1).stderr
+
+
+def test_percentiles_agree_with_sorting() -> None:
+    source = """
+import _load
+
+values = [n / 1000 for n in range(1, 1001)]
+assert _load.percentile([], 99) is None
+for usable in (_load._may_import_hdrhistogram(), False):
+    _load._may_import_hdrhistogram = lambda usable=usable: usable
+    assert abs(_load.percentile(values, 50) - 0.5) < 0.002
+    assert abs(_load.percentile(values, 99) - 0.99) < 0.002
+    assert abs(_load.percentile(values, 100) - 1) < 0.002
+"""
+    run_snippet(source)
