@@ -26,6 +26,7 @@ from setuptools.errors import CCompilerError, PlatformError
 # Every module carries its own copy of the C files it uses; no two share a structure.
 COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "fp_wait.c"]
 MODULES: dict[str, tuple[str, list[str]]] = {
+    "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
     "fastprims._base": ("_base.pyx", COMMON),
     "fastprims._queue": (
         "_queue.pyx",

@@ -14,6 +14,7 @@ from bench.cases import (
     pingpong_trial,
 )
 from bench.contenders import Contender
+from bench.primitives import PRIMITIVES
 
 BOUND = 1024
 
@@ -157,6 +158,7 @@ SUITE: tuple[Case, ...] = (
         ),
         bound=BOUND,
     ),
+    *PRIMITIVES,
 )
 
 

@@ -2,12 +2,16 @@
 
 from queue import Empty, Full
 
+from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._base import build_info
 from fastprims._errors import ShutDown
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
 __all__ = [
+    "AtomicFlag",
+    "AtomicInt",
+    "AtomicRef",
     "Empty",
     "Full",
     "LifoQueue",

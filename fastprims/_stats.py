@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["QueueStats"]
+__all__ = ["AtomicFlagStats", "AtomicIntStats", "AtomicRefStats", "QueueStats"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,31 @@ class QueueStats:
     """Times a thread got ready to sleep because there was no room."""
     get_waits: int
     """Times a thread got ready to sleep because there was no item."""
+
+
+@dataclass(frozen=True)
+class AtomicIntStats:
+    """One AtomicInt, and its contention."""
+
+    value: int
+    """The value."""
+    retries: int
+    """Times fetch_max, fetch_min or update tried again because the value had changed."""
+
+
+@dataclass(frozen=True)
+class AtomicRefStats:
+    """The contention of one AtomicRef."""
+
+    retries: int
+    """Times an operation tried again because another thread had come between."""
+
+
+@dataclass(frozen=True)
+class AtomicFlagStats:
+    """One AtomicFlag, and how often it was waited for."""
+
+    value: bool
+    """Whether it is set."""
+    waits: int
+    """Times a thread got ready to sleep."""
