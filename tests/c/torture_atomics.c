@@ -7,6 +7,7 @@
 #include "fp_ref.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 /* The integer ------------------------------------------------------------------------------------
  */
@@ -271,18 +272,24 @@ static void flag_threads(void) {
 
 static void start_thread(int id, void *arg) {
     struct flags *s = arg;
-    if (id == 0)
+    if (id == 0) {
+        usleep(2000); /* most are asleep by now */
         fp_flag_exchange(&s->turn, true);
-    else
+    } else {
         CHECK(fp_flag_wait(&s->turn, true, FP_FOREVER, &torture_host) == FP_OK, "the start");
+    }
 }
 
+/* Without a wake-up a sleeper looks by itself, after 50 ms: that must not be what ends the sleep. */
 static void flag_wakes_all(void) {
-    for (int round = 0; round < scaled(200); round++) {
+    const int rounds = scaled(200);
+    int64_t begin = fp_now();
+    for (int round = 0; round < rounds; round++) {
         struct flags s = {.rounds = 0};
         fp_flag_init(&s.turn);
         torture_threads(8, start_thread, &s);
     }
+    CHECK(fp_now() - begin < rounds * (int64_t)40000000, "sleepers were not woken");
 }
 #endif
 
