@@ -6,6 +6,7 @@ A contender's `calls` names its loop here. `kind` means nothing for these: there
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from itertools import repeat
 from typing import Any
@@ -32,6 +33,26 @@ class LockedRef:
     def __init__(self) -> None:
         self.value: object = object()
         self.lock = threading.Lock()
+
+
+class LockedBucket:
+    """A token bucket as it is written in Python."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate, self.burst = rate, burst
+        self.level = float(burst)
+        self.last = time.monotonic()
+        self.lock = threading.Lock()
+
+    def take(self) -> bool:
+        with self.lock:
+            now = time.monotonic()
+            self.level = min(self.burst, self.level + (now - self.last) * self.rate)
+            self.last = now
+            if self.level < 1:
+                return False
+            self.level -= 1
+            return True
 
 
 def spin(subject: Any, count: int) -> None:
@@ -70,6 +91,24 @@ def read_atomic(subject: Any, count: int) -> None:
         load()
 
 
+def call(subject: Any, count: int) -> None:
+    method = subject.test
+    for _ in repeat(None, count):
+        method()
+
+
+def try_acquire(subject: Any, count: int) -> None:
+    method = subject.try_acquire
+    for _ in repeat(None, count):
+        method()
+
+
+def take_locked(subject: LockedBucket, count: int) -> None:
+    take = subject.take
+    for _ in repeat(None, count):
+        take()
+
+
 LOOPS: dict[str, Loop] = {
     "none": spin,
     "with lock: value += 1": add_locked,
@@ -77,6 +116,9 @@ LOOPS: dict[str, Loop] = {
     "+= 1": add_in_place,
     "with lock: value": read_locked,
     "load()": read_atomic,
+    "test()": call,
+    "try_acquire()": try_acquire,
+    "take()": take_locked,
 }
 
 
@@ -142,8 +184,23 @@ FP_REF = Contender(
     calls="load()",
 )
 
+LOCKED_BUCKET = Contender(
+    "bucket + Lock", STDLIB, lambda bound: LockedBucket(1e6, 10**6), calls="take()"
+)
+FP_CALL = Contender(
+    "a call (AtomicFlag.test)", FASTPRIMS, lambda bound: fastprims.AtomicFlag(), calls="test()"
+)
+FP_LIMITER = Contender(
+    "fastprims.RateLimiter",
+    FASTPRIMS,
+    lambda bound: fastprims.RateLimiter(1e6, 10**6),
+    calls="try_acquire()",
+)
+
 _INTS = (EMPTY, LOCKED_INT, FP_INT, FP_INT_IN_PLACE)
 _REFS = (EMPTY, LOCKED_REF, FP_REF)
+
+_LIMITERS = (EMPTY, LOCKED_BUCKET, FP_CALL, FP_LIMITER)
 
 PRIMITIVES: tuple[Case, ...] = (
     _case(
@@ -174,6 +231,21 @@ PRIMITIVES: tuple[Case, ...] = (
         _REFS,
         (Pairing(FP_REF, LOCKED_REF),),
         "load",
+        threads=4,
+    ),
+    _case(
+        "limiter",
+        "take a token, one thread",
+        _LIMITERS,
+        (Pairing(FP_LIMITER, FP_CALL, 0.5, 0.5), Pairing(FP_LIMITER, LOCKED_BUCKET)),
+        "token",
+    ),
+    _case(
+        "limiter-4",
+        "take a token, 4 threads",
+        _LIMITERS,
+        (Pairing(FP_LIMITER, LOCKED_BUCKET),),
+        "token",
         threads=4,
     ),
 )

@@ -5,6 +5,7 @@ from queue import Empty, Full
 from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._base import build_info
 from fastprims._errors import ShutDown
+from fastprims._limiter import RateLimiter
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
@@ -18,6 +19,7 @@ __all__ = [
     "MPMCRing",
     "PriorityQueue",
     "Queue",
+    "RateLimiter",
     "SPSCRing",
     "ShutDown",
     "SimpleQueue",

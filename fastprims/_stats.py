@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AtomicFlagStats", "AtomicIntStats", "AtomicRefStats", "QueueStats"]
+__all__ = ["AtomicFlagStats", "AtomicIntStats", "AtomicRefStats", "QueueStats", "RateLimiterStats"]
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,23 @@ class AtomicFlagStats:
 
     value: bool
     """Whether it is set."""
+    waits: int
+    """Times a thread got ready to sleep."""
+
+
+@dataclass(frozen=True)
+class RateLimiterStats:
+    """Counts of one RateLimiter, since it was made."""
+
+    rate: float
+    """Tokens per second."""
+    burst: int
+    """Most tokens at once."""
+    available: int
+    """Tokens that could be had now."""
+    granted: int
+    """Tokens given."""
+    refused: int
+    """Calls that returned False."""
     waits: int
     """Times a thread got ready to sleep."""

@@ -280,7 +280,8 @@ static void start_thread(int id, void *arg) {
     }
 }
 
-/* Without a wake-up a sleeper looks by itself, after 50 ms: that must not be what ends the sleep. */
+/* Without a wake-up a sleeper looks by itself, after 50 ms: that must not be what ends the sleep.
+ */
 static void flag_wakes_all(void) {
     const int rounds = scaled(200);
     int64_t begin = fp_now();

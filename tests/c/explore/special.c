@@ -5,6 +5,7 @@
 
 #include "fp_epoch.h"
 #include "fp_flag.h"
+#include "fp_gcra.h"
 #include "fp_int.h"
 #include "fp_lock.h"
 #include "fp_mem.h"
@@ -94,6 +95,8 @@ static void nothing_back(void *state) { (void)state; }
 static bool never(void) { return false; }
 static const struct fp_host host = {
     .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = never};
+static const struct fp_host interruptible = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = explore_interrupted};
 
 static void lock_before(void) {
     forks = 0;
@@ -288,6 +291,60 @@ static void flag_after(void) {
         explore_fail("the flag was lost");
 }
 
+/* The limiter: never more tokens than were due, and a call that fails takes none. The clock of the
+ * explorer goes on by a nanosecond each time that somebody looks: here, four looks to a token. ----
+ */
+
+static struct fp_gcra limiter;
+static int64_t limiter_begin;
+static fp_u64 tokens;
+
+static void limiter_before(void) {
+    forks = 0;
+    tokens = 0;
+    limiter_begin = fp_now();
+    fp_gcra_init(&limiter, 2.5e8, 1, limiter_begin);
+}
+
+static void limiter_after(void) {
+    int64_t looks = fp_now() - limiter_begin;
+    if ((double)tokens > 1 + 0.25 * (double)looks)
+        explore_fail("%lu tokens after %ld looks", (unsigned long)tokens, (long)looks);
+    if (fp_u64_load_relaxed(&limiter.granted) != tokens)
+        explore_fail("the count of tokens is wrong");
+    if ((int64_t)(limiter.used - ((uint64_t)tokens << limiter.scale)) < -(int64_t)limiter.depth)
+        explore_fail("more tokens than the word tells");
+}
+
+static void try_limiter(void) {
+    if (fp_gcra_try(&limiter, 1, &fp_system_clock) == FP_OK)
+        fp_u64_fetch_add_seq_cst(&tokens, 1);
+}
+
+static void wait_limiter(int64_t patience) {
+    explore_allow_interrupt(true);
+    enum fp_status s =
+        fp_gcra_acquire(&limiter, 1, fp_now() + patience, &fp_system_clock, &interruptible);
+    explore_allow_interrupt(false);
+    if (s == FP_OK)
+        fp_u64_fetch_add_seq_cst(&tokens, 1);
+    else if (s != FP_TIMED_OUT && s != FP_INTERRUPTED)
+        explore_fail("acquire answers %d", (int)s);
+}
+
+static void limiter_tries(int self) {
+    (void)self;
+    try_limiter();
+    try_limiter();
+}
+
+static void limiter_mixed(int self) {
+    if (self == 0)
+        limiter_tries(self);
+    else
+        wait_limiter(1000);
+}
+
 static const struct explore_program programs[] = {
     {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
     {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL,
@@ -304,6 +361,8 @@ static const struct explore_program programs[] = {
     {"reference: two swaps, two loads", 4, 2, ref_before, ref_swaps, NULL, ref_after},
     {"integer: three maxima", 3, 4, number_before, number_thread, NULL, number_after},
     {"flag: two wait", 3, 3, flag_before, flag_thread, NULL, flag_after},
+    {"limiter: three try", 3, 3, limiter_before, limiter_tries, NULL, limiter_after},
+    {"limiter: one tries, two wait", 3, 2, limiter_before, limiter_mixed, NULL, limiter_after},
     {"roles: closing with discarding", 2, 3, roles_before, discard_thread, NULL, roles_after},
     {"roles: release by a stranger", 3, 3, roles_before, roles_thread, NULL, roles_after},
 };
