@@ -15,6 +15,7 @@ from bench.cases import (
     pingpong_trial,
 )
 from bench.contenders import Contender
+from bench.primitives import PRIMITIVES
 
 BOUND = 1024
 
@@ -187,6 +188,7 @@ SUITE: tuple[Case, ...] = (
         ),
         bound=BOUND,
     ),
+    *PRIMITIVES,
 )
 
 

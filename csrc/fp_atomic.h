@@ -70,6 +70,12 @@ void fp_test_step(void); /* supplied by the test program */
     }                                                                                              \
     static inline T fp_##name##_fetch_or_seq_cst(fp_##name *p, T v) {                              \
         return atomic_fetch_or_explicit(p, v, memory_order_seq_cst);                               \
+    }                                                                                              \
+    static inline T fp_##name##_fetch_and_seq_cst(fp_##name *p, T v) {                             \
+        return atomic_fetch_and_explicit(p, v, memory_order_seq_cst);                              \
+    }                                                                                              \
+    static inline T fp_##name##_fetch_xor_seq_cst(fp_##name *p, T v) {                             \
+        return atomic_fetch_xor_explicit(p, v, memory_order_seq_cst);                              \
     }
 
 FP_ATOMIC_FAMILY(sync_u64, uint64_t)
@@ -85,6 +91,11 @@ FP_ATOMIC_ARITHMETIC(sync_u64, uint64_t)
     static inline void fp_##name##_store_relaxed(fp_##name *p, T v) { *p = v; }                    \
     static inline void fp_##name##_store_release(fp_##name *p, T v) { *p = v; }                    \
     static inline void fp_##name##_store_seq_cst(fp_##name *p, T v) { *p = v; }                    \
+    static inline T fp_##name##_exchange_seq_cst(fp_##name *p, T v) {                              \
+        T old = *p;                                                                                \
+        *p = v;                                                                                    \
+        return old;                                                                                \
+    }                                                                                              \
     static inline bool fp_##name##_cas_seq_cst(fp_##name *p, T *expected, T v) {                   \
         if (*p != *expected) {                                                                     \
             *expected = *p;                                                                        \
@@ -100,11 +111,18 @@ FP_ATOMIC_ARITHMETIC(sync_u64, uint64_t)
 FP_PLAIN_FAMILY(u64, uint64_t)
 FP_PLAIN_FAMILY(ptr, void *)
 
-static inline uint64_t fp_u64_fetch_or_seq_cst(fp_u64 *p, uint64_t v) {
-    uint64_t old = *p;
-    *p |= v;
-    return old;
-}
+#define FP_PLAIN_FETCH(name, op)                                                                   \
+    static inline uint64_t fp_u64_fetch_##name(fp_u64 *p, uint64_t v) {                            \
+        uint64_t old = *p;                                                                         \
+        *p = old op v;                                                                             \
+        return old;                                                                                \
+    }
+
+FP_PLAIN_FETCH(add_relaxed, +)
+FP_PLAIN_FETCH(add_seq_cst, +)
+FP_PLAIN_FETCH(or_seq_cst, |)
+FP_PLAIN_FETCH(and_seq_cst, &)
+FP_PLAIN_FETCH(xor_seq_cst, ^)
 
 #else
 

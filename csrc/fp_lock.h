@@ -21,15 +21,23 @@ struct fp_lock {
 void fp_lock_init(struct fp_lock *l);
 
 /* Slow half of the next function. */
-enum fp_status fp__lock_wait(struct fp_lock *l, uint64_t me, const struct fp_host *host);
+enum fp_status fp__lock_wait(struct fp_lock *l, uint64_t me, int64_t deadline,
+                             const struct fp_host *host);
 
-/* FP_OK; FP_BUSY: the caller holds it already; FP_INTERRUPTED. Acquire: pairs with the release. */
-static inline enum fp_status fp_lock_acquire(struct fp_lock *l, uint64_t me,
-                                             const struct fp_host *host) {
+/* FP_OK; FP_BUSY: the caller holds it already; FP_TIMED_OUT; FP_INTERRUPTED. Acquire: pairs with
+ * the release. */
+static inline enum fp_status fp_lock_acquire_until(struct fp_lock *l, uint64_t me, int64_t deadline,
+                                                   const struct fp_host *host) {
     uint64_t nobody = 0;
     if (FP_LIKELY(fp_sync_u64_cas_seq_cst(&l->owner, &nobody, me)))
         return FP_OK;
-    return fp__lock_wait(l, me, host);
+    return fp__lock_wait(l, me, deadline, host);
+}
+
+/* The same without a time-out. */
+static inline enum fp_status fp_lock_acquire(struct fp_lock *l, uint64_t me,
+                                             const struct fp_host *host) {
+    return fp_lock_acquire_until(l, me, FP_FOREVER, host);
 }
 
 static inline void fp_lock_release(struct fp_lock *l) {

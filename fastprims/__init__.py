@@ -2,13 +2,18 @@
 
 from queue import Empty, Full
 
+from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
 from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._limiter import RateLimiter
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
 __all__ = [
+    "AtomicFlag",
+    "AtomicInt",
+    "AtomicRef",
     "BoundedChannel",
     "Empty",
     "Full",
@@ -17,6 +22,7 @@ __all__ = [
     "MPMCRing",
     "PriorityQueue",
     "Queue",
+    "RateLimiter",
     "SPSCRing",
     "ShutDown",
     "SimpleQueue",

@@ -110,6 +110,18 @@ static inline void *fp_host_save(void) { return PyEval_SaveThread(); }
 static inline void fp_host_restore(void *state) { PyEval_RestoreThread((PyThreadState *)state); }
 static inline bool fp_host_interrupted(void) { return PyErr_CheckSignals() != 0; }
 
+/* The value of an int of one digit, which nearly all are. False: not such a one. */
+static inline bool fp_small_int(PyObject *o, int64_t *value) {
+#if PY_VERSION_HEX >= 0x030C0000
+    if (PyLong_CheckExact(o) && PyUnstable_Long_IsCompact((PyLongObject *)o)) {
+        *value = PyUnstable_Long_CompactValue((PyLongObject *)o);
+        return true;
+    }
+#endif
+    (void)o, (void)value;
+    return false;
+}
+
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 

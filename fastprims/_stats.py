@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ChannelStats", "PressureReport", "QueueStats"]
+__all__ = [
+    "AtomicFlagStats",
+    "AtomicIntStats",
+    "AtomicRefStats",
+    "ChannelStats",
+    "PressureReport",
+    "QueueStats",
+    "RateLimiterStats",
+]
 
 # For fastprims.metrics: what only grows. Everything else is a gauge.
 COUNTER = {"metric": "counter"}
@@ -72,3 +80,49 @@ class PressureReport:
     """Items in the channel now."""
     maxsize: int
     """Most items at a time."""
+
+
+@dataclass(frozen=True)
+class AtomicIntStats:
+    """One AtomicInt, and its contention."""
+
+    value: int
+    """The value."""
+    retries: int = field(metadata=COUNTER)
+    """Times fetch_max, fetch_min or update tried again because the value had changed."""
+
+
+@dataclass(frozen=True)
+class AtomicRefStats:
+    """The contention of one AtomicRef."""
+
+    retries: int = field(metadata=COUNTER)
+    """Times an operation tried again because another thread had come between."""
+
+
+@dataclass(frozen=True)
+class AtomicFlagStats:
+    """One AtomicFlag, and how often it was waited for."""
+
+    value: bool
+    """Whether it is set."""
+    waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep."""
+
+
+@dataclass(frozen=True)
+class RateLimiterStats:
+    """Counts of one RateLimiter, since it was made."""
+
+    rate: float
+    """Tokens per second."""
+    burst: int
+    """Most tokens at once."""
+    available: int
+    """Tokens that could be had now."""
+    granted: int = field(metadata=COUNTER)
+    """Tokens given."""
+    refused: int = field(metadata=COUNTER)
+    """Calls that returned False."""
+    waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep."""

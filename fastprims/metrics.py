@@ -154,6 +154,7 @@ def _samples_of(entry: _Entry, field: dataclasses.Field[Any], value: Any) -> Ite
     label = field.metadata.get("label", "key") if isinstance(value, Mapping) else ""
     for key, number in value.items() if isinstance(value, Mapping) else [("", value)]:
         if isinstance(number, (int, float)):
+            number = +number  # of a bool, the int
             shown = entry.never_less(field.name, str(key), number) if counter else number
             yield Sample(entry.name, entry.kind, field.name, counter, label, str(key), shown)
 

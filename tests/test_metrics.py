@@ -74,6 +74,25 @@ def test_every_structure_can_be_registered(kind: Kind) -> None:
     assert found["puts"].kind == kind.cls.__name__
 
 
+def test_what_is_no_queue_can_be_registered_too() -> None:
+    flag, limiter = fastprims.AtomicFlag(), fastprims.RateLimiter(10, 5)
+    flag.test_and_set()
+    assert limiter.try_acquire(5) and not limiter.try_acquire(5)
+    metrics.register("flag", flag)
+    metrics.register("limiter", limiter)
+    metrics.register("number", fastprims.AtomicInt(7))  # gone at once
+    found = {(sample.name, sample.field): sample for sample in metrics.samples()}
+    assert {(name, field) for (name, field), sample in found.items() if sample.counter} == {
+        ("flag", "waits"),
+        ("limiter", "granted"),
+        ("limiter", "refused"),
+        ("limiter", "waits"),
+    }
+    assert found["limiter", "granted"].value == 5
+    assert found["flag", "value"].value == 1
+    assert type(found["flag", "value"].value) is int
+
+
 def test_a_name_belongs_to_one_living_structure() -> None:
     first, second = Queue[int](), Queue[int]()
     metrics.register("q", first)

@@ -67,6 +67,18 @@ void explore_access(const volatile void *word, const char *what);
         T old = *p;                                                                                \
         *p |= v;                                                                                   \
         return old;                                                                                \
+    }                                                                                              \
+    static inline T fp_##name##_fetch_and_seq_cst(fp_##name *p, T v) {                             \
+        explore_access(p, "and");                                                                  \
+        T old = *p;                                                                                \
+        *p &= v;                                                                                   \
+        return old;                                                                                \
+    }                                                                                              \
+    static inline T fp_##name##_fetch_xor_seq_cst(fp_##name *p, T v) {                             \
+        explore_access(p, "xor");                                                                  \
+        T old = *p;                                                                                \
+        *p ^= v;                                                                                   \
+        return old;                                                                                \
     }
 
 FP_SEAM_FAMILY(sync_u64, uint64_t)

@@ -4,8 +4,12 @@
 #include "explore.h"
 
 #include "fp_epoch.h"
+#include "fp_flag.h"
+#include "fp_gcra.h"
+#include "fp_int.h"
 #include "fp_lock.h"
 #include "fp_mem.h"
+#include "fp_ref.h"
 #include "fp_spsc.h"
 
 #include <stddef.h>
@@ -91,6 +95,8 @@ static void nothing_back(void *state) { (void)state; }
 static bool never(void) { return false; }
 static const struct fp_host host = {
     .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = never};
+static const struct fp_host interruptible = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = explore_interrupted};
 
 static void lock_before(void) {
     forks = 0;
@@ -165,6 +171,180 @@ static void discard_thread(int self) {
         explore_fail("a put succeeded after a get was told that the ring is closed");
 }
 
+/* The counted reference: no load meets a freed object, and every object is freed once. -----------
+ */
+
+struct object {
+    fp_u64 references;
+};
+
+static struct fp_ref ref;
+static struct object *first, *second;
+
+static void add_reference(void *object) {
+    struct object *o = object; /* the scheduler reports the access to a freed one */
+    if (fp_u64_fetch_add_seq_cst(&o->references, 1) == 0)
+        explore_fail("a reference to an object that nobody holds");
+}
+
+static void drop_reference(void *object) {
+    struct object *o = object;
+    if (fp_u64_fetch_add_seq_cst(&o->references, (uint64_t)-1) == 1)
+        fp_mem_free(o, sizeof *o);
+}
+
+static const struct fp_counting counting = {add_reference, drop_reference};
+
+static struct object *new_object(void) {
+    struct object *o = fp_mem_alloc(sizeof *o);
+    o->references = 1;
+    return o;
+}
+
+/* `first` is there and nowhere else; `second` is held until the end. */
+static void ref_before(void) {
+    first = new_object();
+    second = new_object();
+    fp_ref_init(&ref, first);
+}
+
+static void ref_after(void) {
+    if ((ref.word & FP_REF_MARKS) != 0)
+        explore_fail("a mark was left behind");
+    drop_reference(fp_ref_peek(&ref));
+    drop_reference(second);
+}
+
+static void load_ref(void) { drop_reference(fp_ref_load(&ref, &counting)); }
+static void store_ref(struct object *o) { drop_reference(fp_ref_exchange(&ref, o, &counting)); }
+
+/* Takes the object out and puts it back: others meet it in two incarnations. */
+static void bounce_ref(void) {
+    add_reference(second);
+    struct object *mine = fp_ref_exchange(&ref, second, &counting);
+    drop_reference(fp_ref_exchange(&ref, mine, &counting));
+}
+
+static void swap_ref(void) {
+    struct object *found = fp_ref_load(&ref, &counting), *fresh = new_object();
+    bool done = fp_ref_compare_exchange(&ref, found, fresh, &counting);
+    drop_reference(done ? found : fresh);
+    drop_reference(found);
+}
+
+static void ref_load_store(int self) {
+    if (self == 0)
+        store_ref(new_object());
+    else
+        load_ref();
+}
+
+static void ref_bounce(int self) {
+    if (self == 0)
+        bounce_ref();
+    else
+        load_ref();
+}
+
+static void ref_stores(int self) {
+    if (self < 2)
+        store_ref(new_object());
+    else
+        load_ref();
+}
+
+static void ref_swaps(int self) {
+    if (self < 2)
+        swap_ref();
+    else
+        load_ref();
+}
+
+/* The integer's loops, and the flag's wake-up. ---------------------------------------------------
+ */
+
+static struct fp_int number;
+static struct fp_flag flag;
+
+static void number_before(void) { fp_int_init(&number, 0); }
+static void number_thread(int self) {
+    if (fp_int_fetch_max(&number, self + 1) > self + 1 && fp_int_load(&number) <= self + 1)
+        explore_fail("a maximum went down");
+}
+static void number_after(void) {
+    if (fp_int_load(&number) != 3)
+        explore_fail("the maximum is %ld", (long)fp_int_load(&number));
+}
+
+static void flag_before(void) {
+    forks = 0;
+    fp_flag_init(&flag);
+}
+static void flag_thread(int self) {
+    if (self == 0)
+        fp_flag_exchange(&flag, true);
+    else if (fp_flag_wait(&flag, true, FP_FOREVER, &host) != FP_OK)
+        explore_fail("waiting failed");
+}
+static void flag_after(void) {
+    if (!fp_flag_test(&flag) || fp_event_waiters(&flag.changed) != 0)
+        explore_fail("the flag was lost");
+}
+
+/* The limiter: never more tokens than were due, and a call that fails takes none. The clock of the
+ * explorer goes on by a nanosecond each time that somebody looks: here, four looks to a token. ----
+ */
+
+static struct fp_gcra limiter;
+static int64_t limiter_begin;
+static fp_u64 tokens;
+
+static void limiter_before(void) {
+    forks = 0;
+    tokens = 0;
+    limiter_begin = fp_now();
+    fp_gcra_init(&limiter, 2.5e8, 1, limiter_begin);
+}
+
+static void limiter_after(void) {
+    int64_t looks = fp_now() - limiter_begin;
+    if ((double)tokens > 1 + 0.25 * (double)looks)
+        explore_fail("%lu tokens after %ld looks", (unsigned long)tokens, (long)looks);
+    if (fp_u64_load_relaxed(&limiter.granted) != tokens)
+        explore_fail("the count of tokens is wrong");
+    if ((int64_t)(limiter.used - ((uint64_t)tokens << limiter.scale)) < -(int64_t)limiter.depth)
+        explore_fail("more tokens than the word tells");
+}
+
+static void try_limiter(void) {
+    if (fp_gcra_try(&limiter, 1, &fp_system_clock) == FP_OK)
+        fp_u64_fetch_add_seq_cst(&tokens, 1);
+}
+
+static void wait_limiter(int64_t patience) {
+    explore_allow_interrupt(true);
+    enum fp_status s =
+        fp_gcra_acquire(&limiter, 1, fp_now() + patience, &fp_system_clock, &interruptible);
+    explore_allow_interrupt(false);
+    if (s == FP_OK)
+        fp_u64_fetch_add_seq_cst(&tokens, 1);
+    else if (s != FP_TIMED_OUT && s != FP_INTERRUPTED)
+        explore_fail("acquire answers %d", (int)s);
+}
+
+static void limiter_tries(int self) {
+    (void)self;
+    try_limiter();
+    try_limiter();
+}
+
+static void limiter_mixed(int self) {
+    if (self == 0)
+        limiter_tries(self);
+    else
+        wait_limiter(1000);
+}
+
 static const struct explore_program programs[] = {
     {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
     {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL,
@@ -173,6 +353,16 @@ static const struct explore_program programs[] = {
     {"lock: two threads", 2, 3, lock_before, lock_thread, NULL, lock_after},
     {"lock: three threads", 3, 2, lock_before, lock_thread, NULL, lock_after},
     {"lock: a forked child's threads", 2, 3, lock_before_as_child, lock_thread, NULL, lock_after},
+    {"reference: a store, a load", 2, 5, ref_before, ref_load_store, NULL, ref_after},
+    {"reference: a store, two loads", 3, 4, ref_before, ref_load_store, NULL, ref_after},
+    {"reference: out and in again, a load", 2, 5, ref_before, ref_bounce, NULL, ref_after},
+    {"reference: out and in again, two loads", 3, 3, ref_before, ref_bounce, NULL, ref_after},
+    {"reference: two stores, a load", 3, 3, ref_before, ref_stores, NULL, ref_after},
+    {"reference: two swaps, two loads", 4, 2, ref_before, ref_swaps, NULL, ref_after},
+    {"integer: three maxima", 3, 4, number_before, number_thread, NULL, number_after},
+    {"flag: two wait", 3, 3, flag_before, flag_thread, NULL, flag_after},
+    {"limiter: three try", 3, 3, limiter_before, limiter_tries, NULL, limiter_after},
+    {"limiter: one tries, two wait", 3, 2, limiter_before, limiter_mixed, NULL, limiter_after},
     {"roles: closing with discarding", 2, 3, roles_before, discard_thread, NULL, roles_after},
     {"roles: release by a stranger", 3, 3, roles_before, roles_thread, NULL, roles_after},
 };

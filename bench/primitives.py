@@ -1,0 +1,251 @@
+"""The primitives that are no queues: each thread of a case repeats one call, or a pair of calls.
+
+A contender's `calls` names its loop here. `kind` means nothing for these: there are no items.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import repeat
+from typing import Any
+
+from bench import loops
+from bench.cases import Case, Pairing, Trial
+from bench.contenders import BASELINE, FASTPRIMS, STDLIB, Contender, fastprims
+from bench.harness import BenchmarkFailure
+
+Loop = Callable[[Any, int], None]
+
+
+class LockedInt:
+    """An integer with the lock people put beside it."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.lock = threading.Lock()
+
+
+class LockedRef:
+    """An attribute with the lock people put beside it."""
+
+    def __init__(self) -> None:
+        self.value: object = object()
+        self.lock = threading.Lock()
+
+
+class LockedBucket:
+    """A token bucket as it is written in Python."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate, self.burst = rate, burst
+        self.level = float(burst)
+        self.last = time.monotonic()
+        self.lock = threading.Lock()
+
+    def take(self) -> bool:
+        with self.lock:
+            now = time.monotonic()
+            self.level = min(self.burst, self.level + (now - self.last) * self.rate)
+            self.last = now
+            if self.level < 1:
+                return False
+            self.level -= 1
+            return True
+
+
+def spin(subject: Any, count: int) -> None:
+    for _ in repeat(None, count):
+        pass
+
+
+def add_locked(subject: LockedInt, count: int) -> None:
+    lock = subject.lock
+    for _ in repeat(None, count):
+        with lock:
+            subject.value += 1
+
+
+def add_atomic(subject: Any, count: int) -> None:
+    fetch_add = subject.fetch_add
+    for _ in repeat(None, count):
+        fetch_add(1)
+
+
+def add_in_place(subject: Any, count: int) -> None:
+    for _ in repeat(None, count):
+        subject += 1
+
+
+def read_locked(subject: LockedRef, count: int) -> None:
+    lock = subject.lock
+    for _ in repeat(None, count):
+        with lock:
+            subject.value  # noqa: B018 - reading it is the work
+
+
+def read_atomic(subject: Any, count: int) -> None:
+    load = subject.load
+    for _ in repeat(None, count):
+        load()
+
+
+def call(subject: Any, count: int) -> None:
+    method = subject.test
+    for _ in repeat(None, count):
+        method()
+
+
+def try_acquire(subject: Any, count: int) -> None:
+    method = subject.try_acquire
+    for _ in repeat(None, count):
+        method()
+
+
+def take_locked(subject: LockedBucket, count: int) -> None:
+    take = subject.take
+    for _ in repeat(None, count):
+        take()
+
+
+LOOPS: dict[str, Loop] = {
+    "none": spin,
+    "with lock: value += 1": add_locked,
+    "fetch_add(1)": add_atomic,
+    "+= 1": add_in_place,
+    "with lock: value": read_locked,
+    "load()": read_atomic,
+    "test()": call,
+    "try_acquire()": try_acquire,
+    "take()": take_locked,
+}
+
+
+def final_count(subject: Any) -> int:
+    return subject.value if isinstance(subject, LockedInt) else int(subject)
+
+
+def repeat_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
+    """Every thread makes its share of the calls on one subject."""
+    subject = contender.make(case.bound)
+    loop = loops.own_copy(LOOPS[contender.calls])
+    share = count // case.threads
+
+    def check() -> None:
+        if case.unit == "addition" and final_count(subject) != count:
+            raise BenchmarkFailure(
+                f"{case.key}: {contender.key} counted {final_count(subject)} of {count}"
+            )
+
+    roles = [(f"thread {i}", lambda: loop(subject, share)) for i in range(case.threads)]
+    return Trial(roles, (), count, (lambda: None) if contender.empty_loop else check)
+
+
+def _case(
+    key: str,
+    title: str,
+    contenders: tuple[Contender, ...],
+    pairings: tuple[Pairing, ...],
+    unit: str,
+    threads: int = 1,
+) -> Case:
+    return Case(
+        key,
+        title,
+        repeat_trial,
+        contenders,
+        pairings,
+        unit=unit,
+        producers=threads,
+        consumers=threads,
+        threads=threads,
+    )
+
+
+EMPTY = Contender("empty loop", BASELINE, lambda bound: None, calls="none")
+
+LOCKED_INT = Contender(
+    "int + Lock", STDLIB, lambda bound: LockedInt(), calls="with lock: value += 1"
+)
+FP_INT = Contender(
+    "fastprims.AtomicInt", FASTPRIMS, lambda bound: fastprims.AtomicInt(), calls="fetch_add(1)"
+)
+FP_INT_IN_PLACE = Contender(
+    "fastprims.AtomicInt +=", FASTPRIMS, lambda bound: fastprims.AtomicInt(), calls="+= 1"
+)
+LOCKED_REF = Contender(
+    "attribute + Lock", STDLIB, lambda bound: LockedRef(), calls="with lock: value"
+)
+FP_REF = Contender(
+    "fastprims.AtomicRef",
+    FASTPRIMS,
+    lambda bound: fastprims.AtomicRef(object()),
+    calls="load()",
+)
+
+LOCKED_BUCKET = Contender(
+    "bucket + Lock", STDLIB, lambda bound: LockedBucket(1e6, 10**6), calls="take()"
+)
+FP_CALL = Contender(
+    "a call (AtomicFlag.test)", FASTPRIMS, lambda bound: fastprims.AtomicFlag(), calls="test()"
+)
+FP_LIMITER = Contender(
+    "fastprims.RateLimiter",
+    FASTPRIMS,
+    lambda bound: fastprims.RateLimiter(1e6, 10**6),
+    calls="try_acquire()",
+)
+
+_INTS = (EMPTY, LOCKED_INT, FP_INT, FP_INT_IN_PLACE)
+_REFS = (EMPTY, LOCKED_REF, FP_REF)
+
+_LIMITERS = (EMPTY, LOCKED_BUCKET, FP_CALL, FP_LIMITER)
+
+PRIMITIVES: tuple[Case, ...] = (
+    _case(
+        "counter",
+        "count by one, one thread",
+        _INTS,
+        (Pairing(FP_INT, LOCKED_INT, 3, 3), Pairing(FP_INT_IN_PLACE, LOCKED_INT)),
+        "addition",
+    ),
+    _case(
+        "counter-4",
+        "count by one, 4 threads, one counter",
+        _INTS,
+        (Pairing(FP_INT, LOCKED_INT, None, 4), Pairing(FP_INT_IN_PLACE, LOCKED_INT)),
+        "addition",
+        threads=4,
+    ),
+    _case(
+        "reference",
+        "read a shared reference, one thread",
+        _REFS,
+        (Pairing(FP_REF, LOCKED_REF),),
+        "load",
+    ),
+    _case(
+        "reference-4",
+        "read a shared reference, 4 threads",
+        _REFS,
+        (Pairing(FP_REF, LOCKED_REF),),
+        "load",
+        threads=4,
+    ),
+    _case(
+        "limiter",
+        "take a token, one thread",
+        _LIMITERS,
+        (Pairing(FP_LIMITER, FP_CALL, 0.5, 0.5), Pairing(FP_LIMITER, LOCKED_BUCKET)),
+        "token",
+    ),
+    _case(
+        "limiter-4",
+        "take a token, 4 threads",
+        _LIMITERS,
+        (Pairing(FP_LIMITER, LOCKED_BUCKET),),
+        "token",
+        threads=4,
+    ),
+)

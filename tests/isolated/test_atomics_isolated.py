@@ -1,0 +1,207 @@
+"""Atomics and the rest of the interpreter: collector, memory, signals, fork, shutdown."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from support.isolate import run_child, run_source
+
+
+def cycles() -> list[int]:
+    import gc
+    import weakref
+
+    from fastprims import AtomicRef
+
+    class Thing:
+        pass
+
+    class Sub(AtomicRef):
+        pass
+
+    gc.disable()
+    alive = []
+    for make in (AtomicRef, Sub):
+        thing = Thing()
+        thing.ref = make(thing)
+        itself = make()
+        itself.store(itself)
+        two = make(make())
+        two.load().store(two)
+        refs = [weakref.ref(x) for x in (thing, thing.ref, itself, two, two.load())]
+        assert gc.get_referents(itself).count(itself) == 1
+        del thing, itself, two
+        gc.collect()
+        alive.append(sum(ref() is not None for ref in refs))
+    held = AtomicRef([1])
+    gc.collect()
+    assert held.load() == [1]
+    return alive
+
+
+def test_cycles_through_a_reference_are_collected() -> None:
+    assert run_child(cycles) == [0, 0]
+
+
+def blocks_that_stay() -> dict[str, list[int]]:
+    import contextlib
+    import gc
+    import sys
+    import threading
+
+    from fastprims import AtomicFlag, AtomicInt, AtomicRef
+
+    def ints() -> None:
+        a = AtomicInt(10**15)
+        a.fetch_add(10**14)
+        a.update(lambda n: n + 10**10)
+        a += 10**12
+        for bad in (2**70, "x", 1.5):
+            for call in (a.fetch_add, a.store, lambda v: a.compare_exchange(1, v)):
+                with contextlib.suppress(OverflowError, TypeError):
+                    call(bad)
+        assert a != object()
+
+    def refs() -> None:
+        r = AtomicRef((1, str(1)))
+        r.store([r])
+        r.compare_exchange((), [2])
+        r.compare_exchange(r.load(), [3])
+        r.exchange({4})
+        r.update(lambda old: (old,))
+        with contextlib.suppress(ZeroDivisionError):
+            r.update(lambda old: 1 // 0)
+        r.__init__(["again"])
+
+    def threads() -> None:
+        r = AtomicRef()
+        work = [threading.Thread(target=lambda: [r.store([i]) for i in range(50)]) for _ in "ab"]
+        for thread in work:
+            thread.start()
+        for _ in range(100):
+            r.load()
+        for thread in work:
+            thread.join()
+
+    def flags() -> None:
+        f = AtomicFlag()
+        f.wait(timeout=1e-5)
+        f.test_and_set()
+        f.stats()
+
+    series: dict[str, list[int]] = {}
+    for scenario in (ints, refs, threads, flags):
+        rounds = 20 if scenario is threads else 150
+        series[scenario.__name__] = []
+        for _ in range(5):
+            before = sys.getallocatedblocks()
+            for _ in range(rounds):
+                scenario()
+            gc.collect()
+            series[scenario.__name__].append(sys.getallocatedblocks() - before)
+    return series
+
+
+def test_no_reference_is_leaked() -> None:
+    series = run_child(blocks_that_stay)
+    assert not {name: counts for name, counts in series.items() if min(counts[1:]) >= 15}
+
+
+def interrupted_wait() -> float:
+    import os
+    import signal
+    import threading
+    import time
+
+    from fastprims import AtomicFlag
+
+    delays = []
+    for timeout in (None, 20, None, 20):
+        flag = AtomicFlag()
+        sent = [0.0]
+        started = threading.Event()
+
+        def interrupt(started=started, sent=sent) -> None:
+            started.wait()
+            time.sleep(0.03)
+            sent[0] = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        started.set()
+        try:
+            flag.wait(timeout=timeout)
+        except KeyboardInterrupt:
+            delays.append(time.monotonic() - sent[0])
+        flag.test_and_set()
+        assert flag.wait()
+    assert len(delays) == 4
+    return min(delays)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
+def test_control_c_ends_a_wait_within_a_tenth_of_a_second() -> None:
+    assert run_child(interrupted_wait) < 0.1
+
+
+def fork_beside_threads() -> int:
+    import os
+    import threading
+    import time
+    import warnings
+
+    from fastprims import AtomicFlag, AtomicInt, AtomicRef
+
+    a, r, f, stop = AtomicInt(), AtomicRef([0]), AtomicFlag(), AtomicFlag()
+
+    def work() -> None:
+        while not stop:
+            a.fetch_add()
+            r.store([r.load()[0] + 1])
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads += [threading.Thread(target=f.wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    for _ in range(20):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            before = a.load()
+            assert a.fetch_add() == before and r.load()[0] >= 0
+            r.store("child")
+            assert r.load() == "child"
+            assert f.wait(timeout=0.001) is False
+            child = threading.Thread(target=f.wait)
+            child.start()
+            f.test_and_set()
+            child.join(10)
+            os._exit(1 if child.is_alive() else 0)
+        assert os.waitpid(pid, 0)[1] == 0
+    stop.test_and_set()
+    f.test_and_set()
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_a_forked_child_can_use_all_of_them() -> None:
+    assert run_child(fork_beside_threads) == 0
+
+
+def test_alive_at_interpreter_shutdown() -> None:
+    run_source(
+        "import sys, threading, fastprims\n"
+        "r = fastprims.AtomicRef()\n"
+        "class Late:\n"
+        "    def __del__(self, r=r): r.store(r.load())\n"
+        "r.store(Late())\n"
+        "sys.keep = fastprims.AtomicRef(r)\n"
+        "f = fastprims.AtomicFlag()\n"
+        "threading.Thread(target=f.wait, daemon=True).start()\n"
+    )

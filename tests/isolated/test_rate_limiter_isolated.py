@@ -1,0 +1,141 @@
+"""RateLimiter and the rest of the interpreter: signals, fork, memory, collector."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from support.isolate import run_child
+
+
+def interrupted() -> list[float]:
+    import os
+    import signal
+    import threading
+    import time
+
+    from fastprims import RateLimiter
+
+    delays = []
+    for timeout in (None, 200.0, None, 200.0):
+        limiter = RateLimiter(0.01, 5)
+        assert limiter.try_acquire(5)
+        before = limiter.retry_after(5)
+        sent = [0.0]
+        started = threading.Event()
+
+        def interrupt(started=started, sent=sent) -> None:
+            started.wait()
+            time.sleep(0.03)
+            sent[0] = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        started.set()
+        try:
+            limiter.acquire(1, timeout)
+        except KeyboardInterrupt:
+            delays.append(time.monotonic() - sent[0])
+        assert limiter.retry_after(5) <= before, "an interrupted call keeps tokens"
+        assert limiter.stats().granted == 5
+        # The turn is free again.
+        assert limiter.acquire(1, 0.001) is False
+    return delays
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
+def test_control_c_ends_a_wait_and_gives_the_tokens_back() -> None:
+    delays = run_child(interrupted)
+    assert len(delays) == 4 and min(delays) < 0.1
+
+
+def fork_beside_waiting_threads() -> int:
+    import os
+    import threading
+    import time
+    import warnings
+
+    from fastprims import RateLimiter
+
+    limiter = RateLimiter(20, 1)
+    assert limiter.try_acquire()
+    threads = [threading.Thread(target=limiter.acquire) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.01)
+    for _ in range(5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            # The turn of the parent's thread is taken over.
+            done = limiter.acquire(1, 10) and limiter.acquire(1, 10)
+            os._exit(0 if done else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_a_forked_child_takes_the_turn_over() -> None:
+    assert run_child(fork_beside_waiting_threads) == 0
+
+
+def blocks_that_stay() -> list[int]:
+    import contextlib
+    import gc
+    import sys
+
+    from fastprims import RateLimiter
+
+    def scenario() -> None:
+        answers = [10**12, 2 * 10**12]
+        limiter = RateLimiter(1e3, 2, clock=lambda: answers[-1])
+        limiter.try_acquire(2)
+        limiter.try_acquire()
+        limiter.retry_after()
+        limiter.stats()
+        answers.append("x")
+        for call in (limiter.try_acquire, limiter.acquire, lambda: RateLimiter(1, 0)):
+            with contextlib.suppress(TypeError, ValueError):
+                call()
+        answers.append(3 * 10**12)
+        limiter.acquire(timeout=0)
+
+    series = []
+    for _ in range(5):
+        before = sys.getallocatedblocks()
+        for _ in range(150):
+            scenario()
+        gc.collect()
+        series.append(sys.getallocatedblocks() - before)
+    return series
+
+
+def test_no_reference_is_leaked() -> None:
+    series = run_child(blocks_that_stay)
+    assert min(series[1:]) < 15, series
+
+
+def a_cycle_through_the_clock() -> bool:
+    import gc
+    import weakref
+
+    from fastprims import RateLimiter
+
+    class Clock:
+        def __call__(self) -> int:
+            return 0
+
+    clock = Clock()
+    clock.limiter = RateLimiter(1, 1, clock=clock)
+    refs = [weakref.ref(clock), weakref.ref(clock.limiter)]
+    del clock
+    gc.collect()
+    return all(ref() is None for ref in refs)
+
+
+def test_a_cycle_through_the_clock_is_collected() -> None:
+    assert run_child(a_cycle_through_the_clock)
