@@ -28,7 +28,10 @@ COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "f
 MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
     "fastprims._base": ("_base.pyx", COMMON),
-    "fastprims._channel": ("_channel.pyx", [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_segq.c"]),
+    "fastprims._channel": (
+        "_channel.pyx",
+        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_lock.c", "fp_segq.c"],
+    ),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_lock.c"]),
     "fastprims._queue": (
         "_queue.pyx",

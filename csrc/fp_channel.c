@@ -12,9 +12,48 @@ struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated) {
         fp_mem_free(c, sizeof *c);
         return NULL;
     }
+    fp_event_init(&c->paced);
     c->evicts = evicts;
     c->gated = gated;
     return c;
+}
+
+enum fp_status fp_channel_set_rate(struct fp_channel *c, double rate, uint64_t burst) {
+    struct fp_gcra *pace = fp_mem_alloc(sizeof *pace);
+    if (pace == NULL)
+        return FP_NO_MEMORY;
+    enum fp_status s = fp_gcra_init(pace, rate, burst, fp_now());
+    if (s == FP_OK)
+        c->pace = pace;
+    else
+        fp_mem_free(pace, sizeof *pace);
+    return s;
+}
+
+static enum fp_status closed_meanwhile(void *c) {
+    return fp_segq_is_closed(c) ? FP_CLOSED : FP_FULL;
+}
+
+/* Closing wakes all. */
+static bool never(void *c) {
+    (void)c;
+    return false;
+}
+
+enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const struct fp_host *host) {
+    const struct fp_attempt op = {closed_meanwhile, never, c};
+    enum fp_status s;
+    do {
+        s = fp_gcra_try(c->pace, 1, &fp_system_clock);
+        if (s != FP_FULL || host == NULL)
+            return s;
+        int64_t delay, now = fp_now();
+        fp_gcra_delay(c->pace, 1, &fp_system_clock, &delay); /* this clock does not fail */
+        if (delay > deadline - now)
+            return FP_TIMED_OUT;
+        s = fp_wait(&c->paced, &op, now + delay, host);
+    } while (s == FP_TIMED_OUT); /* a token is due; somebody else may have it by now */
+    return s;
 }
 
 enum fp_status fp_channel_put(struct fp_channel *c, uint64_t item) {
@@ -111,7 +150,9 @@ static enum fp_status op_discard(void *c, uint64_t *items, size_t max, size_t *d
 }
 static enum fp_status op_close(void *c, bool immediate) {
     (void)immediate; /* the host discards */
-    return fp_segq_close(c);
+    enum fp_status s = fp_segq_close(c);
+    fp_event_notify_all(&((struct fp_channel *)c)->paced);
+    return s;
 }
 static bool op_is_closed(void *c) { return fp_segq_is_closed(c); }
 static uint64_t op_limit(void *c) { return fp_segq_limit(c); }
@@ -119,12 +160,16 @@ static void op_count(void *c, uint64_t *puts, uint64_t *gets) { fp_channel_count
 static int op_visit(void *c, int (*fn)(uint64_t, void *), void *arg) {
     return fp_segq_visit(c, fn, arg);
 }
-static size_t op_bytes(void *c) { return sizeof(struct fp_channel) + fp_segq_bytes(c); }
+static size_t op_bytes(void *c) {
+    size_t pace = ((struct fp_channel *)c)->pace != NULL ? sizeof(struct fp_gcra) : 0;
+    return sizeof(struct fp_channel) + pace + fp_segq_bytes(c);
+}
 static struct fp_event *op_not_empty(void *c) { return &((struct fp_channel *)c)->q.not_empty; }
 static struct fp_event *op_not_full(void *c) { return &((struct fp_channel *)c)->q.not_full; }
 static void op_abandon(void *c) { (void)c; }
 static void op_destroy(void *c) {
     fp_segq_destroy(c);
+    fp_mem_free(((struct fp_channel *)c)->pace, sizeof(struct fp_gcra));
     fp_mem_free(c, sizeof(struct fp_channel));
 }
 

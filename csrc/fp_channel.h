@@ -24,6 +24,10 @@
  *
  * In memory there may be as many items more than `limit` as there are threads inside of a put.
  *
+ * Pacing. A channel may have a rate (fp_gcra.h): each put takes a token first, whether it then
+ * finds room or not. Who waits for one sleeps until it is due, on an event of its own: a consumer's
+ * news of room is not for those. Closing wakes them.
+ *
  * Telling. Counting and telling are apart: a drop adds to a counter; a report takes what was added
  * since the last one. At most one report is under way at a time; begin_report answers whether the
  * caller is to make one now. What it leaves untold goes into a later report. After the closing none
@@ -31,10 +35,12 @@
  * `reporter`, then reads the counters. One of the two sees the other. A forked child takes over
  * from a reporter that does not exist there.
  *
- * Contract: any thread beside any other; create and ops.destroy alone. All of it is lock-free. */
+ * Contract: any thread beside any other; create, set_rate and ops.destroy alone. All of it is
+ * lock-free, except that pace may wait. */
 #ifndef FP_CHANNEL_H
 #define FP_CHANNEL_H
 
+#include "fp_gcra.h"
 #include "fp_queue.h"
 #include "fp_segq.h"
 
@@ -43,6 +49,7 @@ enum fp_drop {
     FP_DROP_NEWEST,    /* the same, but the caller was not told */
     FP_DROP_OLDEST,    /* stored, and taken away to make room */
     FP_DROP_OVERSIZED, /* not stored: larger than allowed */
+    FP_DROP_RATE,      /* not stored: there were too many lately */
     FP_DROP_SHUTDOWN,  /* stored, and taken away by an immediate shutdown */
     FP_DROPS           /* how many reasons there are */
 };
@@ -51,6 +58,8 @@ struct fp_channel {
     struct fp_segq q; /* the first member: operations of fp_segq apply */
     bool evicts;      /* a full channel drops its oldest item */
     bool gated;       /* every put takes the long way */
+    struct fp_gcra *pace;  /* NULL: no rate */
+    struct fp_event paced; /* slept on by who waits for a token; notified by closing only */
     FP_LINE fp_sync_u64 drops[FP_DROPS]; /* only grow */
     fp_sync_u64 told[FP_DROPS];          /* of which were reported; written by the reporter */
     fp_sync_u64 reporter;                /* serial number of the thread that reports, 0: none */
@@ -61,6 +70,15 @@ extern const struct fp_queue_ops fp_channel_ops;
 
 /* limit >= 1. NULL: out of memory. */
 struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated);
+
+/* From now on at most `burst` puts at once and `rate` a second. FP_OK, FP_NO_MEMORY, FP_FAILED as
+ * fp_gcra_init. */
+enum fp_status fp_channel_set_rate(struct fp_channel *c, double rate, uint64_t burst);
+
+/* Takes a token of a channel that has a rate. FP_OK; FP_FULL: none is there, and host is NULL.
+ * With a host it waits: FP_TIMED_OUT at once if none will come before `deadline`, FP_INTERRUPTED,
+ * FP_CLOSED; no token was taken then. */
+enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const struct fp_host *host);
 
 /* The short way, ops.put: FP_OK or, with no effect, the answer of fp_segq_put; FP_FULL at once if
  * the channel is gated. */

@@ -4,7 +4,6 @@
 """BoundedChannel over fp_channel: what enters, what is dropped, and who is told."""
 
 from cpython.object cimport PyObject
-from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _base, _core
@@ -12,6 +11,7 @@ from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from queue import Full
 
+from fastprims import _limits
 from fastprims._base import HOT_METHODS
 from fastprims._errors import ItemTooLarge
 
@@ -31,21 +31,20 @@ cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_publish(object, const char*, tuple) except -1
+    int fp_propagate() except -1
     void fp_hide_list(list)
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-cdef enum Overflow:
+cdef enum Overflow:  # in the order of _limits.OVERFLOW
     BLOCK
     REJECT
     DROP_NEWEST
     DROP_OLDEST
 
-OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
-
 # As enum fp_drop.
-REASONS = ("full", "overflow-newest", "overflow-oldest", "oversized", "shutdown")
+REASONS = ("full", "overflow-newest", "overflow-oldest", "oversized", "rate", "shutdown")
 
 
 # fastprims._stats.PressureReport. Loaded before it is needed: the last report may be made when the
@@ -59,6 +58,13 @@ cdef int load_report() except -1:
         from fastprims._stats import PressureReport
         report_class = PressureReport
     return 0
+
+
+# Whether, and how long, a put may wait.
+cdef struct Wait:
+    bint may
+    PyObject* timeout
+    int64_t deadline  # 0: not drawn yet
 
 
 # One item, and the operation on it that fp_wait() repeats.
@@ -79,17 +85,22 @@ cdef fp_bool has_room(void* arg) noexcept:
 
 cdef class BoundedChannel(_base.BaseQueue):
     """BoundedChannel(maxsize, *, overflow="block", max_item_size=None, size_of=len, \
-on_pressure=None, pressure_interval=1.0)
+rate=None, on_pressure=None, pressure_interval=1.0)
 
     FIFO queue for any number of threads with explicit limits: at most `maxsize` items (1 or more,
-    exact), and none for which `size_of(item)` is more than `max_item_size` (put raises
-    ItemTooLarge, a ValueError). What a put does when there is no room:
+    exact), none for which `size_of(item)` is more than `max_item_size` (put raises ItemTooLarge, a
+    ValueError), and `rate` items per second: a number, then as many may come at once (at least
+    one), or a pair (rate, burst). What a put does when there is no room:
 
     - "block": it waits, as a Queue does;
     - "reject": it raises Full at once, whatever `block` and `timeout` say;
     - "drop_newest": it drops its own item and returns;
     - "drop_oldest": it stores its item and drops the oldest one, in one step: no more than what has
       to go, and never while there is room.
+
+    When items come too fast, "block" waits, "reject" raises Full, and the others drop the item that
+    comes. The rate counts the items that ask for room, whether they find it or not, and not those
+    that are too large.
 
     Whatever a limit kept out is counted by reason; see ChannelStats. `on_pressure(report)` is told
     of it, a PressureReport with the counts since the last one: of the first drop at once, then
@@ -99,46 +110,48 @@ on_pressure=None, pressure_interval=1.0)
     the channel. Calls never overlap. An exception goes to sys.unraisablehook, never to the caller.
 
     put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
-    of Queue, and cost the same as long as no limit is hit. Each takes effect at one instant between
-    call and return.
+    of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
+    Each takes effect at one instant between call and return.
 
-    Segmented array queue that can be trimmed; csrc/fp_channel.h has the algorithm.
+    Segmented array queue that can be trimmed; csrc/fp_channel.h has the algorithm. The rate is that
+    of RateLimiter; csrc/fp_gcra.h.
     """
 
     cdef Overflow policy
-    cdef bint measured
+    cdef bint measured, paced
     cdef bint measured_by_len
     cdef Py_ssize_t most_by_len
     cdef object most
     cdef object size_of
+    cdef readonly object rate
+    """Items per second and items at once, as a pair; None: any."""
     cdef object on_pressure
     cdef int64_t interval
 
-    def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len,
+    def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len, rate=None,
                  on_pressure=None, pressure_interval=1.0):
         self.check_new()
-        if overflow not in OVERFLOW:
-            raise ValueError(f"overflow must be one of {', '.join(OVERFLOW)}, not {overflow!r}")
-        self.policy = <Overflow><int>OVERFLOW.index(overflow)
-        if max_item_size is not None:
-            max_item_size = _base.to_index(max_item_size, "max_item_size")
-            if max_item_size < 0:
-                raise ValueError(f"max_item_size must be 0 or more, not {max_item_size}")
+        cdef uint64_t limit = _limits.to_maxsize(_base.to_index(maxsize, "maxsize"))
+        self.policy = <Overflow><int>_limits.to_policy(overflow)
         check_callable(size_of, "size_of")
         if on_pressure is not None:
             check_callable(on_pressure, "on_pressure")
             load_report()
         self.measured = max_item_size is not None
+        self.most = _limits.to_item_size(
+            _base.to_index(max_item_size, "max_item_size")) if self.measured else None
         self.measured_by_len = size_of is len
-        self.most_by_len = min(max_item_size or 0, PY_SSIZE_T_MAX)
-        self.most = max_item_size
+        self.most_by_len = min(self.most or 0, PY_SSIZE_T_MAX)
         self.size_of = size_of
         self.on_pressure = on_pressure
-        self.interval = to_interval(pressure_interval)
-        self.adopt(
-            _core.fp_channel_create(
-                to_maxsize(maxsize), self.policy == DROP_OLDEST, self.measured),
-            &_core.fp_channel_ops)
+        self.interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
+        self.rate = None if rate is None else _limits.to_rate(rate)
+        self.paced = rate is not None
+        cdef _core.fp_channel* channel = _core.fp_channel_create(
+            limit, self.policy == DROP_OLDEST, self.measured or self.paced)
+        if channel != NULL and self.paced:
+            set_rate(channel, self.rate)
+        self.adopt(channel, &_core.fp_channel_ops)
 
     def __del__(self):
         if self.core != NULL:
@@ -162,18 +175,24 @@ on_pressure=None, pressure_interval=1.0)
                 f"{self.most}): send it in parts, or allow larger items")
         return 0
 
-    cdef fp_status offer(self, object item, bint block, object timeout) except *:
-        """FP_OK: stored; FP_FULL: not stored, and counted."""
+    cdef fp_status offer(self, object item, Wait* wait, bint paced) except *:
+        """FP_OK: stored; FP_FULL: not stored, and counted. `paced`: has its token already."""
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_offer, has_room, &offer]
+        cdef fp_status status
         if self.core == NULL:
             return _core.FP_CLOSED  # no channel yet; refuse() says so
+        if self.paced and not paced:
+            status = self.pace(wait)
+            if status != _core.FP_OK:
+                return status
         INCREF(<PyObject*>item)
-        cdef fp_status status = _core.FP_FAILED
+        status = _core.FP_FAILED
         try:
             status = run_offer(&offer)
-            if status == _core.FP_FULL and block and self.policy == BLOCK:
-                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+            if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
+                status = self.ops.wait(
+                    self.ops.not_full(self.core), &op, until(wait), &_base.host)
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
@@ -185,12 +204,26 @@ on_pressure=None, pressure_interval=1.0)
                 _core.FP_DROP_NEWEST if self.policy == DROP_NEWEST else _core.FP_DROP_FULL, 1)
         return status
 
+    cdef fp_status pace(self, Wait* wait) except *:
+        """FP_OK: a token was taken; FP_FULL: none was there, and that is counted."""
+        cdef fp_status status = _core.fp_channel_pace(self.channel(), 0, NULL)
+        if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
+            status = _core.fp_channel_pace(self.channel(), until(wait), &_base.host)
+        if status == _core.FP_TIMED_OUT or status == _core.FP_FULL:
+            status = _core.FP_FULL
+            self.dropped(_core.FP_DROP_RATE, 1)
+        return status
+
     cdef int put_item(self, object item, bint block, object timeout) except -1:
+        cdef Wait wait = [block, <PyObject*>timeout, 0]
         if block and timeout is not None and self.policy == BLOCK:
             _base.check_timeout(timeout)
         self.measure(item)
-        cdef fp_status status = self.offer(item, block, timeout)
-        if status != _core.FP_OK and (status != _core.FP_FULL or self.policy != DROP_NEWEST):
+        return self.conclude(self.offer(item, &wait, False))
+
+    cdef int conclude(self, fp_status status) except -1:
+        """What put() makes of the answer."""
+        if status != _core.FP_OK and (status != _core.FP_FULL or self.policy < DROP_NEWEST):
             self.refuse(status)
         return 0
 
@@ -204,11 +237,12 @@ on_pressure=None, pressure_interval=1.0)
         self.put_item(item, block, timeout)
 
     def try_put(self, item):
-        """Store `item` and return True, or return False if it was not stored for want of room.
-        Raises ItemTooLarge, and ShutDown after shutdown().
+        """Store `item` and return True, or return False if it was not stored, for want of room or
+        because of the rate. Raises ItemTooLarge, and ShutDown after shutdown().
         """
+        cdef Wait wait = [False, <PyObject*>None, 0]
         self.measure(item)
-        cdef fp_status status = self.offer(item, False, None)
+        cdef fp_status status = self.offer(item, &wait, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
             self.refuse(status)
         return status == _core.FP_OK
@@ -216,7 +250,8 @@ on_pressure=None, pressure_interval=1.0)
     def put_many(self, iterable, bint block=True, timeout=None):
         """Store the items one after the other and return how many were stored. What happens when
         there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
-        not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all.
+        not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all,
+        but for those beyond the rate.
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
@@ -226,8 +261,8 @@ on_pressure=None, pressure_interval=1.0)
         if self.measured:
             for item in items:
                 self.measure(item)
-        if self.policy == DROP_OLDEST:
-            return self.put_all(items)
+        if self.policy == DROP_OLDEST or self.paced:
+            return self.put_each(items, block, timeout)
         cdef size_t n = <size_t>len(items), done = 0
         cdef bint silent = self.policy == DROP_NEWEST
         fp_hide_list(items)
@@ -241,16 +276,24 @@ on_pressure=None, pressure_interval=1.0)
             self.dropped(_core.FP_DROP_NEWEST if silent else _core.FP_DROP_FULL, n - done)
         return done
 
-    cdef size_t put_all(self, list items) except? -1:
-        cdef size_t done = 0
+    cdef size_t put_each(self, list items, bint block, object timeout) except? -1:
+        cdef Wait wait = [block, <PyObject*>timeout, 0]
+        cdef size_t done = 0, n = <size_t>len(items), i
         cdef fp_status status
-        for item in items:
-            status = self.offer(item, False, None)
-            if status != _core.FP_OK:
+        for i in range(n):
+            status = self.offer(items[i], &wait, False)
+            if status == _core.FP_OK:
+                done += 1
+            elif status == _core.FP_FULL and self.policy < DROP_NEWEST:
+                if i + 1 < n:  # the others were offered too
+                    self.dropped(_core.FP_DROP_FULL, n - i - 1)
+                if done == 0:
+                    self.refuse(status)
+                break
+            elif status != _core.FP_FULL:
                 if done == 0 or status != _core.FP_CLOSED:
                     self.refuse(status)
                 break
-            done += 1
         return done
 
     cdef int trim(self) except -1:
@@ -354,12 +397,20 @@ on_pressure=None, pressure_interval=1.0)
     def overflow(self):
         """What a put does when there is no room: "block", "reject", "drop_newest" or "drop_oldest".
         """
-        return OVERFLOW[self.policy]
+        return _limits.OVERFLOW[self.policy]
 
     @property
     def max_item_size(self):
         """The largest size_of(item) that is let in; None: any."""
         return self.most
+
+
+cdef int64_t until(Wait* wait) except? -1:
+    """The deadline; drawn when it is first needed, so that a call that need not wait looks at no
+    clock, and one that waits twice has one."""
+    if wait.deadline == 0:
+        wait.deadline = _base.deadline_of(<object>wait.timeout)
+    return wait.deadline
 
 
 cdef int check_callable(object value, str name) except -1:
@@ -368,23 +419,12 @@ cdef int check_callable(object value, str name) except -1:
     return 0
 
 
-cdef uint64_t to_maxsize(object maxsize) except 0:
-    value = _base.to_index(maxsize, "maxsize")
-    if value < 1:
-        raise ValueError(
-            f"maxsize must be 1 or more, not {value}: a channel is bounded. For a queue without a "
-            "bound use Queue()")
-    if value >= _core.FP_UNBOUNDED:
-        raise OverflowError(f"maxsize {value} is more than memory can hold")
-    return value
-
-
-cdef int64_t to_interval(object seconds) except -1:
-    cdef double value = seconds
-    if not isfinite(value) or value < 0:
-        raise ValueError(
-            f"pressure_interval must be a number of seconds, 0 or more, not {seconds!r}")
-    return <int64_t>(min(value, 1e9) * 1e9)
+cdef int set_rate(_core.fp_channel* channel, tuple rate) except -1:
+    """Gives the channel a rate, or frees it and raises."""
+    if _core.fp_channel_set_rate(channel, rate[0], rate[1]) != _core.FP_OK:
+        _core.fp_channel_ops.destroy(channel)
+        raise MemoryError  # to_rate() has checked the rest
+    return 0
 
 
 # The short way of put and try_put (see _slots.h): there is room, and at most len() to be called. --
@@ -397,7 +437,7 @@ cdef PyObject* new_reference(object o) noexcept:
     return <PyObject*>o
 
 
-cdef inline fp_status enter(PyObject* self, PyObject* item) noexcept:
+cdef inline fp_status enter(PyObject* self, PyObject* item, bint* paced) noexcept:
     cdef Py_ssize_t size
     if (<BoundedChannel>self).measured:
         if not (<BoundedChannel>self).measured_by_len:
@@ -407,6 +447,10 @@ cdef inline fp_status enter(PyObject* self, PyObject* item) noexcept:
             return _core.FP_FAILED
         if size > (<BoundedChannel>self).most_by_len:
             return _core.FP_BUSY
+    if (<BoundedChannel>self).paced:
+        if _core.fp_channel_pace((<BoundedChannel>self).channel(), 0, NULL) != _core.FP_OK:
+            return _core.FP_BUSY
+        paced[0] = True
     INCREF(item)
     cdef fp_status status = _core.fp_segq_put((<BoundedChannel>self).core, <uint64_t>item)
     if _core.FP_UNLIKELY(status != _core.FP_OK):
@@ -415,29 +459,42 @@ cdef inline fp_status enter(PyObject* self, PyObject* item) noexcept:
 
 
 cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                        PyObject* names) noexcept:
+                        PyObject* names) except NULL:
+    cdef bint paced = False
+    cdef Wait wait = [True, <PyObject*>None, 0]
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
-        status = enter(self, args[0])
+        status = enter(self, args[0], &paced)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return new_reference(None)
         if status == _core.FP_FAILED:
-            return NULL
+            fp_propagate()
+        if paced:
+            (<BoundedChannel>self).conclude(
+                (<BoundedChannel>self).offer(<object>args[0], &wait, True))
+            return new_reference(None)
     return slow_put(self, args, n, names)
 
 
 cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                            PyObject* names) noexcept:
+                            PyObject* names) except NULL:
+    cdef bint paced = False
+    cdef Wait wait = [False, <PyObject*>None, 0]
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
-        status = enter(self, args[0])
+        status = enter(self, args[0], &paced)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return new_reference(True)
         if status == _core.FP_FAILED:
-            return NULL
+            fp_propagate()
+        if paced:
+            status = (<BoundedChannel>self).offer(<object>args[0], &wait, True)
+            if status != _core.FP_OK and status != _core.FP_FULL:
+                (<BoundedChannel>self).refuse(status)
+            return new_reference(status == _core.FP_OK)
     return slow_try_put(self, args, n, names)
 
 
-fp_set_fastcall(BoundedChannel, "put", fast_put, &slow_put)
-fp_set_fastcall(BoundedChannel, "try_put", fast_try_put, &slow_try_put)
+fp_set_fastcall(BoundedChannel, "put", <fp_fastcall>fast_put, &slow_put)
+fp_set_fastcall(BoundedChannel, "try_put", <fp_fastcall>fast_try_put, &slow_try_put)
 fp_publish(BoundedChannel, "fastprims.BoundedChannel", HOT_METHODS)

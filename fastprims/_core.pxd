@@ -102,12 +102,15 @@ cdef extern from "fp_channel.h":
         FP_DROP_NEWEST
         FP_DROP_OLDEST
         FP_DROP_OVERSIZED
+        FP_DROP_RATE
         FP_DROP_SHUTDOWN
         FP_DROPS
     struct fp_channel:
         fp_bool evicts
     const fp_queue_ops fp_channel_ops
     fp_channel* fp_channel_create(uint64_t limit, fp_bool evicts, fp_bool gated)
+    fp_status fp_channel_set_rate(fp_channel*, double rate, uint64_t burst)
+    fp_status fp_channel_pace(fp_channel*, int64_t, const fp_host*)
     fp_status fp_channel_store(fp_channel*, uint64_t)
     size_t fp_channel_trim(fp_channel*, uint64_t*, size_t)
     void fp_channel_drop(fp_channel*, fp_drop, uint64_t)

@@ -55,6 +55,8 @@ class ChannelStats(QueueStats):
     - "overflow-newest": the same, but the put dropped the item and returned.
     - "overflow-oldest": was stored, and dropped to make room for a newer one.
     - "oversized": ItemTooLarge was raised.
+    - "rate": not stored, since too many came: Full was raised, try_put() answered False, or the put
+      dropped the item.
     - "shutdown": was stored, and dropped by shutdown(immediate=True).
     """
 

@@ -252,6 +252,44 @@ static void delayed(void) {
     }
 }
 
+/* Threads wait for tokens; the closing ends all waits. */
+static void wait_for_token(int id, void *arg) {
+    struct flood *f = arg;
+    if (id == 0) {
+        usleep(50000);
+        fp_channel_ops.close(f->c, false);
+        return;
+    }
+    for (;;) {
+        int64_t before = fp_now(), deadline = id % 2 ? FP_FOREVER : before + 2000000;
+        const struct fp_host *host = id % 3 ? &torture_host : &torture_moody_host;
+        enum fp_status s = fp_channel_pace(f->c, deadline, host);
+        CHECK(s != FP_FULL && (s != FP_TIMED_OUT || deadline != FP_FOREVER), "pace: %d", (int)s);
+        CHECK(s != FP_INTERRUPTED || host == &torture_moody_host, "interrupted");
+        if (s == FP_OK)
+            atomic_fetch_add(&f->taken, 1);
+        if (s == FP_CLOSED || (s != FP_INTERRUPTED && fp_segq_is_closed(&f->c->q)))
+            return;
+        if (s == FP_TIMED_OUT)
+            sched_yield();
+    }
+}
+
+static void paced(void) {
+    struct flood f = {.c = fp_channel_create(3, true, true)};
+    CHECK(fp_channel_set_rate(f.c, 1000, 5) == FP_OK, "set_rate");
+    int64_t before = fp_now();
+    torture_threads(30, wait_for_token, &f);
+    long most = 5 + (long)((fp_now() - before) / 1000000) + 1;
+    CHECK(atomic_load(&f.taken) >= 5 && atomic_load(&f.taken) <= most, "%ld tokens of %ld",
+          atomic_load(&f.taken), most);
+    fp_channel_ops.destroy(f.c);
+    f.c = fp_channel_create(3, false, true); /* no token in days: only the closing helps */
+    CHECK(fp_channel_set_rate(f.c, 1e-6, 1) == FP_OK, "set_rate");
+    torture_threads(30, wait_for_token, &f);
+    fp_channel_ops.destroy(f.c);
+}
+
 /* Nobody takes anything: exactly what came too late to fit is dropped. */
 static void flood_only(int id, void *arg) {
     struct flood *f = arg;
@@ -393,6 +431,7 @@ static const struct torture_case cases[] = {
     {"a flood by 100 threads", crowd},
     {"a flood by 100 threads that nobody takes from", no_consumer},
     {"closed in the middle", closing},
+    {"waiting for tokens", paced},
     {"delays at the steps", delayed},
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},

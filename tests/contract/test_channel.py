@@ -16,7 +16,7 @@ from fastprims import BoundedChannel, ItemTooLarge, ShutDown
 POLICIES = ["block", "reject", "drop_newest", "drop_oldest"]
 every_policy = pytest.mark.parametrize("overflow", POLICIES)
 
-REASONS = {"full", "overflow-newest", "overflow-oldest", "oversized", "shutdown"}
+REASONS = {"full", "overflow-newest", "overflow-oldest", "oversized", "rate", "shutdown"}
 
 
 def drops(q: Any) -> dict[str, int]:

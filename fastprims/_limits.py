@@ -1,0 +1,64 @@
+"""What BoundedChannel accepts as its limits, checked."""
+
+from __future__ import annotations
+
+from math import isfinite
+from operator import index
+
+OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
+"""In the order of enum Overflow in _channel.pyx."""
+
+MOST_ITEMS = 2**63 - 2
+MOST_SECONDS = 1e9
+
+
+def to_policy(overflow: object) -> int:
+    if overflow not in OVERFLOW:
+        raise ValueError(f"overflow must be one of {', '.join(OVERFLOW)}, not {overflow!r}")
+    return OVERFLOW.index(str(overflow))
+
+
+def to_maxsize(maxsize: int) -> int:
+    if maxsize < 1:
+        raise ValueError(
+            f"maxsize must be 1 or more, not {maxsize}: a channel is bounded. For a queue without "
+            "a bound use Queue()"
+        )
+    if maxsize > MOST_ITEMS:
+        raise OverflowError(f"maxsize {maxsize} is more than memory can hold")
+    return maxsize
+
+
+def to_item_size(size: int) -> int:
+    if size < 0:
+        raise ValueError(f"max_item_size must be 0 or more, not {size}")
+    return size
+
+
+def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:
+    """Items per second, and items at once: what a second brings, unless it is said."""
+    if isinstance(rate, tuple):
+        if len(rate) != 2:
+            raise ValueError("rate must be a number, or a pair of rate and burst")
+        number, burst = float(rate[0]), index(rate[1])
+    else:
+        number = float(rate)
+        burst = max(1, int(number)) if isfinite(number) else 1
+    if not 1e-9 <= number <= 1e9:
+        raise ValueError(f"rate must be from 1e-9 to 1e9 items per second, not {number:g}")
+    if burst < 1:
+        raise ValueError(f"burst must be 1 or more, not {burst}")
+    if burst / number > MOST_SECONDS:
+        raise OverflowError(
+            f"burst {burst} is too large for this rate: it must not take more than "
+            f"{MOST_SECONDS:g} seconds to come"
+        )
+    return number, burst
+
+
+def to_nanoseconds(seconds: float, name: str) -> int:
+    if not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    if not isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
+    return int(min(seconds, MOST_SECONDS) * 1e9)
