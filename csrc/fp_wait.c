@@ -34,11 +34,6 @@ static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t dead
     return woke == FP_TIMED_OUT ? FP_INTERRUPTED : woke;
 }
 
-static void pause_for(int64_t ns) {
-    for (int64_t end = fp_now() + ns; fp_now() < end;)
-        fp_pause();
-}
-
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
     enum fp_status s = spin(e, op, host, FP_EMPTY);
@@ -59,8 +54,6 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
                 woke = sleep_slice(e, key, deadline, slice);
                 watch = 0;
                 slice *= 2;
-            } else if (host->yield != 0) {
-                pause_for(host->yield);
             }
             host->after_sleep(state);
         }

@@ -58,15 +58,10 @@ host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
-if _core.fp_cpu_count() > 1:
-    host.watch = 5000
-    if HAS_GIL:
-        # The notifier still holds it when its notification is seen; a thread that asked for it at
-        # once would be put to sleep by the interpreter, and cost more than it gained.
-        host.yield_ = 1000
-    else:
-        host.spin = 12  # polls of the queue: about two microseconds
+# About what going to sleep and being woken costs.
+host.watch = 10000
+if _core.fp_cpu_count() > 1 and not getattr(sys, "_is_gil_enabled", lambda: True)():
+    host.spin = 12  # polls of the queue: about two microseconds
 
 # time.monotonic() + timeout must fit the clock, as in the threading module.
 cdef double LONGEST_TIMEOUT = 9223372036.0

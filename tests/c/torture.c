@@ -158,8 +158,7 @@ const struct fp_host torture_moody_host = {.before_sleep = nothing,
                                            .after_sleep = nothing_back,
                                            .interrupted = sometimes,
                                            .spin = 3,
-                                           .watch = 3000,
-                                           .yield = 500};
+                                           .watch = 3000};
 
 /* Steps
  * -------------------------------------------------------------------------------------------- */
