@@ -129,7 +129,6 @@ def pair_trial(case: Case, contender: Contender, kind: str, count: int, collect:
             count,
             received=[received],
         )
-    ready = ready_items_of(kind, count)
     table = loops.PAIR_LOCAL if case.style == "local" else loops.PAIR_ATTRIBUTE
     loop = _loop(table[contender.calls], case.key, contender.key, kind)
     out: list[Any] = []
@@ -140,9 +139,10 @@ def pair_trial(case: Case, contender: Contender, kind: str, count: int, collect:
         )
         _expect_drained(case, contender, queue)
 
-    return Trial(
-        [("worker", lambda: out.append(loop(queue, put, get, ready)))], (queue,), count, check
-    )
+    def work() -> None:  # on objects of its own: another thread's cost more without the GIL
+        out.append(loop(queue, put, get, ready_items_of(kind, count)))
+
+    return Trial([("worker", work)], (queue,), count, check)
 
 
 def flood_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
@@ -235,31 +235,36 @@ def pingpong_trial(case: Case, contender: Contender, kind: str, count: int, coll
 def batch_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
     """One thread puts 64 items and takes 64 out; an operation is one item.
 
-    The batches are lists made before the timing starts; a few distinct ones are used in turn.
+    The batches are lists that the thread makes first; a few distinct ones are used in turn.
     """
     queue = contender.make(case.bound)
     batches = count // loops.BATCH
     distinct = batches if collect else min(batches, WINDOW // loops.BATCH)
-    chunks = [list(items_of(kind, i * loops.BATCH, loops.BATCH)) for i in range(distinct)]
-    last = chunks[(batches - 1) % distinct][-1]
+
+    def chunks() -> list[list[Any]]:
+        return [list(items_of(kind, i * loops.BATCH, loops.BATCH)) for i in range(distinct)]
+
     if collect:
         received: list[Any] = []
         return Trial(
-            [("worker", lambda: _collect_batches(queue, chunks, received))],
+            [("worker", lambda: _collect_batches(queue, chunks(), received))],
             (queue,),
             count,
             received=[received],
         )
     loop = _loop(_batch_loop(contender), case.key, contender.key, kind)
-    sequence = islice(cycle(chunks), batches)
     out: list[Any] = []
 
+    def work() -> None:  # as in pair_trial, on objects of its own
+        out.append(loop(queue, islice(cycle(chunks()), batches)))
+
     def check() -> None:
+        last = last_of(kind, ((batches - 1) % distinct + 1) * loops.BATCH)
         if not contender.empty_loop:
             _expect(out == [last], case, contender, f"gave {out} as its last item, not {last}")
         _expect_drained(case, contender, queue)
 
-    return Trial([("worker", lambda: out.append(loop(queue, sequence)))], (queue,), count, check)
+    return Trial([("worker", work)], (queue,), count, check)
 
 
 def _batch_loop(contender: Contender) -> Callable[..., Any]:

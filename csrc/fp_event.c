@@ -77,6 +77,8 @@ bool fp_event_watch(struct fp_event *e, uint64_t key, int64_t ns) {
             return false;
         for (int turn = 0; turn < 4; turn++)
             fp_pause();
+        /* The one it waits for may be next in line for this very processor. */
+        fp_yield();
     } while (fp_now() < end);
     return false;
 }

@@ -30,8 +30,8 @@
  * itself but not yet read the epoch could read the one raised for it, and sleep through its own
  * wake-up.
  *
- * A waiter watches the word for a moment before it sleeps (`watch`): an answer that takes a
- * microsecond should not cost two system calls. It sets `asleep` when it gives up watching; a
+ * A waiter watches the word for a moment before it sleeps (`watch`), yielding its processor all the
+ * while: an answer that takes a microsecond should not cost two system calls. It sets `asleep` when it gives up watching; a
  * notifier that finds the bit clear need not call the kernel. If the notification comes first, the
  * kernel refuses the sleep, since the epoch differs. The bit is cleared with the last waiter.
  *

@@ -121,37 +121,54 @@ static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, u
     return FP_OK;
 }
 
-/* Swaps items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
+static inline uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Swaps items into slot `i` and those after it, until one is found filled; returns how many. */
+static inline size_t fill_slots(struct segment *s, uint64_t i, const uint64_t *items, size_t n) {
+    size_t filled = 0;
+    for (; filled < n; filled++) {
+        uint64_t vacant = FP_SEGQ_VACANT;
+        FP_STEP();
+        /* The linearization point. Release half: publishes the item, pairs with get's load of the
+         * slot. Seq_cst: the waiters' pairing. */
+        if (!fp_u64_cas_seq_cst(&s->slot[i + filled], &vacant, items[filled]))
+            break;
+    }
+    return filled;
+}
+
+/* Puts items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
  * is full. The closing marker needs no room, nor does what is forced. Pinned callers only. */
 static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s, bool force,
                                             const uint64_t *items, size_t n, size_t *done) {
-    uint64_t room = 0;
-    for (uint64_t i = fp_u64_load_acquire(&s->enq); i < s->size; i++) {
+    uint64_t i = fp_u64_load_acquire(&s->enq);
+    while (i < s->size) {
         uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
-        if (found == FP_SEGQ_VACANT) {
-            uint64_t item = items[*done];
-            bool marker = item == FP_SEGQ_CLOSED;
-            if (room == 0 && !marker && (room = force ? n : room_at(q, s->base + i)) == 0)
-                return FP_FULL;
-            FP_STEP();
-            /* The linearization point. Release half: publishes the item, pairs with get's load of
-             * the slot. Seq_cst: the waiters' pairing. */
-            if (FP_LIKELY(fp_u64_cas_seq_cst(&s->slot[i], &found, item))) {
-                FP_STEP();
-                if (marker)
-                    return FP_OK; /* no hint: every later put has to meet it */
-                if (++*done < n && --room != 0)
-                    continue;
-                /* A hint; may go backwards. Release: who starts from it sees the slots filled. */
-                fp_u64_store_release(&s->enq, i + 1);
-                if (*done == n)
-                    return FP_OK;
-                continue;
-            }
-        }
         if (found == FP_SEGQ_CLOSED)
             return FP_CLOSED;
-        room = 0; /* position i is another's item: `room` did not count with it */
+        if (found != FP_SEGQ_VACANT) {
+            i++;
+            continue;
+        }
+        bool marker = items[*done] == FP_SEGQ_CLOSED;
+        /* Holds for the slots from i on as long as they are this thread's, one after the other. */
+        uint64_t room = marker || force ? 1 : room_at(q, s->base + i);
+        if (room == 0)
+            return FP_FULL;
+        /* (The compiler turns a put of one into straight code.) */
+        uint64_t run = n == 1 ? 1 : least(room, least(s->size - i, n - *done));
+        size_t filled = fill_slots(s, i, items + *done, (size_t)run);
+        if (FP_UNLIKELY(filled == 0))
+            continue; /* another's item is there now */
+        FP_STEP();
+        if (marker)
+            return FP_OK; /* no hint: every later put has to meet it */
+        i += filled;
+        /* A hint; may go backwards. Release: who starts from it sees the slots filled. */
+        fp_u64_store_release(&s->enq, i);
+        *done += filled;
+        if (*done == n)
+            return FP_OK;
     }
     return FP_BUSY;
 }

@@ -21,22 +21,21 @@ static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
 }
 
 /* A signal that arrives between the last look for one and the sleep does not end the sleep. So
- * sleeps are cut into slices, each twice as long as the one before: such a signal is noticed after
- * 50 ms, or after twice the time waited so far, at the price of a few wake-ups in all. */
+ * sleeps are cut into slices, each twice as long as the one before it if that was slept to its end:
+ * such a signal is noticed after 50 ms, or after twice the time waited so far, at the price of a
+ * few wake-ups in all. */
 enum { FIRST_SLICE = 50 * 1000000 };
 
 static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t deadline,
-                                  int64_t slice) {
+                                  int64_t *slice) {
     int64_t now = fp_now();
-    if (slice <= 0 || deadline - now <= slice)
+    if (deadline - now <= *slice)
         return fp_event_sleep(e, key, deadline);
-    enum fp_status woke = fp_event_sleep(e, key, now + slice);
-    return woke == FP_TIMED_OUT ? FP_INTERRUPTED : woke;
-}
-
-static void pause_for(int64_t ns) {
-    for (int64_t end = fp_now() + ns; fp_now() < end;)
-        fp_pause();
+    enum fp_status woke = fp_event_sleep(e, key, now + *slice);
+    if (woke != FP_TIMED_OUT)
+        return woke;
+    *slice *= 2;
+    return FP_INTERRUPTED;
 }
 
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
@@ -56,11 +55,8 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         if (must_wait(s)) {
             void *state = host->before_sleep();
             if (watch == 0 || !fp_event_watch(e, key, watch)) {
-                woke = sleep_slice(e, key, deadline, slice);
+                woke = sleep_slice(e, key, deadline, &slice);
                 watch = 0;
-                slice *= 2;
-            } else if (host->yield != 0) {
-                pause_for(host->yield);
             }
             host->after_sleep(state);
         }

@@ -14,8 +14,6 @@ struct fp_host {
     bool (*interrupted)(void);           /* true: stop waiting, the host has something to raise */
     unsigned spin; /* attempts with a pause between them, before all that */
     int64_t watch; /* nanoseconds of watching between before_sleep and the sleep */
-    int64_t yield; /* nanoseconds left to the notifier, if it was noticed while watching: it holds
-                      what after_sleep needs, and is probably about to give it up */
 };
 
 /* The operation: FP_FULL, FP_EMPTY and FP_BUSY mean "wait", everything else is final. `more`

@@ -46,6 +46,7 @@ cdef extern from "_slots.h":
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
+    PyObject* fp_constant(object)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
@@ -58,15 +59,10 @@ host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
-if _core.fp_cpu_count() > 1:
-    host.watch = 5000
-    if HAS_GIL:
-        # The notifier still holds it when its notification is seen; a thread that asked for it at
-        # once would be put to sleep by the interpreter, and cost more than it gained.
-        host.yield_ = 1000
-    else:
-        host.spin = 12  # polls of the queue: about two microseconds
+# About what going to sleep and being woken costs.
+host.watch = 10000
+if _core.fp_cpu_count() > 1 and not getattr(sys, "_is_gil_enabled", lambda: True)():
+    host.spin = 12  # polls of the queue: about two microseconds
 
 # time.monotonic() + timeout must fit the clock, as in the threading module.
 cdef double LONGEST_TIMEOUT = 9223372036.0
@@ -486,11 +482,6 @@ cdef size_t put_in_place(BaseQueue self, list items) noexcept:
 cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
 
 
-cdef PyObject* new_reference(object o) noexcept:
-    INCREF(<PyObject*>o)
-    return <PyObject*>o
-
-
 cdef inline fp_status give(PyObject* self, PyObject* item) noexcept:
     INCREF(item)
     cdef fp_status status = (<BaseQueue>self).put_one((<BaseQueue>self).core, <uint64_t>item)
@@ -507,41 +498,54 @@ cdef inline bint raised(fp_status status) noexcept:
     return status == _core.FP_FAILED or status == _core.FP_INTERRUPTED
 
 
+# The arguments are passed on by what is known of them, so that they need not be kept meanwhile.
+cdef inline PyObject* put_slowly(fp_fastcall slow, PyObject* self, PyObject* item,
+                                 fp_status status) noexcept:
+    return NULL if raised(status) else slow(self, &item, 1, NULL)
+
+
+cdef inline PyObject* get_slowly(fp_fastcall slow, PyObject* self, fp_status status) noexcept:
+    return NULL if raised(status) else slow(self, NULL, 0, NULL)
+
+
 cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) noexcept:
+    cdef PyObject* item
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL):
-        status = give(self, args[0])
+        item = args[0]
+        status = give(self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return new_reference(None)
-        if raised(status):
-            return NULL
+            return fp_constant(None)
+        return put_slowly(slow_put, self, item, status)
     return slow_put(self, args, n, names)
 
 
 cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                PyObject* names) noexcept:
+    cdef PyObject* item
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL and not is_subclass(self)):
-        status = give(self, args[0])
+        item = args[0]
+        status = give(self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return new_reference(None)
-        if raised(status):
-            return NULL
+            return fp_constant(None)
+        return put_slowly(slow_put_nowait, self, item, status)
     return slow_put_nowait(self, args, n, names)
 
 
 cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) noexcept:
+    cdef PyObject* item
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL):
-        status = give(self, args[0])
+        item = args[0]
+        status = give(self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return new_reference(True)
+            return fp_constant(True)
         if status == _core.FP_FULL:
-            return new_reference(False)
-        if raised(status):
-            return NULL
+            return fp_constant(False)
+        return put_slowly(slow_try_put, self, item, status)
     return slow_try_put(self, args, n, names)
 
 
@@ -553,8 +557,7 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word
-        if raised(status):
-            return NULL
+        return get_slowly(slow_get, self, status)
     return slow_get(self, args, n, names)
 
 
@@ -567,9 +570,8 @@ cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word
         if status == _core.FP_EMPTY:
-            return new_reference(None)
-        if raised(status):
-            return NULL
+            return fp_constant(None)
+        return get_slowly(slow_try_get, self, status)
     return slow_try_get(self, args, n, names)
 
 

@@ -49,7 +49,6 @@ cdef extern from "fp_wait.h":
         fp_bool (*interrupted)() noexcept
         unsigned spin
         int64_t watch
-        int64_t yield_ "yield"
     struct fp_attempt:
         fp_status (*run)(void*) noexcept
         fp_bool (*more)(void*) noexcept

@@ -125,6 +125,14 @@ static inline bool fp_small_int(PyObject *o, int64_t *value) {
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 
+/* A new reference to None, True or False, which are immortal from 3.12 on. */
+static inline PyObject *fp_constant(PyObject *o) {
+#if PY_VERSION_HEX < 0x030C0000
+    Py_INCREF(o);
+#endif
+    return o;
+}
+
 /* A list of the caller's own: invisible to the collector, and so to everybody else, until it is
  * shown. Its buffer may be filled and emptied behind the collector's back meanwhile. */
 static inline void fp_hide_list(PyObject *list) { PyObject_GC_UnTrack(list); }

@@ -140,8 +140,8 @@ static void fork_and_use(struct scene *c, uint32_t filled) {
         use_as_child(c, filled);
     int status;
     waitpid(pid, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
-        _exit(1); /* the child has said why */
+    if (WIFEXITED(status) && WEXITSTATUS(status) == TORTURE_SAID_WHY)
+        _exit(TORTURE_SAID_WHY);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0,
           "a child forked while '%c' was at step %d does not get on (status %d)", c->call, c->step,
           status);

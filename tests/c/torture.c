@@ -36,7 +36,7 @@ void torture_fail(const char *file, int line, const char *format, ...) {
     text[n++] = '\n';
     if (write(STDOUT_FILENO, text, (size_t)n) < 0)
         _exit(2);
-    _exit(1);
+    _exit(TORTURE_SAID_WHY);
 }
 
 void torture_rename_case(const char *name) { case_name = name; }
@@ -69,7 +69,7 @@ static bool run_case(const struct torture_case *c) {
     }
     if (WIFSIGNALED(status))
         printf("FAIL %s: %s: killed by signal %d\n", program_name, c->name, WTERMSIG(status));
-    else if (WEXITSTATUS(status) != 1) /* 1: has said why */
+    else if (WEXITSTATUS(status) != TORTURE_SAID_WHY)
         printf("FAIL %s: %s: exit status %d\n", program_name, c->name, WEXITSTATUS(status));
     return false;
 }
@@ -158,8 +158,7 @@ const struct fp_host torture_moody_host = {.before_sleep = nothing,
                                            .after_sleep = nothing_back,
                                            .interrupted = sometimes,
                                            .spin = 3,
-                                           .watch = 3000,
-                                           .yield = 500};
+                                           .watch = 3000};
 
 /* Steps
  * -------------------------------------------------------------------------------------------- */

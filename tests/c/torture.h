@@ -28,6 +28,9 @@ int torture_main(int argc, char **argv, const struct torture_case *cases, size_t
         if (!(condition))                                                                          \
             torture_fail(__FILE__, __LINE__, __VA_ARGS__);                                         \
     } while (0)
+/* How a process ends that has said why; sanitizers end it otherwise. */
+enum { TORTURE_SAID_WHY = 3 };
+
 __attribute__((noreturn, format(printf, 3, 4))) void torture_fail(const char *file, int line,
                                                                   const char *format, ...);
 

@@ -210,8 +210,8 @@ static void in_child(void (*work)(void), const char *what) {
     }
     int status;
     waitpid(pid, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
-        _exit(1); /* the child has said why */
+    if (WIFEXITED(status) && WEXITSTATUS(status) == TORTURE_SAID_WHY)
+        _exit(TORTURE_SAID_WHY);
     CHECK(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM, "the child hangs: %s", what);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: %s", what);
 }
