@@ -180,10 +180,11 @@ def test_threads_register_and_collect_at_once() -> None:
     def churn(i: int) -> None:
         for n in range(100):
             q = Queue[int]()
-            metrics.register(f"{i}", q)
-            assert values(metrics.samples())[f"{i}", "puts", ""] == 0
+            name = f"{i}, {n}"  # another thread that collects may keep the last queue a bit longer
+            metrics.register(name, q)
+            assert values(metrics.samples())[name, "puts", ""] == 0
             if n % 2:
-                metrics.unregister(f"{i}")
+                metrics.unregister(name)
             del q
 
     run_threads(*[lambda i=i: churn(i) for i in range(8)])  # type: ignore[misc]

@@ -161,6 +161,8 @@ def test_a_shutdown_in_the_middle(overflow: str, immediate: bool, scale: Scale) 
                 while True:
                     q.try_put(stored)
                     stored += 1
+                    if stored % 8 == 0:
+                        time.sleep(0)  # else ten of them would let nobody else start
             except ShutDown:
                 return stored
 
