@@ -205,7 +205,9 @@ def storm(overflow: str, seconds: float) -> list[int]:
         pass
 
     def handle(*_: object) -> None:
+        nonlocal armed
         if armed:
+            armed = False  # or the next one could strike while this one is being caught
             raise Stop
 
     armed = False
@@ -231,7 +233,6 @@ def storm(overflow: str, seconds: float) -> list[int]:
                 q.put(n)
             armed = False
         except Stop:
-            armed = False
             interrupts += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
     q.shutdown()
