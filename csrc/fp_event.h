@@ -31,9 +31,10 @@
  * wake-up.
  *
  * A waiter watches the word for a moment before it sleeps (`watch`), yielding its processor all the
- * while: an answer that takes a microsecond should not cost two system calls. It sets `asleep` when it gives up watching; a
- * notifier that finds the bit clear need not call the kernel. If the notification comes first, the
- * kernel refuses the sleep, since the epoch differs. The bit is cleared with the last waiter.
+ * while: an answer that takes a microsecond should not cost two system calls. It sets `asleep` when
+ * it gives up watching; a notifier that finds the bit clear need not call the kernel. If the
+ * notification comes first, the kernel refuses the sleep, since the epoch differs. The bit is
+ * cleared with the last waiter.
  *
  * Fork copies the word but not the sleepers. A word that names another process counts as one
  * without waiters and flags; the first change in the child makes it so.

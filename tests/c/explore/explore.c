@@ -156,8 +156,9 @@ static void resume(int next) {
 }
 
 /* Gives the processor to somebody: to the caller again, to another thread that can run, or to a
- * sleeper whose time-out or interrupt comes now. A sleeper may also stir, because its slice of sleep
- * is over, but only while something else could go on: else stirring would hide that it was lost. */
+ * sleeper whose time-out or interrupt comes now. A sleeper may also stir, because its slice of
+ * sleep is over, but only while something else could go on: else stirring would hide that it was
+ * lost. */
 static void reschedule(void) {
     int way[3 * EXPLORE_THREADS], ways = 0, unasked = 0;
     bool can_go_on = self >= 0 && threads[self].status == READY;
@@ -185,7 +186,8 @@ static void reschedule(void) {
     for (int i = 0; i < program->threads && budget > 0; i++)
         if (threads[i].status == PARKED && threads[i].may_stir)
             way[ways++] = i;
-    /* A switch that nothing forces costs one of the budget; so does an early time-out, or a stir. */
+    /* A switch that nothing forces costs one of the budget; so does an early time-out, or a stir.
+     */
     int open = budget > 0 ? ways : can_go_on ? 1 : unasked > 0 ? unasked : ways;
     int taken = choose(open), next = way[taken];
     if (taken > 0 && (can_go_on || taken >= reasons || (taken >= unasked && unasked > 0)))

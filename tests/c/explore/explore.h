@@ -23,7 +23,7 @@ struct explore_program {
     const char *name;
     int threads;
     int preemptions;
-    void (*before)(void);     /* sets up; not interleaved */
+    void (*before)(void); /* sets up; not interleaved */
     void (*thread)(int self); /* interleaved */
     /* All that are left sleep. True: they may; whoever could run now will. NULL: they may not. */
     bool (*asleep)(void);
