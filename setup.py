@@ -29,6 +29,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
     "fastprims._base": ("_base.pyx", COMMON),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_lock.c"]),
+    "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",
         [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],

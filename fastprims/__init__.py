@@ -6,6 +6,7 @@ from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._base import build_info
 from fastprims._errors import ShutDown
 from fastprims._limiter import RateLimiter
+from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
@@ -17,6 +18,7 @@ __all__ = [
     "Full",
     "LifoQueue",
     "MPMCRing",
+    "ObjectPool",
     "PriorityQueue",
     "Queue",
     "RateLimiter",

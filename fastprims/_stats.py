@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AtomicFlagStats", "AtomicIntStats", "AtomicRefStats", "QueueStats", "RateLimiterStats"]
+__all__ = [
+    "AtomicFlagStats",
+    "AtomicIntStats",
+    "AtomicRefStats",
+    "PoolStats",
+    "QueueStats",
+    "RateLimiterStats",
+]
 
 
 @dataclass(frozen=True)
@@ -72,3 +79,25 @@ class RateLimiterStats:
     """Calls that returned False."""
     waits: int
     """Times a thread got ready to sleep."""
+
+
+@dataclass(frozen=True)
+class PoolStats:
+    """Counts of one ObjectPool, since it was made; under concurrent use, of about one moment."""
+
+    size: int
+    """Objects of the pool: leased + idle."""
+    leased: int
+    """Objects that were acquired and not yet given back."""
+    idle: int
+    """Objects that are there to be acquired, and those being released."""
+    max_size: int | None
+    """Most objects; None: no bound."""
+    max_idle: int | None
+    """Most idle objects; None: no bound."""
+    made: int
+    """Objects that the factory made."""
+    dropped: int
+    """Objects that left the pool: discarded, drained, too many, or not to be reset."""
+    waits: int
+    """Times a thread got ready to sleep because all were leased."""
