@@ -9,8 +9,6 @@ from libc.stdint cimport INT64_MAX, UINT64_MAX, uint32_t, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_bool, fp_status
 
-import gc
-import weakref
 from queue import Empty
 from types import GenericAlias
 
@@ -364,6 +362,9 @@ cdef class Lease:
 
 def watch_collections(ObjectPool pool):
     """Tells the pool of each full collection, for as long as it lives."""
+    import gc
+    import weakref
+
     def forget(ref):
         gc.callbacks.remove(watch)
 

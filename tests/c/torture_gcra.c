@@ -102,6 +102,21 @@ static void jumping_clock(void) {
         atomic_store(&told, back[i] + delay);
         CHECK(drain(&g) == 10, "after a jump back");
     }
+    /* The end of the clock, 292 years after the first reading. */
+    atomic_store(&told, 0);
+    CHECK(fp_gcra_init(&g, 3e-9, 1, 0) == FP_OK && drain(&g) == 1, "the first");
+    for (int64_t third = 1; third < 3; third++) { /* in steps: more than 136 years are too many */
+        atomic_store(&told, INT64_MAX / 3 * third);
+        CHECK(drain(&g) == 1, "after 97 years");
+    }
+    for (int64_t step = 3; step >= 0; step--) {
+        int64_t delay;
+        atomic_store(&told, INT64_MAX - step);
+        CHECK(drain(&g) == (step == 3), "at the end of the clock");
+        CHECK(fp_gcra_delay(&g, 1, &clock_told, &delay) == FP_OK && delay > 0, "delay");
+    }
+    atomic_store(&told, INT64_MIN);
+    CHECK(drain(&g) <= 1, "past the end of the clock");
     /* A small step back delays by as much, and gives nothing away. */
     atomic_store(&told, 0);
     CHECK(fp_gcra_init(&g, 1000, 10, 0) == FP_OK && drain(&g) == 10, "the first burst");
