@@ -33,6 +33,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_lock.c", "fp_segq.c"],
     ),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_lock.c"]),
+    "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",
         [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],

@@ -5,6 +5,8 @@ A contender's `calls` names its loop here. `kind` means nothing for these: there
 
 from __future__ import annotations
 
+import collections
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -53,6 +55,37 @@ class LockedBucket:
                 return False
             self.level -= 1
             return True
+
+
+class Ten:
+    """An object that takes a while to make."""
+
+    def __init__(self) -> None:
+        self.a, self.b, self.c, self.d, self.e = 1, 2.0, "three", 4, 5
+        self.f, self.g, self.h, self.i, self.j = None, (), 8, 9, 10
+
+
+class LifoPool:
+    """A pool as it is written with the standard library's queue."""
+
+    def __init__(self, size: int) -> None:
+        self.queue: queue.LifoQueue[Ten] = queue.LifoQueue()
+        for _ in range(size):
+            self.queue.put(Ten())
+
+
+class DequePool:
+    """A pool as it is written for speed."""
+
+    def __init__(self, size: int) -> None:
+        self.objects = collections.deque(Ten() for _ in range(size))
+        self.lock = threading.Lock()
+
+
+def fp_pool(size: int) -> Any:
+    pool = fastprims.ObjectPool(Ten)
+    pool.prefill(size)
+    return pool
 
 
 def spin(subject: Any, count: int) -> None:
@@ -109,6 +142,39 @@ def take_locked(subject: LockedBucket, count: int) -> None:
         take()
 
 
+def use_lifo(subject: LifoPool, count: int) -> None:
+    get, put = subject.queue.get, subject.queue.put
+    for _ in repeat(None, count):
+        put(get())
+
+
+def use_deque(subject: DequePool, count: int) -> None:
+    lock, pop, append = subject.lock, subject.objects.pop, subject.objects.append
+    for _ in repeat(None, count):
+        with lock:
+            item = pop()
+        with lock:
+            append(item)
+
+
+def construct(subject: type[Ten], count: int) -> None:
+    for _ in repeat(None, count):
+        subject()
+
+
+def use_pool(subject: Any, count: int) -> None:
+    acquire, release = subject.acquire, subject.release
+    for _ in repeat(None, count):
+        release(acquire())
+
+
+def use_lease(subject: Any, count: int) -> None:
+    lease = subject.lease
+    for _ in repeat(None, count):
+        with lease():
+            pass
+
+
 LOOPS: dict[str, Loop] = {
     "none": spin,
     "with lock: value += 1": add_locked,
@@ -119,6 +185,11 @@ LOOPS: dict[str, Loop] = {
     "test()": call,
     "try_acquire()": try_acquire,
     "take()": take_locked,
+    "put(get())": use_lifo,
+    "with lock: pop, append": use_deque,
+    "Ten()": construct,
+    "release(acquire())": use_pool,
+    "with lease()": use_lease,
 }
 
 
@@ -133,6 +204,10 @@ def repeat_trial(case: Case, contender: Contender, kind: str, count: int, collec
     share = count // case.threads
 
     def check() -> None:
+        if case.unit == "use" and contender.side == FASTPRIMS:
+            stats = subject.stats()
+            if (stats.leased, stats.made) != (0, IN_POOL):
+                raise BenchmarkFailure(f"{case.key}: {contender.key} is left with {stats}")
         if case.unit == "addition" and final_count(subject) != count:
             raise BenchmarkFailure(
                 f"{case.key}: {contender.key} counted {final_count(subject)} of {count}"
@@ -197,10 +272,29 @@ FP_LIMITER = Contender(
     calls="try_acquire()",
 )
 
+IN_POOL = 4  # objects at the start; as many as the most threads of a case
+
+LIFO_POOL = Contender("LifoQueue pool", STDLIB, lambda bound: LifoPool(IN_POOL), calls="put(get())")
+DEQUE_POOL = Contender(
+    "deque + Lock pool",
+    STDLIB,
+    lambda bound: DequePool(IN_POOL),
+    calls="with lock: pop, append",
+)
+CONSTRUCT = Contender("ten attributes", STDLIB, lambda bound: Ten, calls="Ten()")
+FP_POOL = Contender(
+    "fastprims.ObjectPool", FASTPRIMS, lambda bound: fp_pool(IN_POOL), calls="release(acquire())"
+)
+FP_LEASE = Contender(
+    "fastprims.ObjectPool lease", FASTPRIMS, lambda bound: fp_pool(IN_POOL), calls="with lease()"
+)
+
 _INTS = (EMPTY, LOCKED_INT, FP_INT, FP_INT_IN_PLACE)
 _REFS = (EMPTY, LOCKED_REF, FP_REF)
 
 _LIMITERS = (EMPTY, LOCKED_BUCKET, FP_CALL, FP_LIMITER)
+
+_POOLS = (EMPTY, LIFO_POOL, DEQUE_POOL, CONSTRUCT, FP_POOL, FP_LEASE)
 
 PRIMITIVES: tuple[Case, ...] = (
     _case(
@@ -246,6 +340,38 @@ PRIMITIVES: tuple[Case, ...] = (
         _LIMITERS,
         (Pairing(FP_LIMITER, LOCKED_BUCKET),),
         "token",
+        threads=4,
+    ),
+    _case(
+        "pool",
+        "acquire + release, one thread",
+        _POOLS,
+        (
+            Pairing(FP_POOL, LIFO_POOL, 20, 20),
+            Pairing(FP_POOL, DEQUE_POOL, 1.5, None),
+            Pairing(FP_POOL, CONSTRUCT, 3, 3),
+            Pairing(FP_LEASE, LIFO_POOL),
+        ),
+        "use",
+    ),
+    _case(
+        "pool-2",
+        "acquire + release, 2 threads",
+        _POOLS,
+        (
+            Pairing(FP_POOL, LIFO_POOL, 20, 20),
+            Pairing(FP_POOL, DEQUE_POOL, 1.5, 4),
+            Pairing(FP_POOL, CONSTRUCT, 3, 3),
+        ),
+        "use",
+        threads=2,
+    ),
+    _case(
+        "pool-4",
+        "acquire + release, 4 threads",
+        _POOLS,
+        (Pairing(FP_POOL, LIFO_POOL), Pairing(FP_POOL, DEQUE_POOL)),
+        "use",
         threads=4,
     ),
 )

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { SECOND = 1000000000, RATE_BITS = 31 };
+enum { SECOND = 1000000000, RATE_BITS = 31, CORRECTIONS = 4096 };
 
 /* Another clock may stand still or run at a pace of its own: it is looked at this often. */
 enum { OTHER_CLOCK_SLICE = 10 * 1000000 };
@@ -101,14 +101,17 @@ static inline uint64_t used_after(const struct fp_gcra *g, uint64_t used, uint64
 /* Nanoseconds from `now` until the position is `target`, which is not behind. */
 static int64_t time_until(const struct fp_gcra *g, int64_t now, uint64_t target) {
     const double pace = (double)g->whole + ldexp((double)g->part, -64);
-    uint64_t d = (uint64_t)((double)(target - position(g, now)) / pace);
     const uint64_t from = (uint64_t)now;
-    /* The quotient may be off by its last bits. */
-    while (d > 0 && (int64_t)(position(g, (int64_t)(from + d - 1)) - target) >= 0)
-        d--;
-    while ((int64_t)(position(g, (int64_t)(from + d)) - target) < 0)
-        d++;
-    return (int64_t)d;
+    uint64_t d = (uint64_t)((double)(target - position(g, now)) / pace);
+    /* The quotient may be off by its last bits, fewer than CORRECTIONS nanoseconds. The positions
+     * themselves jump 292 years after the origin: then there is nothing to be found. */
+    for (int i = 0; i < CORRECTIONS && d > 0; i++, d--)
+        if ((int64_t)(position(g, (int64_t)(from + d - 1)) - target) < 0)
+            break;
+    for (int i = 0; i < CORRECTIONS; i++, d++)
+        if ((int64_t)(position(g, (int64_t)(from + d)) - target) >= 0)
+            break;
+    return d > 0 ? (int64_t)d : 1;
 }
 
 enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock *clock) {

@@ -17,7 +17,8 @@
  * tokens can have been had, and no more.
  *
  * Modulo 2^64. Only differences of positions are used, so the word may run over; that takes 136
- * years of the clock or more. A jump by as much may count as one in the other direction.
+ * years of the clock or more. A jump by as much may count as one in the other direction, and 292
+ * years after the first reading the positions jump themselves, once.
  *
  * The clock may jump. Forwards: the bucket is full, no more than that. Backwards: used > x + burst
  * tells, since no more than `burst` are ever taken in advance; then `used` is set to x: empty.

@@ -7,6 +7,7 @@ from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limiter import RateLimiter
+from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 
@@ -20,6 +21,7 @@ __all__ = [
     "ItemTooLarge",
     "LifoQueue",
     "MPMCRing",
+    "ObjectPool",
     "PriorityQueue",
     "Queue",
     "RateLimiter",

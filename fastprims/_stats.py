@@ -10,6 +10,7 @@ __all__ = [
     "AtomicIntStats",
     "AtomicRefStats",
     "ChannelStats",
+    "PoolStats",
     "PressureReport",
     "QueueStats",
     "RateLimiterStats",
@@ -128,3 +129,25 @@ class RateLimiterStats:
     """Calls that returned False."""
     waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep."""
+
+
+@dataclass(frozen=True)
+class PoolStats:
+    """Counts of one ObjectPool, since it was made; under concurrent use, of about one moment."""
+
+    size: int
+    """Objects of the pool: leased + idle."""
+    leased: int
+    """Objects that were acquired and not yet given back."""
+    idle: int
+    """Objects that are there to be acquired, and those being released."""
+    max_size: int | None
+    """Most objects; None: no bound."""
+    max_idle: int | None
+    """Most idle objects; None: no bound."""
+    made: int = field(metadata=COUNTER)
+    """Objects that the factory made."""
+    dropped: int = field(metadata=COUNTER)
+    """Objects that left the pool: discarded, drained, too many, or not to be reset."""
+    waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep because all were leased."""

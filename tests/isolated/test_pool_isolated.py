@@ -1,0 +1,301 @@
+"""ObjectPool and the rest of the interpreter: collector, memory, signals, fork, shutdown."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from support.isolate import run_child, run_source
+
+
+def cycles() -> list[int]:
+    import gc
+    import weakref
+
+    from fastprims import ObjectPool
+
+    class Thing:
+        pass
+
+    class Sub(ObjectPool):
+        pass
+
+    gc.disable()
+    alive = []
+    for make in (ObjectPool, Sub):
+        pool = make(Thing)
+        leased, idle = pool.acquire(), pool.acquire()
+        leased.pool = idle.pool = pool
+        pool.release(idle)
+        assert gc.is_tracked(pool)
+        assert sum(type(x) is Thing for x in gc.get_referents(pool)) == 2
+        refs = [weakref.ref(x) for x in (pool, leased, idle)]
+        del pool, leased, idle
+        gc.collect()
+        alive.append(sum(ref() is not None for ref in refs))
+
+    # Through the factory, and with a callback of the collector.
+    class Factory:
+        def __call__(self):
+            return []
+
+    factory = Factory()
+    factory.pool = ObjectPool(factory, drain_on_gc=True)
+    ref = weakref.ref(factory.pool)
+    del factory
+    gc.collect()
+    alive.append(int(ref() is not None) + len(gc.callbacks))
+    return alive
+
+
+def test_cycles_through_objects_are_collected() -> None:
+    assert run_child(cycles) == [0, 0, 0]
+
+
+def collect_all_the_time() -> int:
+    import gc
+    import threading
+
+    from fastprims import ObjectPool
+
+    class Thing:
+        def __init__(self):
+            self.me = self
+            self.data = [{}]
+
+    gc.set_threshold(1)
+    pool = ObjectPool(Thing, max_size=8, drain_on_gc=True)
+
+    def work():
+        for i in range(300):
+            with pool.lease() as thing:
+                thing.data.append([i])
+            if i % 50 == 0:
+                gc.collect()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return pool.stats().leased
+
+
+def test_a_collection_at_every_allocation() -> None:
+    assert run_child(collect_all_the_time) == 0
+
+
+def blocks_that_stay() -> dict[str, list[int]]:
+    import contextlib
+    import gc
+    import sys
+    import threading
+    from queue import Empty
+
+    from fastprims import ObjectPool
+
+    def fail(*args):
+        raise ZeroDivisionError
+
+    def use() -> None:
+        pool = ObjectPool(list, max_size=3, max_idle=1)
+        things = [pool.acquire() for _ in range(3)]
+        with contextlib.suppress(Empty):
+            pool.acquire(timeout=1e-5)
+        pool.release(things[0])
+        pool.release(things[1])
+        pool.discard(things[2])
+        for wrong in (things[0], things[2], [], 5):
+            with contextlib.suppress(ValueError):
+                pool.release(wrong)
+        with pool.lease():
+            pass
+        pool.prefill(3)
+        pool.drain()
+        pool.stats()
+        pool.acquire().append(pool)
+
+    def failures() -> None:
+        for pool in (ObjectPool(fail), ObjectPool(list, reset=fail)):
+            with contextlib.suppress(ZeroDivisionError):
+                pool.release(pool.acquire())
+        shared = []
+        pool = ObjectPool(lambda: shared)
+        with contextlib.suppress(ValueError):
+            pool.acquire()
+            pool.acquire()
+
+    def threads() -> None:
+        pool = ObjectPool(list, max_size=2)
+        work = [
+            threading.Thread(target=lambda: [pool.release(pool.acquire()) for _ in range(20)])
+            for _ in range(3)
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+
+    def collections() -> None:
+        pool = ObjectPool(list, drain_on_gc=True)
+        pool.prefill(3)
+        gc.collect()
+        gc.collect()
+
+    series: dict[str, list[int]] = {}
+    for scenario in (use, failures, threads, collections):
+        rounds = 150 if scenario in (use, failures) else 20
+        series[scenario.__name__] = []
+        for _ in range(5):
+            before = sys.getallocatedblocks()
+            for _ in range(rounds):
+                scenario()
+            gc.collect()
+            series[scenario.__name__].append(sys.getallocatedblocks() - before)
+    return series
+
+
+def test_no_reference_is_leaked() -> None:
+    series = run_child(blocks_that_stay)
+    assert not {name: counts for name, counts in series.items() if min(counts[1:]) >= 15}
+
+
+def interrupted() -> list[float]:
+    import os
+    import signal
+    import threading
+    import time
+
+    from fastprims import ObjectPool
+
+    delays = []
+    for timeout in (None, 20, None, 20):
+        pool = ObjectPool(list, max_size=1)
+        thing = pool.acquire()
+        sent = [0.0]
+        started = threading.Event()
+
+        def interrupt(started=started, sent=sent) -> None:
+            started.wait()
+            time.sleep(0.03)
+            sent[0] = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        started.set()
+        try:
+            pool.acquire(timeout=timeout)
+        except KeyboardInterrupt:
+            delays.append(time.monotonic() - sent[0])
+        pool.release(thing)
+        assert pool.acquire(False) is thing
+        assert pool.stats().size == 1
+    return delays
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
+def test_control_c_ends_a_wait_and_loses_nothing() -> None:
+    delays = run_child(interrupted)
+    assert len(delays) == 4 and min(delays) < 0.1
+
+
+def storm() -> int:
+    """Many interrupted waits, one after the other; returns how many."""
+    import signal
+    import time
+
+    from fastprims import ObjectPool
+
+    class Interrupt(Exception):
+        pass
+
+    def handle(*_):
+        raise Interrupt
+
+    pool = ObjectPool(list, max_size=1)
+    thing = pool.acquire()
+    signal.signal(signal.SIGALRM, handle)
+    interrupts = 0
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            pool.acquire(timeout=5)
+        except Interrupt:
+            interrupts += 1
+    pool.release(thing)
+    assert pool.acquire(False) is thing
+    assert pool.stats().size == 1
+    return interrupts
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
+def test_interrupted_waits_lease_nothing() -> None:
+    assert run_child(storm) > 20
+
+
+def fork_beside_threads() -> int:
+    import os
+    import threading
+    import time
+    import warnings
+
+    from fastprims import ObjectPool
+
+    pool = ObjectPool(list, max_size=8)
+    pool.prefill(8)
+    stop = False
+
+    def work() -> None:
+        while not stop:
+            thing = pool.acquire()
+            thing.append(1)
+            give = pool.discard if len(thing) > 5 else pool.release
+            give(thing)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.02)
+    for _ in range(20):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            # Two threads of the parent had one object each in their hands, or were making one.
+            things = [pool.acquire(timeout=5) for _ in range(6)]
+            assert len({id(thing) for thing in things}) == 6
+            for thing in things:
+                pool.release(thing)
+            thing = pool.acquire(timeout=5)
+            pool.discard(thing)
+            helper = threading.Thread(target=lambda: pool.release(pool.acquire(timeout=5)))
+            helper.start()
+            helper.join(10)
+            os._exit(1 if helper.is_alive() else 0)
+        assert os.waitpid(pid, 0)[1] == 0
+    stop = True
+    for thread in threads:
+        thread.join()
+    assert pool.stats().leased == 0
+    return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_a_forked_child_can_use_the_pool() -> None:
+    assert run_child(fork_beside_threads) == 0
+
+
+def test_alive_at_interpreter_shutdown() -> None:
+    run_source(
+        "import sys, threading, time, fastprims\n"
+        "class Late:\n"
+        "    def __del__(self): pool.stats() if pool else None\n"
+        "pool = fastprims.ObjectPool(Late, max_size=2, drain_on_gc=True)\n"
+        "sys.kept = pool.acquire()\n"
+        "pool.release(pool.acquire())\n"
+        "pool.acquire()\n"
+        "threading.Thread(target=pool.acquire, daemon=True).start()\n"
+        "time.sleep(0.05)\n"
+    )
