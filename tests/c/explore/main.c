@@ -13,6 +13,7 @@
  * have ended the queue is drained; calls, drain included, must be linearizable. */
 #include "explore.h"
 #include "history.h"
+#include "maps.h"
 
 #include "fp_epoch.h"
 #include "fp_mem.h"
@@ -420,6 +421,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < special_count; i++)
         if ((only == NULL || *only == '\0' || strstr(special_name(i), only)) &&
             !in_child(special_work, i, seconds) && ++failed && stop)
+            return 1;
+    for (int i = 0; i < map_count; i++)
+        if ((only == NULL || *only == '\0' || strstr(map_name(i), only)) &&
+            !in_child(map_work, i, seconds) && ++failed && stop)
             return 1;
     return failed != 0;
 }
