@@ -140,10 +140,11 @@ static inline struct fp_ctrie *fp_ctrie_of(struct fp_version *v) {
 }
 
 /* For a garbage collector, while no other thread runs: every handle that the lineage of the trie
- * owns, once for each time that it is owned. */
-int fp_ctrie_visit(struct fp_ctrie *t, int (*fn)(uint64_t handle, void *arg), void *arg);
+ * owns, once for each time that it is owned. A handle may be replaced by one that no look-up finds.
+ */
+int fp_ctrie_visit(struct fp_ctrie *t, fp_visitor fn, void *arg);
 
-/* Bytes of the nodes that the live trie (or the version) consists of, shared ones included. O(n). */
+/* Bytes of the nodes that a version consists of, those it shares included. O(n). */
 size_t fp_ctrie_bytes(struct fp_version *v);
 
 #endif

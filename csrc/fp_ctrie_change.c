@@ -44,8 +44,8 @@ static enum fp_status renew(struct fp_access *a, const struct place *p, struct f
     struct fp_inode *in = fp__inode_new(a->trie, p->generation, below);
     if (in == NULL)
         return FP_NO_MEMORY;
-    struct fp_main *fresh =
-        fp__main_update(a->trie, p->m, p->generation, fp_slot_of(p->m, p->turned), fp_word(in, FP_INODE));
+    struct fp_main *fresh = fp__main_update(a->trie, p->m, p->generation,
+                                            fp_slot_of(p->m, p->turned), fp_word(in, FP_INODE));
     if (fresh == NULL) {
         a->trie->host->memory.free(in, sizeof *in);
         return FP_NO_MEMORY;

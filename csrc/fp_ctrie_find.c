@@ -134,9 +134,43 @@ enum fp_status fp__ctrie_find(struct fp_access *a, struct fp_main *m, uint64_t k
     }
 }
 
+/* The usual case: everything on the way is decided, and the key is there and easily compared.
+ * Pinned. NULL: not so. */
+static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, struct fp_main *m,
+                                           uint64_t key, uint32_t hash) {
+    for (uint32_t turned = hash;;) {
+        turned = fp_hash_turn(turned);
+        if (!fp_has_slot(m, turned))
+            return NULL;
+        uint64_t child = m->slot[fp_slot_of(m, turned)];
+        if ((child & FP_KIND) == FP_INODE) {
+            /* Seq_cst: as in fp__ctrie_settle. */
+            m = fp_ptr_load_seq_cst(&((struct fp_inode *)fp_node(child))->main);
+#if !FP_PLAIN /* otherwise no one else looks before it is decided */
+            if (FP_UNLIKELY(fp_ptr_load_seq_cst(&m->prev) != NULL))
+                return NULL;
+#endif
+            continue;
+        }
+        struct fp_leaf *single = fp_node(child), **leaf = &single;
+        uint64_t count = 1;
+        if ((child & FP_KIND) == FP_BUCKET) {
+            struct fp_bucket *b = fp_node(child);
+            leaf = b->leaf;
+            count = b->count;
+        }
+        for (uint64_t i = 0; i < count; i++)
+            if (leaf[i]->hash == hash) {
+                if (FP_LIKELY(leaf[i]->key == key) || host->same(leaf[i]->key, key) == 1)
+                    return leaf[i];
+            }
+        return NULL;
+    }
+}
+
 /* v: NULL for the live trie. */
-static inline enum fp_status get(struct fp_ctrie *t, struct fp_version *v, uint64_t key,
-                                 uint32_t hash, uint64_t *value) {
+static FP_NOINLINE enum fp_status get_slowly(struct fp_ctrie *t, struct fp_version *v, uint64_t key,
+                                             uint32_t hash, uint64_t *value) {
     struct fp_access a;
     struct fp_leaf *leaf;
     enum fp_status s;
@@ -163,6 +197,22 @@ static inline enum fp_status get(struct fp_ctrie *t, struct fp_version *v, uint6
     }
     fp__access_end(&a);
     return s;
+}
+
+static inline enum fp_status get(struct fp_ctrie *t, struct fp_version *v, uint64_t key,
+                                 uint32_t hash, uint64_t *value) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (FP_UNLIKELY(pin == NULL))
+        return FP_NO_MEMORY;
+    const struct fp_ctrie_host *host = t->host;
+    struct fp_main *m = v == NULL ? fp_ptr_load_seq_cst(&t->root) : fp_node(v->root);
+    struct fp_leaf *leaf = find_quickly(host, m, key, hash);
+    if (FP_LIKELY(leaf != NULL)) {
+        *value = leaf->value;
+        host->retain(leaf->value);
+    }
+    fp_epoch_unpin(pin);
+    return leaf != NULL ? FP_OK : get_slowly(t, v, key, hash, value);
 }
 
 enum fp_status fp_ctrie_get(struct fp_ctrie *t, uint64_t key, uint32_t hash, uint64_t *value) {

@@ -4,8 +4,7 @@
 #include <string.h>
 
 /* The main node was replaced, in generation `end`. */
-static void retire(struct fp_access *a, struct fp_main *old, uint64_t end,
-                   const uint64_t gone[2]) {
+static void retire(struct fp_access *a, struct fp_main *old, uint64_t end, const uint64_t gone[2]) {
     struct fp_lineage *l = &a->trie->line;
     if (old->birth <= l->floor)
         return; /* the parent's, and so is what it holds */
@@ -172,8 +171,8 @@ struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_ver
         return NULL;
     t->host = host;
     struct fp_main *old = base != NULL ? fp_node(base->root) : NULL;
-    struct fp_main *root = old != NULL ? next_root(t, old, false)
-                                       : fp__main_new(t, 0, fp_lineage_generation());
+    struct fp_main *root =
+        old != NULL ? next_root(t, old, false) : fp__main_new(t, 0, fp_lineage_generation());
     if (root == NULL) {
         host->memory.free(t, sizeof *t);
         return NULL;

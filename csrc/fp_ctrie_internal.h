@@ -33,10 +33,11 @@ struct fp_main {
     /* While it is undecided, part[0] is a new child with all that is below, part[1] a new leaf, or
      * an I-node that is new without what is behind it: to be discarded if it fails. */
     struct fp_unit unit;
-    fp_ptr prev;         /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
-    uint64_t birth;
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
+    uint64_t birth;
+    /* What a reader needs is together. */
+    fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
     uint32_t bitmap;
     uint32_t tomb;
     uint64_t slot[];
@@ -45,7 +46,9 @@ struct fp_main {
 #define FP_FAILED_BIT ((uintptr_t)1)
 
 static inline uint64_t fp_word(void *p, uint64_t kind) { return (uint64_t)(uintptr_t)p | kind; }
-static inline void *fp_node(uint64_t word) { return (void *)(uintptr_t)(word & ~(uint64_t)FP_KIND); }
+static inline void *fp_node(uint64_t word) {
+    return (void *)(uintptr_t)(word & ~(uint64_t)FP_KIND);
+}
 
 static inline uint32_t fp_popcount(uint32_t x) {
     x -= (x >> 1) & 0x55555555u;

@@ -105,7 +105,7 @@ enum fp_status fp_ctrie_size(struct fp_ctrie *t, uint64_t *size) {
     return s;
 }
 
-int fp_ctrie_visit(struct fp_ctrie *t, int (*fn)(uint64_t handle, void *arg), void *arg) {
+int fp_ctrie_visit(struct fp_ctrie *t, fp_visitor fn, void *arg) {
     uint64_t root = 0;
     if (!fp_u64_load_relaxed(&t->line.ended))
         root = fp_word(fp_ptr_load_relaxed(&t->root), FP_MAIN);

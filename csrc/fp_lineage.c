@@ -267,7 +267,8 @@ static uint64_t work(struct fp_lineage *l, struct fp_trash *trash) {
         l->todo = v;
         v = next;
     }
-    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now. */
+    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
+     */
     take_limbo(l);
     uint64_t dropped = take_inbox(l);
     if (l->undecided != NULL)
@@ -332,9 +333,10 @@ static void enqueue(struct fp_lineage *l) {
 }
 #endif
 
-/* The caller holds a reference. Returns a base to be released. */
-static struct fp_version *sweep(struct fp_lineage *l) {
+/* The caller holds a reference. Returns a base to be released; adds the versions closed. */
+static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
     uint64_t dropped = 1;
+    int again = 2; /* sweeps more, if a version waits for the epoch: it may be that nobody is pinned */
     fp_sync_u64_fetch_add_seq_cst(&l->refs, 1);
     fp_u64_store_seq_cst(&l->attention, 1);
     FP_STEP();
@@ -346,27 +348,40 @@ static struct fp_version *sweep(struct fp_lineage *l) {
         FP_STEP();
         fp_epoch_advance();
         dropped += work(l, &trash);
-        bool left = l->aging != NULL || l->todo != NULL || l->undecided != NULL;
+        bool waits = l->todo != NULL;
+        bool left = waits || l->aging != NULL || l->undecided != NULL;
         FP_STEP();
         fp_sync_u64_store_seq_cst(&l->lock, 0); /* pairs with try_lock */
         FP_STEP();
         if (left)
             enqueue(l);
         l->ops->empty(l, &trash);
+        if (!FP_PLAIN && waits && again-- > 0)
+            fp_u64_store_seq_cst(&l->attention, 1);
     }
+    *closed += dropped - 1;
     return unref(l, dropped);
 }
 
 #if !FP_PLAIN
+/* Closing a version may let the next older one, or a base, be closed after two more epochs: as long
+ * as that happens it goes on, but not for ever, should others keep closing. */
 void fp_lineage_collect(void) {
-    for (int round = 0; round < 3; round++) { /* the epoch has to advance twice */
+    enum { PATIENCE = 3, MOST_ROUNDS = 10000 };
+    int idle = 0;
+    for (int round = 0; idle < PATIENCE && round < MOST_ROUNDS; round++, idle++) {
         fp_epoch_advance();
         struct fp_lineage *l = take(&unswept);
         while (l != NULL) {
             struct fp_lineage *next = l->next_queued;
+            uint64_t closed = 0;
             fp_u64_store_seq_cst(&l->queued, 0);
-            fp_version_release(sweep(l));
-            fp_version_release(unref(l, 1));
+            struct fp_version *base = sweep(l, &closed);
+            idle = closed != 0 || base != NULL ? -1 : idle;
+            fp_version_release(base);
+            base = unref(l, 1);
+            idle = base != NULL ? -1 : idle;
+            fp_version_release(base);
             l = next;
         }
     }
@@ -383,11 +398,16 @@ void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
     fp_sync_u64_store_relaxed(&l->refs, 1);
 }
 
+void fp_lineage_hold(struct fp_lineage *l) { fp_sync_u64_fetch_add_seq_cst(&l->refs, 1); }
+
+void fp_lineage_drop(struct fp_lineage *l) { fp_version_release(unref(l, 1)); }
+
 void fp_lineage_end(struct fp_lineage *l, uint64_t root) {
     l->root = root;
     fp_u64_store_release(&l->ended, 1); /* pairs with work() */
     enqueue(l);
-    fp_version_release(sweep(l));
+    uint64_t closed = 0;
+    fp_version_release(sweep(l, &closed));
     fp_version_release(unref(l, 1));
     fp_lineage_collect();
 }
@@ -418,7 +438,10 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *u, uint64_t end,
 }
 
 /* The live structure holds a reference, so this ends nothing. */
-void fp_lineage_tidy(struct fp_lineage *l) { sweep(l); }
+void fp_lineage_tidy(struct fp_lineage *l) {
+    uint64_t closed = 0;
+    sweep(l, &closed);
+}
 
 /* Versions. ----------------------------------------------------------------------------------- */
 
@@ -469,14 +492,14 @@ void fp_version_release(struct fp_version *v) {
         PUSH(&l->closing, v, &v->next_closing);
         FP_STEP();
         enqueue(l);
-        v = sweep(l);
+        uint64_t closed = 0;
+        v = sweep(l, &closed);
         struct fp_version *base = unref(l, 1);
         v = v != NULL ? v : base;
     }
 }
 
-int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, int (*fn)(uint64_t, void *),
-                     void *arg) {
+int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg) {
     int answer = 0;
     uint64_t root = live_root != 0 ? live_root : l->root;
     if (root != 0)

@@ -60,6 +60,9 @@ struct fp_unit {
     uint64_t part[2]; /* or 0 */
 };
 
+/* Gets the place of a handle; may put another there. Not 0: that is enough. */
+typedef int (*fp_visitor)(uint64_t *handle, void *arg);
+
 /* What the structure tells about its nodes, which are words. */
 struct fp_lineage_ops {
     uint64_t (*birth)(uint64_t node);
@@ -69,9 +72,9 @@ struct fp_lineage_ops {
     /* discard() for everything reachable from `root` that was born after `floor`. */
     void (*dissolve)(struct fp_lineage *l, uint64_t root, uint64_t floor, struct fp_trash *trash);
     /* Calls fn for each handle reachable from `root` and owned by nodes born after `floor`. */
-    int (*visit)(uint64_t root, uint64_t floor, int (*fn)(uint64_t, void *), void *arg);
+    int (*visit)(uint64_t root, uint64_t floor, fp_visitor fn, void *arg);
     /* The same for one node of a dead list. */
-    int (*visit_node)(uint64_t node, int (*fn)(uint64_t, void *), void *arg);
+    int (*visit_node)(uint64_t node, fp_visitor fn, void *arg);
     /* Releases to the host what is in the trash. May run any code. */
     void (*empty)(struct fp_lineage *l, struct fp_trash *trash);
     void (*destroy)(struct fp_lineage *l);
@@ -106,7 +109,7 @@ struct fp_lineage {
     const struct fp_memory *memory;
     uint64_t floor;
     struct fp_version *base; /* of a branch */
-    fp_sync_u64 refs;        /* the live structure, each version, the list of the unswept, sweeps */
+    fp_sync_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
     struct fp_lineage *next_queued;
@@ -124,6 +127,10 @@ uint64_t fp_lineage_generation(void);
  * to the lineage. */
 void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
                      const struct fp_memory *memory, struct fp_version *base);
+
+/* Keeps the lineage itself in memory, though not what is in it. Drop: not pinned. */
+void fp_lineage_hold(struct fp_lineage *l);
+void fp_lineage_drop(struct fp_lineage *l);
 
 /* The live structure is given up; nobody uses it any more. May destroy the lineage. */
 void fp_lineage_end(struct fp_lineage *l, uint64_t root);
@@ -151,7 +158,6 @@ void fp_version_retain(struct fp_version *v);
 void fp_version_release(struct fp_version *v);
 
 /* All handles that the lineage owns, but for those in the limbo; while nothing else runs. */
-int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, int (*fn)(uint64_t, void *),
-                     void *arg);
+int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg);
 
 #endif

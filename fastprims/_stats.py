@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["QueueStats"]
+__all__ = ["CtrieStats", "QueueStats"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,13 @@ class QueueStats:
     """Times a thread got ready to sleep because there was no room."""
     get_waits: int
     """Times a thread got ready to sleep because there was no item."""
+
+
+@dataclass(frozen=True)
+class CtrieStats:
+    """What a Ctrie consists of at one moment."""
+
+    size: int
+    """Keys."""
+    bytes: int
+    """Memory of the nodes, keys and values excluded; what is shared with snapshots included."""

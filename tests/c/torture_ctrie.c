@@ -59,7 +59,7 @@ static void check_model(struct model *m) {
 }
 
 static void change_model(struct model *m) {
-    static const enum fp_ctrie_mode modes[] = {FP_CTRIE_STORE, FP_CTRIE_STORE, FP_CTRIE_ADD,
+    static const enum fp_ctrie_mode modes[] = {FP_CTRIE_STORE,   FP_CTRIE_STORE,  FP_CTRIE_ADD,
                                                FP_CTRIE_REPLACE, FP_CTRIE_REMOVE, FP_CTRIE_REMOVE};
     enum fp_ctrie_mode mode = modes[torture_random(6)];
     unsigned id = torture_random(IDS);
@@ -141,8 +141,7 @@ static void model_run(int calls, unsigned clears) {
 }
 
 static void nothing_left(void) {
-    for (int i = 0; i < 4; i++)
-        fp_lineage_collect();
+    fp_lineage_collect();
     CHECK(live_references() == 0, "%ld references left", live_references());
     CHECK(live_nodes() == 0, "%ld pieces of memory left", live_nodes());
 }
@@ -283,9 +282,8 @@ static void count_up(int id, void *arg) {
     for (int i = 0; i < rounds; i++) {
         unsigned key = torture_random(COUNTERS);
         int now = ctrie_find_id(shared, NULL, key);
-        struct fp_ctrie_change c =
-            now < 0 ? ctrie_do(shared, FP_CTRIE_ADD, key, 1, -1)
-                    : ctrie_do(shared, FP_CTRIE_REPLACE, key, now + 1, now);
+        struct fp_ctrie_change c = now < 0 ? ctrie_do(shared, FP_CTRIE_ADD, key, 1, -1)
+                                           : ctrie_do(shared, FP_CTRIE_REPLACE, key, now + 1, now);
         if (c.changed)
             atomic_fetch_add(&counted[key], 1);
         if (snapshots && i % 7 == id % 7)
@@ -447,8 +445,7 @@ static void churn(void) {
     }
     CHECK(most < 6000, "%ld pieces", most);
     CHECK(fp_ctrie_clear(shared) == FP_OK, "clear");
-    for (int i = 0; i < 4; i++)
-        fp_lineage_collect();
+    fp_lineage_collect();
     CHECK(live_references() == 0, "%ld references after clear()", live_references());
     fp_ctrie_end(shared);
     nothing_left();
