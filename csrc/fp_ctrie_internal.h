@@ -13,7 +13,7 @@ enum {
 };
 
 struct fp_leaf {
-    uint64_t birth; /* in the trash: the link */
+    uint64_t birth;
     uint64_t key, value;
     uint32_t hash;
 };

@@ -175,12 +175,10 @@ static uint64_t birth(uint64_t node) {
 
 static uint64_t of_unit(struct fp_unit *u) { return fp_word(u, FP_MAIN); /* the first member */ }
 
-static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash) {
-    struct fp_ctrie *t = trie_of(l);
+static void free_node(struct fp_ctrie *t, uint64_t node) {
     switch (node & FP_KIND) {
     case FP_LEAF:
-        ((struct fp_leaf *)fp_node(node))->birth = trash->first;
-        trash->first = node;
+        t->host->memory.free(fp_node(node), sizeof(struct fp_leaf));
         break;
     case FP_BUCKET:
         free_bucket(t, fp_node(node));
@@ -191,6 +189,18 @@ static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash)
     default:
         fp__main_free(t, fp_node(node));
     }
+}
+
+/* Freeing takes longer than sorting out, and should not be done under the lineage's lock: one
+ * thread could not keep up with two. So everything goes to the trash, whose link is the first word
+ * of any node. With FP_PLAIN only leaves do, for the sake of their handles. */
+static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash) {
+    if (FP_PLAIN && (node & FP_KIND) != FP_LEAF) {
+        free_node(trie_of(l), node);
+        return;
+    }
+    memcpy(fp_node(node), &trash->first, sizeof trash->first);
+    trash->first = node;
 }
 
 /* What a node holds was not born after it, so a node that is too old ends the walk. */
@@ -242,14 +252,18 @@ static int visit(uint64_t node, uint64_t floor, fp_visitor fn, void *arg) {
 }
 
 static void empty(struct fp_lineage *l, struct fp_trash *trash) {
-    const struct fp_ctrie_host *host = trie_of(l)->host;
+    struct fp_ctrie *t = trie_of(l);
     while (trash->first != 0) {
-        struct fp_leaf *leaf = fp_node(trash->first);
-        uint64_t key = leaf->key, value = leaf->value;
-        trash->first = leaf->birth;
-        host->memory.free(leaf, sizeof *leaf);
-        host->release(value);
-        host->release(key);
+        uint64_t node = trash->first;
+        struct fp_leaf leaf = {0, 0, 0, 0};
+        memcpy(&trash->first, fp_node(node), sizeof trash->first);
+        if ((node & FP_KIND) == FP_LEAF)
+            leaf = *(struct fp_leaf *)fp_node(node);
+        free_node(t, node);
+        if (leaf.key != 0) {
+            t->host->release(leaf.value);
+            t->host->release(leaf.key);
+        }
     }
 }
 

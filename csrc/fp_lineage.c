@@ -3,8 +3,21 @@
 
 #include <string.h>
 
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+static void yield(void) { SwitchToThread(); }
+#else
+#include <sched.h>
+static void yield(void) { sched_yield(); }
+#endif
+
 /* So many units in the limbo make a sweep worth while. */
 #define SWEEP_UNITS 32
+
+/* With so many waiting for the epoch, some pinned thread has lost its processor. Writers then offer
+ * theirs, once a call, or the limbo would grow at their pace for as long as that takes. */
+enum { CROWDED = 4096 };
 
 struct fp_deadlist {
     struct fp_deadlist *next;
@@ -71,16 +84,24 @@ static void file(struct fp_version *v, uint64_t node) { v->dead->node[v->dead->c
 
 /* Sorting out; the lock is held. -------------------------------------------------------------- */
 
-/* The newest version that can see what lived from `birth` until `end`. */
-static struct fp_version *holder(struct fp_lineage *l, uint64_t birth, uint64_t end) {
-    struct fp_version *v = l->newest;
-    while (v != NULL && v->generation >= end)
+/* The newest version that can see what lived from `birth` until `end`. `from` is some version: the
+ * one for the last unit is close, as they come in the order in which they were retired. */
+static struct fp_version *holder(uint64_t birth, uint64_t end, struct fp_version **from) {
+    struct fp_version *v = *from;
+    while (v != NULL && v->newer != NULL && v->newer->generation < end)
+        v = v->newer;
+    while (v != NULL && v->generation >= end) {
+        *from = v;
         v = v->older;
+    }
+    if (v != NULL)
+        *from = v;
     return v != NULL && v->generation >= birth ? v : NULL;
 }
 
 /* False: no memory; nothing was done. */
-static bool sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_trash *trash) {
+static bool sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_version **from,
+                     struct fp_trash *trash) {
     uint64_t node[3] = {u->part[0], u->part[1], l->ops->of_unit(u)};
     struct fp_version *to[3] = {NULL, NULL, NULL};
     for (int i = 0; i < 3; i++) {
@@ -91,7 +112,7 @@ static bool sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_trash *t
             node[i] = 0; /* the parent's */
             continue;
         }
-        to[i] = holder(l, birth, u->end);
+        to[i] = holder(birth, u->end, from);
         if (to[i] != NULL && to[i]->cut)
             node[i] = 0, to[i] = NULL; /* part of that version's tree */
         else if (to[i] != NULL && !reserve(l, to[i], 3))
@@ -113,6 +134,7 @@ static void append(struct fp_lineage *l, struct fp_unit *u) {
     else
         l->aging_last->next = u;
     l->aging_last = u;
+    fp_u64_store_relaxed(&l->waiting, fp_u64_load_relaxed(&l->waiting) + 1);
 }
 
 /* What was retired since the last sweep, oldest first. */
@@ -134,11 +156,13 @@ static void take_limbo(struct fp_lineage *l) {
 }
 
 static void sort_out_aged(struct fp_lineage *l, struct fp_trash *trash) {
+    struct fp_version *from = l->newest;
     while (l->aging != NULL && fp_epoch_passed(fp_u64_load_relaxed(&l->aging->stamp))) {
         struct fp_unit *u = l->aging, *next = u->next;
-        if (!sort_out(l, u, trash))
+        if (!sort_out(l, u, &from, trash))
             return;
         l->aging = next;
+        fp_u64_store_relaxed(&l->waiting, fp_u64_load_relaxed(&l->waiting) - 1);
     }
 }
 
@@ -258,6 +282,24 @@ static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_
     return true;
 }
 
+/* Closes what can be closed; returns how many. */
+static uint64_t close_versions(struct fp_lineage *l, struct fp_trash *trash) {
+    uint64_t closed = 0;
+    struct fp_version *rest = l->todo;
+    l->todo = NULL;
+    while (rest != NULL) {
+        struct fp_version *v = rest;
+        rest = v->next_closing;
+        if (close_version(l, v, trash)) {
+            closed++;
+        } else {
+            v->next_closing = l->todo;
+            l->todo = v;
+        }
+    }
+    return closed;
+}
+
 /* Returns how many references to the lineage are given up. */
 static uint64_t work(struct fp_lineage *l, struct fp_trash *trash) {
     struct fp_version *v = take(&l->closing); /* before the inbox: they have gone through it */
@@ -267,31 +309,20 @@ static uint64_t work(struct fp_lineage *l, struct fp_trash *trash) {
         l->todo = v;
         v = next;
     }
-    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
-     */
+    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now. */
     take_limbo(l);
     uint64_t dropped = take_inbox(l);
     if (l->undecided != NULL)
         return dropped;
+    /* First, since what only they can see need not be filed then. */
+    dropped += close_versions(l, trash);
     sort_out_aged(l, trash);
     if (fp_u64_load_acquire(&l->ended) && l->root != 0) { /* pairs with fp_lineage_end */
         l->ops->dissolve(l, l->root, floor_under(l, l->newest), trash);
         l->root = 0;
         set_cut(l->newest);
     }
-    struct fp_version *rest = l->todo;
-    l->todo = NULL;
-    while (rest != NULL) {
-        v = rest;
-        rest = v->next_closing;
-        if (close_version(l, v, trash)) {
-            dropped++;
-        } else {
-            v->next_closing = l->todo;
-            l->todo = v;
-        }
-    }
-    return dropped;
+    return dropped + close_versions(l, trash);
 }
 
 /* Sweeping. ----------------------------------------------------------------------------------- */
@@ -306,10 +337,11 @@ static struct fp_version *unref(struct fp_lineage *l, uint64_t count) {
     if (fp_sync_u64_fetch_add_seq_cst(&l->refs, (uint64_t)0 - count) != count)
         return NULL;
     struct fp_trash trash = {0};
-    while (l->aging != NULL) { /* only where memory was short */
+    while (l->aging != NULL) { /* only where memory was short; no version is left */
         struct fp_unit *u = l->aging;
+        struct fp_version *none = NULL;
         l->aging = u->next;
-        sort_out(l, u, &trash);
+        sort_out(l, u, &none, &trash);
     }
     l->ops->empty(l, &trash);
     struct fp_version *base = l->base;
@@ -336,13 +368,14 @@ static void enqueue(struct fp_lineage *l) {
 /* The caller holds a reference. Returns a base to be released; adds the versions closed. */
 static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
     uint64_t dropped = 1;
-    int again = 2; /* sweeps more, if a version waits for the epoch: it may be that nobody is pinned */
+    int times = 4; /* others may leave notes for ever; and a version may wait for two epochs */
     fp_sync_u64_fetch_add_seq_cst(&l->refs, 1);
     fp_u64_store_seq_cst(&l->attention, 1);
     FP_STEP();
     /* If the lock is taken, its holder sees the note after giving it back: either our swap came
-     * after that, and succeeds, or our store came before the holder's look. */
-    while (fp_u64_load_seq_cst(&l->attention) && try_lock(l)) {
+     * after that, and succeeds, or our store came before the holder's look. What he is too tired
+     * for is still in the list of the unswept, and done with the next sweep. */
+    while (times-- > 0 && fp_u64_load_seq_cst(&l->attention) && try_lock(l)) {
         struct fp_trash trash = {0};
         fp_u64_store_seq_cst(&l->attention, 0);
         FP_STEP();
@@ -356,7 +389,7 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
         if (left)
             enqueue(l);
         l->ops->empty(l, &trash);
-        if (!FP_PLAIN && waits && again-- > 0)
+        if (!FP_PLAIN && waits)
             fp_u64_store_seq_cst(&l->attention, 1);
     }
     *closed += dropped - 1;
@@ -416,8 +449,9 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *u, uint64_t end,
                        struct fp_trash *trash) {
     u->end = end;
 #if FP_PLAIN
+    struct fp_version *from = l->newest;
     fp_u64_store_relaxed(&u->stamp, 0);
-    if (!sort_out(l, u, trash))
+    if (!sort_out(l, u, &from, trash))
         append(l, u);
     return false;
 #else
@@ -441,6 +475,8 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *u, uint64_t end,
 void fp_lineage_tidy(struct fp_lineage *l) {
     uint64_t closed = 0;
     sweep(l, &closed);
+    if (fp_u64_load_relaxed(&l->waiting) >= CROWDED)
+        yield();
 }
 
 /* Versions. ----------------------------------------------------------------------------------- */

@@ -46,7 +46,7 @@
 
 struct fp_lineage;
 
-/* Nodes to be discarded that need the host; linked through their first word. */
+/* Nodes to be freed once nothing is pinned or locked, linked as the structure likes. */
 struct fp_trash {
     uint64_t first;
 };
@@ -67,7 +67,7 @@ typedef int (*fp_visitor)(uint64_t *handle, void *arg);
 struct fp_lineage_ops {
     uint64_t (*birth)(uint64_t node);
     uint64_t (*of_unit)(struct fp_unit *unit);
-    /* Frees the node itself, or puts it into the trash. */
+    /* Puts the node, not what is below it, into the trash (or frees it, if that is cheap). */
     void (*discard)(struct fp_lineage *l, uint64_t node, struct fp_trash *trash);
     /* discard() for everything reachable from `root` that was born after `floor`. */
     void (*dissolve)(struct fp_lineage *l, uint64_t root, uint64_t floor, struct fp_trash *trash);
@@ -75,7 +75,7 @@ struct fp_lineage_ops {
     int (*visit)(uint64_t root, uint64_t floor, fp_visitor fn, void *arg);
     /* The same for one node of a dead list. */
     int (*visit_node)(uint64_t node, fp_visitor fn, void *arg);
-    /* Releases to the host what is in the trash. May run any code. */
+    /* Frees what is in the trash. May run any code. */
     void (*empty)(struct fp_lineage *l, struct fp_trash *trash);
     void (*destroy)(struct fp_lineage *l);
 };
@@ -112,6 +112,7 @@ struct fp_lineage {
     fp_sync_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
+    fp_u64 waiting; /* units in `aging` */
     struct fp_lineage *next_queued;
     fp_sync_u64 lock;
     /* Under the lock. */
