@@ -309,7 +309,8 @@ static uint64_t work(struct fp_lineage *l, struct fp_trash *trash) {
         l->todo = v;
         v = next;
     }
-    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now. */
+    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
+     */
     take_limbo(l);
     uint64_t dropped = take_inbox(l);
     if (l->undecided != NULL)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from reprlib import recursive_repr
 from typing import Any
 
 __all__ = ["CtrieItems", "CtrieKeys", "CtrieValues", "show"]
 
 
-@recursive_repr("{...}")
-def _show(mapping: Any) -> str:
-    return repr(dict(mapping._iterate_items()))
-
-
 def show(mapping: Any) -> str:
     """The contents as a dict displays them."""
     return _show(mapping)
+
+
+def _display(mapping: Any) -> str:
+    return repr(dict(mapping._iterate_items()))
+
+
+_show: Callable[[Any], str] = recursive_repr("{...}")(_display)
 
 
 class CtrieKeys(KeysView[Any]):

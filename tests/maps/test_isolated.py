@@ -111,13 +111,13 @@ def values_die(case: str) -> int:
             t[n] = value()
         t = None
         assert sum(r() is not None for r in refs) >= 200
-        s = None
+        del s
     elif case == "clone outlives":
         c = t.snapshot()
         t = None
         for n in range(200):
             c[n] = value()
-        c = None
+        del c
     elif case == "iterator":
         it = iter(t.values())
         next(it)
@@ -436,4 +436,3 @@ print("done")
 def test_the_interpreter_ends_with_maps_in_use() -> None:
     for _ in range(3):
         assert "done" in run_source(SHUTDOWN)
-

@@ -423,7 +423,8 @@ int main(int argc, char **argv) {
             !in_child(special_work, i, seconds) && ++failed && stop)
             return 1;
     for (int i = 0; i < map_count; i++)
-        if ((only == NULL || *only == '\0' || strstr(map_name(i), only)) &&
+        if ((only == NULL || *only == '\0' || strcmp(only, "ctrie") == 0 ||
+             strstr(map_name(i), only)) &&
             !in_child(map_work, i, seconds) && ++failed && stop)
             return 1;
     return failed != 0;
