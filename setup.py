@@ -38,6 +38,13 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         "_queue.pyx",
         [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],
     ),
+    "fastprims._ctrie": (
+        "_ctrie.pyx",
+        [
+            *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
+            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_lineage.c", "fp_mem.c", "fp_thread.c"),
+        ],
+    ),
     "fastprims._rings": (
         "_rings.pyx",
         [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"],

@@ -115,7 +115,7 @@ struct fp_epoch_record *fp__epoch_register(void) {
 
 /* Collection ---------------------------------------------------------------------------------- */
 
-static void try_advance(void) {
+void fp_epoch_advance(void) {
     uint64_t now = fp_u64_load_seq_cst(&fp__epoch_now);
     struct fp_epoch_record *r = fp_ptr_load_seq_cst(&records);
     for (; r != NULL; r = r->next) {
@@ -154,10 +154,16 @@ static void free_orphans(void) {
     }
 }
 
+/* A read-modify-write reads the newest epoch, never a stale one: too low a stamp would free a node
+ * while a reader of the true epoch holds it. */
+uint64_t fp_epoch_stamp(void) { return fp_u64_fetch_add_seq_cst(&fp__epoch_now, 0); }
+
+bool fp_epoch_passed(uint64_t stamp) {
+    return stamp + GRACE <= fp_u64_load_seq_cst(&fp__epoch_now);
+}
+
 void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired *node) {
-    /* A read-modify-write reads the newest epoch, never a stale one: too low a stamp would free
-     * the node while a reader of the true epoch holds it. */
-    node->epoch = fp_u64_fetch_add_seq_cst(&fp__epoch_now, 0);
+    node->epoch = fp_epoch_stamp();
     node->next = NULL;
     if (r->last != NULL)
         r->last->next = node;
@@ -167,15 +173,15 @@ void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired *node) {
     uint64_t limbo = fp_u64_load_relaxed(&r->limbo_bytes) + node->bytes;
     fp_u64_store_relaxed(&r->limbo_bytes, limbo);
     if (limbo >= COLLECT_BYTES) {
-        try_advance();
+        fp_epoch_advance();
         free_old(r);
         free_orphans();
     }
 }
 
 void fp_epoch_collect(void) {
-    try_advance();
-    try_advance();
+    fp_epoch_advance();
+    fp_epoch_advance();
     if (fp__epoch_mine != NULL)
         free_old(fp__epoch_mine);
     free_orphans();

@@ -56,6 +56,9 @@ static inline void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired 
 }
 static inline void fp_epoch_collect(void) {}
 static inline size_t fp_epoch_limbo_bytes(void) { return 0; }
+static inline uint64_t fp_epoch_stamp(void) { return 0; }
+static inline bool fp_epoch_passed(uint64_t stamp) { return (void)stamp, true; }
+static inline void fp_epoch_advance(void) {}
 
 #else
 
@@ -100,6 +103,13 @@ void fp_epoch_collect(void);
 
 /* Bytes retired and not yet freed, all threads together (a snapshot). */
 size_t fp_epoch_limbo_bytes(void);
+
+/* For who keeps lists of unlinked memory of his own: the epoch now; has every thread that was
+ * pinned at `stamp`, drawn after the unlinking, unpinned since; and a try to move the epoch on, not
+ * while pinned. */
+uint64_t fp_epoch_stamp(void);
+bool fp_epoch_passed(uint64_t stamp);
+void fp_epoch_advance(void);
 
 #endif
 #endif

@@ -5,6 +5,7 @@ from queue import Empty, Full
 from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
+from fastprims._ctrie import Ctrie, CtrieSnapshot
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limiter import RateLimiter
 from fastprims._pool import ObjectPool
@@ -16,6 +17,8 @@ __all__ = [
     "AtomicInt",
     "AtomicRef",
     "BoundedChannel",
+    "Ctrie",
+    "CtrieSnapshot",
     "Empty",
     "Full",
     "ItemTooLarge",

@@ -117,3 +117,48 @@ cdef extern from "fp_channel.h":
     fp_bool fp_channel_begin_report(fp_channel*, uint64_t, fp_bool, uint64_t*)
     void fp_channel_tell(fp_channel*, const uint64_t*, int64_t)
     fp_bool fp_channel_end_report(fp_channel*)
+
+cdef extern from "fp_lineage.h":
+    struct fp_lineage:
+        pass
+    struct fp_version:
+        pass
+    void fp_lineage_hold(fp_lineage*)
+    void fp_lineage_drop(fp_lineage*)
+    void fp_lineage_collect()
+    void fp_version_retain(fp_version*)
+    void fp_version_release(fp_version*)
+
+cdef extern from "fp_ctrie.h":
+    struct fp_ctrie_host:
+        pass
+    struct fp_ctrie:
+        fp_lineage line
+    enum fp_ctrie_mode:
+        FP_CTRIE_STORE
+        FP_CTRIE_ADD
+        FP_CTRIE_REPLACE
+        FP_CTRIE_REMOVE
+    struct fp_ctrie_change_t "fp_ctrie_change":
+        fp_ctrie_mode mode
+        uint32_t hash
+        uint64_t key, value, expected
+        fp_bool wants_old
+        fp_bool changed, found
+        uint64_t old, old_key
+    struct fp_ctrie_walk:
+        int depth
+    uint32_t fp_ctrie_hash(uint64_t)
+    fp_ctrie* fp_ctrie_create(const fp_ctrie_host*, fp_version*)
+    void fp_ctrie_end(fp_ctrie*)
+    fp_status fp_ctrie_get(fp_ctrie*, uint64_t, uint32_t, uint64_t*)
+    fp_status fp_ctrie_version_get(fp_version*, uint64_t, uint32_t, uint64_t*)
+    fp_status fp_ctrie_change(fp_ctrie*, fp_ctrie_change_t*)
+    fp_status fp_ctrie_pop(fp_ctrie*, fp_ctrie_change_t*)
+    fp_status fp_ctrie_clear(fp_ctrie*)
+    fp_version* fp_ctrie_snapshot(fp_ctrie*)
+    fp_status fp_ctrie_size(fp_ctrie*, uint64_t*)
+    fp_status fp_ctrie_version_size(fp_version*, uint64_t*)
+    void fp_ctrie_walk_start(fp_ctrie_walk*, fp_version*)
+    fp_status fp_ctrie_walk_next(fp_ctrie_walk*, uint64_t*, uint64_t*, fp_bool)
+    size_t fp_ctrie_bytes(fp_version*)

@@ -47,6 +47,13 @@ static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall 
     return result;
 }
 
+/* The same for self[key]; classes that derive from this one later on inherit it. */
+static inline void fp_set_subscript(PyObject *type, binaryfunc fast, binaryfunc *old) {
+    PyMappingMethods *mapping = ((PyTypeObject *)type)->tp_as_mapping;
+    *old = mapping->mp_subscript;
+    mapping->mp_subscript = fast;
+}
+
 /* Gives a class the name of its public home, and its own descriptors of inherited methods: the
  * interpreter's fast paths for method calls ask that a descriptor belong to the very class of the
  * object. Returns -1 on error. */

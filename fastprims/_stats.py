@@ -10,6 +10,7 @@ __all__ = [
     "AtomicIntStats",
     "AtomicRefStats",
     "ChannelStats",
+    "CtrieStats",
     "PoolStats",
     "PressureReport",
     "QueueStats",
@@ -151,3 +152,13 @@ class PoolStats:
     """Objects that left the pool: discarded, drained, too many, or not to be reset."""
     waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep because all were leased."""
+
+
+@dataclass(frozen=True)
+class CtrieStats:
+    """What a Ctrie consists of at one moment."""
+
+    size: int
+    """Keys."""
+    bytes: int
+    """Memory of the nodes, keys and values excluded; what is shared with snapshots included."""

@@ -16,8 +16,8 @@
 enum {
     STACK = 64 * 1024,
     MOST_CHOICES = 20000,
-    MOST_STEPS = 4000,
-    MOST_BLOCKS = 256,
+    MOST_STEPS = 8000,
+    MOST_BLOCKS = 2048,
     MOST_LOADS = 40
 };
 

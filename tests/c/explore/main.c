@@ -14,6 +14,7 @@
  * have ended the queue is drained; calls, drain included, must be linearizable. */
 #include "explore.h"
 #include "history.h"
+#include "maps.h"
 
 #include "fp_channel.h"
 #include "fp_epoch.h"
@@ -505,6 +506,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < special_count; i++)
         if ((only == NULL || *only == '\0' || strstr(special_name(i), only)) &&
             !in_child(special_work, i, seconds) && ++failed && stop)
+            return 1;
+    for (int i = 0; i < map_count; i++)
+        if ((only == NULL || *only == '\0' || strcmp(only, "ctrie") == 0 ||
+             strstr(map_name(i), only)) &&
+            !in_child(map_work, i, seconds) && ++failed && stop)
             return 1;
     return failed != 0;
 }

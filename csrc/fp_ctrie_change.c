@@ -1,0 +1,377 @@
+/* fp_ctrie_change.c - storing and removing. */
+#include "fp_ctrie_internal.h"
+
+#include <string.h>
+
+/* Where an attempt has got to: `m` is the main node behind `in` (NULL: at the root), on `level`. */
+struct place {
+    struct fp_inode *in;
+    struct fp_main *m;
+    int level;
+    uint32_t turned;
+    uint64_t generation;
+};
+
+/* FP_OK: done; FP_BUSY: start again; FP_NO_MEMORY. */
+static enum fp_status commit(struct fp_access *a, const struct place *p, struct fp_main *fresh) {
+    if (fresh == NULL)
+        return FP_NO_MEMORY;
+    return fp__ctrie_commit(a, p->in, p->m, fresh) ? FP_OK : FP_BUSY;
+}
+
+/* A main node below the root with nothing but a leaf is a tomb: final, to be moved up. */
+static void bury(struct fp_main *m, const struct place *p) {
+    if (p->level > 0 && fp_popcount(m->bitmap) == 1 && (m->slot[0] & FP_KIND) == FP_LEAF)
+        m->tomb = 1;
+}
+
+/* Moves the leaf of the tomb behind the I-node `next` up into the I-node's place. */
+static enum fp_status dig_up(struct fp_access *a, const struct place *p, struct fp_inode *next,
+                             struct fp_main *tomb) {
+    struct fp_main *fresh =
+        fp__main_update(a->trie, p->m, p->generation, fp_slot_of(p->m, p->turned), tomb->slot[0]);
+    if (fresh != NULL) {
+        fresh->gone[0] = fp_word(next, FP_INODE);
+        fresh->gone[1] = fp_word(tomb, FP_MAIN);
+        bury(fresh, p);
+    }
+    return commit(a, p, fresh);
+}
+
+/* Puts an I-node of the present generation in the place of the older `*next`. */
+static enum fp_status renew(struct fp_access *a, const struct place *p, struct fp_inode **next,
+                            struct fp_main *below) {
+    struct fp_inode *in = fp__inode_new(a->trie, p->generation, below);
+    if (in == NULL)
+        return FP_NO_MEMORY;
+    struct fp_main *fresh = fp__main_update(a->trie, p->m, p->generation,
+                                            fp_slot_of(p->m, p->turned), fp_word(in, FP_INODE));
+    if (fresh == NULL) {
+        a->trie->host->memory.free(in, sizeof *in);
+        return FP_NO_MEMORY;
+    }
+    fresh->gone[0] = fp_word(*next, FP_INODE); /* but not what is behind it */
+    fresh->unit.part[1] = fp_word(in, FP_INODE);
+    *next = in;
+    return commit(a, p, fresh);
+}
+
+/* Goes down to the slot of the hash where no I-node is: FP_OK and the place. */
+static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *p) {
+    p->in = NULL;
+    p->m = fp_ptr_load_seq_cst(&a->trie->root);
+    p->level = 0;
+    p->generation = p->m->birth;
+    for (p->turned = fp_hash_turn(hash);; p->turned = fp_hash_turn(p->turned), p->level++) {
+        if (!fp_has_slot(p->m, p->turned))
+            return FP_OK;
+        uint64_t child = p->m->slot[fp_slot_of(p->m, p->turned)];
+        if ((child & FP_KIND) != FP_INODE)
+            return FP_OK;
+        struct fp_inode *next = fp_node(child);
+        struct fp_main *below = fp__ctrie_settle(a, next);
+        enum fp_status s = FP_OK;
+        if (below->tomb) {
+            s = dig_up(a, p, next, below);
+            return s == FP_OK ? FP_BUSY : s;
+        }
+        if (next->birth != p->generation) {
+            s = renew(a, p, &next, below);
+            if (s != FP_OK)
+                return s;
+            below = fp__ctrie_settle(a, next);
+            if (below->tomb) /* it has been ours for long enough */
+                return FP_BUSY;
+        }
+        p->in = next;
+        p->m = below;
+    }
+}
+
+/* Digs up tombs along the hash, as far as that is this generation's business. Only tidies. */
+static void dig_up_all(struct fp_access *a, uint32_t hash) {
+    struct place p;
+again:
+    p = (struct place){NULL, fp_ptr_load_seq_cst(&a->trie->root), 0, fp_hash_turn(hash), 0};
+    p.generation = p.m->birth;
+    for (;; p.turned = fp_hash_turn(p.turned), p.level++) {
+        if (!fp_has_slot(p.m, p.turned))
+            return;
+        uint64_t child = p.m->slot[fp_slot_of(p.m, p.turned)];
+        if ((child & FP_KIND) != FP_INODE)
+            return;
+        struct fp_inode *next = fp_node(child);
+        struct fp_main *below = fp__ctrie_settle(a, next);
+        if (below->tomb) {
+            if (dig_up(a, &p, next, below) == FP_NO_MEMORY)
+                return;
+            goto again;
+        }
+        if (next->birth != p.generation)
+            return; /* frozen: whoever renews it meets the tomb below */
+        p.in = next;
+        p.m = below;
+    }
+}
+
+/* a->leaf becomes a leaf for this. False: no memory. */
+static bool make_leaf(struct fp_access *a, const struct place *p, const struct fp_ctrie_change *c,
+                      uint64_t key) {
+    const struct fp_ctrie_host *host = a->trie->host;
+    struct fp_leaf *leaf = a->leaf;
+    if (leaf != NULL && leaf->key != key) {
+        fp__ctrie_lineage_ops.discard(&a->trie->line, fp_word(leaf, FP_LEAF), &a->trash);
+        leaf = NULL;
+    }
+    if (leaf == NULL) {
+        leaf = host->memory.alloc(sizeof *leaf);
+        a->leaf = leaf;
+        if (leaf == NULL)
+            return false;
+        *leaf = (struct fp_leaf){0, key, c->value, c->hash};
+        host->retain(key);
+        host->retain(c->value);
+    }
+    leaf->birth = p->generation;
+    return true;
+}
+
+/* A new leaf beside what is in the slot. 0: no memory. */
+static uint64_t child_with(struct fp_access *a, const struct place *p, uint64_t child) {
+    struct fp_leaf *few[FP_BUCKET_MOST + 1];
+    struct fp_leaf *single = fp_node(child), **leaf = &single;
+    uint64_t count = 1;
+    if ((child & FP_KIND) == FP_BUCKET) {
+        leaf = ((struct fp_bucket *)fp_node(child))->leaf;
+        count = ((struct fp_bucket *)fp_node(child))->count;
+    }
+    if (p->level < FP_LAST_LEVEL && count == FP_BUCKET_MOST) {
+        memcpy(few, leaf, count * sizeof *leaf);
+        few[count] = a->leaf;
+        return fp__child_of(a->trie, p->generation, few, (uint32_t)count + 1, p->level + 1);
+    }
+    struct fp_bucket *fresh = fp__bucket_new(a->trie, p->generation, count + 1);
+    if (fresh == NULL)
+        return 0;
+    memcpy(fresh->leaf, leaf, count * sizeof *leaf);
+    fresh->leaf[count] = a->leaf;
+    return fp_word(fresh, FP_BUCKET);
+}
+
+static enum fp_status add(struct fp_access *a, const struct place *p, struct fp_ctrie_change *c) {
+    if (!make_leaf(a, p, c, c->key))
+        return FP_NO_MEMORY;
+    struct fp_main *fresh;
+    if (!fp_has_slot(p->m, p->turned)) {
+        fresh = fp__main_insert(a->trie, p->m, p->generation, p->turned, fp_word(a->leaf, FP_LEAF));
+        if (fresh != NULL)
+            fresh->unit.part[1] = fp_word(a->leaf, FP_LEAF);
+        return commit(a, p, fresh);
+    }
+    uint32_t at = fp_slot_of(p->m, p->turned);
+    uint64_t old = p->m->slot[at], child = child_with(a, p, old);
+    if (child == 0)
+        return FP_NO_MEMORY;
+    fresh = fp__main_update(a->trie, p->m, p->generation, at, child);
+    if (fresh == NULL) {
+        fp__child_free(a->trie, child);
+        return FP_NO_MEMORY;
+    }
+    fresh->gone[0] = (old & FP_KIND) == FP_BUCKET ? old : 0;
+    fresh->unit.part[0] = child;
+    fresh->unit.part[1] = fp_word(a->leaf, FP_LEAF);
+    return commit(a, p, fresh);
+}
+
+/* The bucket with `leaf` replaced, or (NULL) left out. 0: no memory. */
+static uint64_t bucket_with(struct fp_access *a, const struct place *p, struct fp_bucket *b,
+                            struct fp_leaf *leaf, struct fp_leaf *fresh_leaf) {
+    if (fresh_leaf == NULL && b->count == 2)
+        return fp_word(b->leaf[b->leaf[0] == leaf], FP_LEAF);
+    struct fp_bucket *fresh =
+        fp__bucket_new(a->trie, p->generation, b->count - (fresh_leaf == NULL));
+    if (fresh == NULL)
+        return 0;
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < b->count; i++)
+        if (b->leaf[i] != leaf)
+            fresh->leaf[n++] = b->leaf[i];
+        else if (fresh_leaf != NULL)
+            fresh->leaf[n++] = fresh_leaf;
+    return fp_word(fresh, FP_BUCKET);
+}
+
+/* Replaces or removes the leaf that was found. */
+static enum fp_status alter(struct fp_access *a, const struct place *p, struct fp_ctrie_change *c,
+                            struct fp_leaf *leaf) {
+    bool removes = c->mode == FP_CTRIE_REMOVE;
+    if (!removes && !make_leaf(a, p, c, leaf->key))
+        return FP_NO_MEMORY;
+    struct fp_leaf *fresh_leaf = removes ? NULL : a->leaf;
+    uint32_t at = fp_slot_of(p->m, p->turned);
+    uint64_t old = p->m->slot[at], child = removes ? 0 : fp_word(fresh_leaf, FP_LEAF);
+    bool bucket = (old & FP_KIND) == FP_BUCKET;
+    if (bucket) {
+        child = bucket_with(a, p, fp_node(old), leaf, fresh_leaf);
+        if (child == 0)
+            return FP_NO_MEMORY;
+    }
+    struct fp_main *fresh = child == 0 ? fp__main_remove(a->trie, p->m, p->generation, p->turned)
+                                       : fp__main_update(a->trie, p->m, p->generation, at, child);
+    bool fresh_bucket = bucket && (child & FP_KIND) == FP_BUCKET;
+    if (fresh == NULL) {
+        if (fresh_bucket)
+            fp__child_free(a->trie, child);
+        return FP_NO_MEMORY;
+    }
+    fresh->gone[0] = fp_word(leaf, FP_LEAF);
+    fresh->gone[1] = bucket ? old : 0;
+    fresh->unit.part[0] = fresh_bucket ? child : 0;
+    fresh->unit.part[1] = removes ? 0 : fp_word(fresh_leaf, FP_LEAF);
+    if (removes)
+        bury(fresh, p);
+    enum fp_status s = commit(a, p, fresh);
+    if (s == FP_OK && removes && p->level > 0)
+        dig_up_all(a, c->hash);
+    return s;
+}
+
+/* Does the change apply to what was found (NULL: nothing)? FP_OK: yes; FP_EMPTY: no. */
+static enum fp_status applies(struct fp_access *a, const struct fp_ctrie_change *c,
+                              struct fp_leaf *leaf) {
+    if (c->mode == FP_CTRIE_STORE)
+        return FP_OK;
+    if (c->mode == FP_CTRIE_ADD || leaf == NULL)
+        return (c->mode == FP_CTRIE_ADD) == (leaf == NULL) ? FP_OK : FP_EMPTY;
+    if (c->expected == 0)
+        return FP_OK;
+    int answer = fp__access_judge(a, leaf->value, c->expected);
+    if (answer >= 0)
+        return answer ? FP_OK : FP_EMPTY;
+    return fp__access_note(a, leaf->value, c->expected) == FP_OK ? FP_BUSY : FP_NO_MEMORY;
+}
+
+static void answer(struct fp_access *a, struct fp_ctrie_change *c, struct fp_leaf *leaf,
+                   bool changed) {
+    c->changed = changed;
+    c->found = leaf != NULL;
+    if (leaf != NULL && c->wants_old) {
+        c->old = leaf->value;
+        a->trie->host->retain(c->old);
+    }
+}
+
+/* Looks first, where that may be the end of it: reading writes nothing. */
+static enum fp_status look(struct fp_access *a, struct fp_ctrie_change *c, bool *done) {
+    struct fp_leaf *leaf = NULL;
+    enum fp_status s =
+        fp__ctrie_find(a, fp_ptr_load_seq_cst(&a->trie->root), c->key, c->hash, &leaf);
+    if (s == FP_EMPTY)
+        leaf = NULL;
+    else if (s != FP_OK)
+        return s;
+    s = applies(a, c, leaf);
+    *done = s == FP_EMPTY;
+    if (*done)
+        answer(a, c, leaf, false);
+    return *done ? FP_OK : s;
+}
+
+static enum fp_status attempt(struct fp_access *a, struct fp_ctrie_change *c) {
+    struct place p;
+    struct fp_leaf *leaf = NULL;
+    bool done = false;
+    enum fp_status s = c->mode == FP_CTRIE_STORE ? FP_OK : look(a, c, &done);
+    if (done || s != FP_OK)
+        return s;
+    s = descend(a, c->hash, &p);
+    if (s != FP_OK)
+        return s;
+    s = fp_has_slot(p.m, p.turned)
+            ? fp__ctrie_pick(a, p.m->slot[fp_slot_of(p.m, p.turned)], c->key, c->hash, &leaf)
+            : FP_EMPTY;
+    if (s == FP_EMPTY)
+        leaf = NULL;
+    else if (s != FP_OK)
+        return s;
+    s = applies(a, c, leaf);
+    if (s == FP_EMPTY) {
+        answer(a, c, leaf, false);
+        return FP_OK;
+    }
+    if (s == FP_OK)
+        s = leaf == NULL ? add(a, &p, c) : alter(a, &p, c, leaf);
+    if (s == FP_OK) {
+        answer(a, c, leaf, true);
+#if FP_PLAIN
+        a->trie->size += (uint64_t)(leaf == NULL) - (c->mode == FP_CTRIE_REMOVE);
+#endif
+    }
+    return s;
+}
+
+enum fp_status fp_ctrie_change(struct fp_ctrie *t, struct fp_ctrie_change *c) {
+    struct fp_access a;
+    enum fp_status s;
+    fp__access_begin(&a, t, true);
+    for (;;) {
+        a.pin = fp_epoch_pin();
+        if (a.pin == NULL) {
+            s = FP_NO_MEMORY;
+            break;
+        }
+        s = attempt(&a, c);
+        fp_epoch_unpin(a.pin);
+        if (FP_LIKELY(s != FP_BUSY))
+            break;
+        s = fp__access_ask(&a);
+        if (s != FP_OK)
+            break;
+    }
+    fp__access_end(&a);
+    return s;
+}
+
+/* The key of some leaf, retained. */
+static enum fp_status any_key(struct fp_ctrie *t, uint64_t *key, uint32_t *hash) {
+    struct fp_access a;
+    fp__access_begin(&a, t, true);
+    a.pin = fp_epoch_pin();
+    if (a.pin == NULL)
+        return FP_NO_MEMORY;
+    struct fp_main *m = fp_ptr_load_seq_cst(&t->root);
+    enum fp_status s = m->bitmap == 0 ? FP_EMPTY : FP_OK; /* only the root's may be empty */
+    while (s == FP_OK && (m->slot[0] & FP_KIND) == FP_INODE)
+        m = fp__ctrie_settle(&a, fp_node(m->slot[0]));
+    if (s == FP_OK) {
+        uint64_t child = m->slot[0];
+        struct fp_leaf *leaf = (child & FP_KIND) == FP_LEAF
+                                   ? fp_node(child)
+                                   : ((struct fp_bucket *)fp_node(child))->leaf[0];
+        *key = leaf->key;
+        *hash = leaf->hash;
+        t->host->retain(*key);
+    }
+    fp_epoch_unpin(a.pin);
+    fp__access_end(&a);
+    return s;
+}
+
+enum fp_status fp_ctrie_pop(struct fp_ctrie *t, struct fp_ctrie_change *c) {
+    for (;;) {
+        enum fp_status s = any_key(t, &c->key, &c->hash);
+        if (s != FP_OK)
+            return s;
+        c->mode = FP_CTRIE_REMOVE;
+        c->expected = 0;
+        c->wants_old = true;
+        s = fp_ctrie_change(t, c);
+        if (s == FP_OK && c->changed) {
+            c->old_key = c->key;
+            return FP_OK;
+        }
+        t->host->release(c->key);
+        if (s != FP_OK)
+            return s;
+    }
+}

@@ -1,0 +1,188 @@
+/* fp_ctrie_gcas.c - deciding, committing, snapshots. See fp_ctrie.h; DESIGN.md has the proof. */
+#include "fp_ctrie_internal.h"
+
+#include <string.h>
+
+/* The main node was replaced, in generation `end`. */
+static void retire(struct fp_access *a, struct fp_main *old, uint64_t end, const uint64_t gone[2]) {
+    struct fp_lineage *l = &a->trie->line;
+    if (old->birth <= l->floor)
+        return; /* the parent's, and so is what it holds */
+    old->unit.part[0] = gone[0];
+    old->unit.part[1] = gone[1];
+    a->tidy |= fp_lineage_retire(l, &old->unit, end, &a->trash);
+}
+
+static bool has_leaf(const struct fp_main *m) {
+    return m->unit.part[1] != 0 && (m->unit.part[1] & FP_KIND) == FP_LEAF;
+}
+
+/* The new nodes below `m`, which no thread has ever reached. */
+static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too) {
+    if (m->unit.part[0] != 0)
+        fp__child_free(a->trie, m->unit.part[0]);
+    if (m->unit.part[1] != 0 && (leaf_too || !has_leaf(m)))
+        fp__ctrie_lineage_ops.discard(&a->trie->line, m->unit.part[1], &a->trash);
+}
+
+void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *m, void *prev) {
+    if (((uintptr_t)prev & FP_FAILED_BIT) == 0) {
+        /* The load is the linearization point of the change, if it stays. Seq_cst: it must not
+         * come before the swap that put `m` in place. */
+        struct fp_main *root = a->live ? fp_ptr_load_seq_cst(&a->trie->root) : NULL;
+        bool stays = root != NULL && root->birth == in->birth;
+        void *expected = prev, *failed = (void *)((uintptr_t)prev | FP_FAILED_BIT);
+        FP_STEP();
+        if (fp_ptr_cas_seq_cst(&m->prev, &expected, stays ? NULL : failed) && stays)
+            retire(a, prev, in->birth, m->gone);
+        return;
+    }
+    void *old = (void *)((uintptr_t)prev & ~FP_FAILED_BIT), *expected = m;
+    FP_STEP();
+    if (!fp_ptr_cas_seq_cst(&in->main, &expected, old))
+        return;
+    /* It was undecided all the time: nobody has gone below it. */
+    discard_fresh(a, m, true);
+    m->unit.part[0] = m->unit.part[1] = 0;
+    a->tidy |= fp_lineage_retire(&a->trie->line, &m->unit, 0, &a->trash);
+}
+
+/* A swap at the root is decided at once: generation and change are in the same word. */
+static bool commit_at_root(struct fp_access *a, struct fp_main *old, struct fp_main *fresh) {
+    void *expected = old;
+    FP_STEP();
+    /* The linearization point. Release half: publishes the new nodes. */
+    if (!fp_ptr_cas_seq_cst(&a->trie->root, &expected, fresh))
+        return false;
+    FP_STEP();
+    retire(a, old, fresh->birth, fresh->gone);
+    return true;
+}
+
+bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
+                      struct fp_main *fresh) {
+    if (in == NULL) {
+        bool takes_leaf = has_leaf(fresh);
+        if (commit_at_root(a, old, fresh)) {
+            a->leaf = takes_leaf ? NULL : a->leaf;
+            return true;
+        }
+    } else {
+        void *expected = old;
+        bool takes_leaf = has_leaf(fresh);
+        fp_ptr_store_relaxed(&fresh->prev, old);
+        FP_STEP();
+        /* Release half: publishes the new nodes; pairs with fp__ctrie_settle. */
+        if (fp_ptr_cas_seq_cst(&in->main, &expected, fresh)) {
+            a->leaf = takes_leaf ? NULL : a->leaf; /* who undoes the change discards it */
+            for (;;) {
+                FP_STEP();
+                void *prev = fp_ptr_load_seq_cst(&fresh->prev);
+                if (prev == NULL)
+                    return true;
+                fp__ctrie_decide(a, in, fresh, prev);
+                if ((uintptr_t)prev & FP_FAILED_BIT)
+                    return false;
+            }
+        }
+    }
+    discard_fresh(a, fresh, false);
+    fp__main_free(a->trie, fresh);
+    return false;
+}
+
+/* Snapshots. ---------------------------------------------------------------------------------- */
+
+/* Replaces the root's main node by `fresh`, of a new generation, and opens a version with the old
+ * one. FP_BUSY: the root was changed meanwhile. */
+static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
+                                       struct fp_main *fresh, bool cut, struct fp_version **v) {
+    struct fp_ctrie *t = a->trie;
+    void *expected = old;
+    *v = fp_version_enter(&t->line, old->birth, fp_word(old, FP_MAIN));
+    if (*v == NULL)
+        return FP_NO_MEMORY;
+    FP_STEP();
+    /* The linearization point. The version has been entered before. */
+    if (!fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
+        fp_version_drop(*v);
+        return FP_BUSY;
+    }
+    FP_STEP();
+    fp_version_open(*v, cut);
+    if (!cut)
+        retire(a, old, fresh->birth, fresh->gone);
+    return FP_OK;
+}
+
+/* The root's copy, or an empty one, of a later generation. */
+static struct fp_main *next_root(struct fp_ctrie *t, const struct fp_main *old, bool empty) {
+    struct fp_main *fresh = fp__main_new(t, empty ? 0 : old->bitmap, fp_lineage_generation());
+    if (fresh != NULL)
+        memcpy(fresh->slot, old->slot, fp_popcount(fresh->bitmap) * sizeof(uint64_t));
+    return fresh;
+}
+
+static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version **v) {
+    struct fp_access a;
+    enum fp_status s;
+    fp__access_begin(&a, t, true);
+    do {
+        a.pin = fp_epoch_pin();
+        if (a.pin == NULL) {
+            s = FP_NO_MEMORY;
+            break;
+        }
+        struct fp_main *old = fp_ptr_load_seq_cst(&t->root);
+        struct fp_main *fresh = next_root(t, old, clear);
+        s = fresh != NULL ? raise_generation(&a, old, fresh, clear, v) : FP_NO_MEMORY;
+        if (s != FP_OK && fresh != NULL)
+            fp__main_free(t, fresh);
+        fp_epoch_unpin(a.pin);
+    } while (s == FP_BUSY);
+#if FP_PLAIN
+    if (s == FP_OK) {
+        (*v)->size = t->size;
+        if (clear)
+            t->size = 0;
+    }
+#endif
+    fp__access_end(&a);
+    return s;
+}
+
+struct fp_version *fp_ctrie_snapshot(struct fp_ctrie *t) {
+    struct fp_version *v;
+    return snapshot(t, false, &v) == FP_OK ? v : NULL;
+}
+
+/* Clearing is a snapshot with nothing after it, and nobody who holds it. */
+enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
+    struct fp_version *v;
+    enum fp_status s = snapshot(t, true, &v);
+    if (s == FP_OK)
+        fp_version_release(v);
+    return s;
+}
+
+struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_version *base) {
+    struct fp_ctrie *t = host->memory.alloc(sizeof *t);
+    if (t == NULL)
+        return NULL;
+    t->host = host;
+    struct fp_main *old = base != NULL ? fp_node(base->root) : NULL;
+    struct fp_main *root =
+        old != NULL ? next_root(t, old, false) : fp__main_new(t, 0, fp_lineage_generation());
+    if (root == NULL) {
+        host->memory.free(t, sizeof *t);
+        return NULL;
+    }
+    fp_lineage_init(&t->line, &fp__ctrie_lineage_ops, &host->memory, base);
+    fp_ptr_store_relaxed(&t->root, root);
+    fp_u64_store_relaxed(&t->size, base != NULL ? fp_u64_load_relaxed(&base->size) : 0);
+    return t;
+}
+
+void fp_ctrie_end(struct fp_ctrie *t) {
+    fp_lineage_end(&t->line, fp_word(fp_ptr_load_acquire(&t->root), FP_MAIN));
+}

@@ -1,0 +1,164 @@
+/* fp_lineage.h - memory that several versions of one changing structure share, and that goes back
+ * when the last version that can see it is closed.
+ *
+ * A lineage is the life of one structure that is changed by replacing nodes, never by overwriting
+ * them: its versions (snapshots) in the order of their generations, and at the end the live
+ * structure, or the point where it was given up. As in ZFS ("birth times" and dead lists), a node
+ * knows the generation in which it was made, its birth b; when it is replaced, in generation e, it
+ * is handed over here. It is part of exactly the versions s with b <= s < e. So, once no thread can
+ * still be looking at it on behalf of the live structure (fp_epoch.h):
+ *
+ *   - if there is no such version, the node is discarded;
+ *   - otherwise it goes to the dead list of the newest one, s. When s is closed, each node of that
+ *     list is discarded, or goes to the next older version if that one can see it (b <= it).
+ *
+ * A version without a successor that shares nodes with it (`cut`: the live structure was given up
+ * or cleared, or all versions after it are closed) owns what it can see: when it is closed, the
+ * nodes born after the next older version are discarded, and that one is cut in its turn.
+ *
+ * Every node has one owner at any time: the tree of the live structure or of a cut version (nodes
+ * reachable from there and born after `floor`), or one dead list, or the limbo. fp_lineage_visit
+ * walks along exactly that, so a garbage collector sees each reference once.
+ *
+ * A branch is the lineage of a writable copy. It holds its base, a version of the parent, and
+ * never touches nodes born up to `floor`, the base's generation: they are the parent's.
+ *
+ * Opening is two steps beside a change of the structure: the version is entered (TENTATIVE) before
+ * the structure's generation is raised, so that nodes replaced afterwards find it; then it is
+ * declared OPEN, or dropped if raising failed. While any version is TENTATIVE nothing is sorted
+ * out. That delays frees no more than the epoch does, in which the opener is pinned anyway.
+ *
+ * What is handed over waits in lock-free stacks (limbo, inbox, closing). A sweep takes them and
+ * sorts them out under a lock that is only ever tried: whoever finds it taken leaves a note and the
+ * holder sweeps once more. So no operation waits. Under FP_PLAIN everything is sorted out at once.
+ *
+ * Nothing here runs code of the host while pinned or while the lock is held: what has to be
+ * released is collected in a `fp_trash`, and emptied by fp_lineage_sweep or by the caller.
+ *
+ * Process-wide state: the counter of generations (64 bits; never reused, unlike addresses), and the
+ * list of lineages with something left to sweep. After a fork that did not stop the other threads,
+ * a lineage whose lock one of them held frees nothing more in the child.
+ */
+#ifndef FP_LINEAGE_H
+#define FP_LINEAGE_H
+
+#include "fp_epoch.h"
+
+struct fp_lineage;
+
+/* Nodes to be freed once nothing is pinned or locked, linked as the structure likes. */
+struct fp_trash {
+    uint64_t first;
+};
+
+/* Embedded in the nodes that are replaced one by one. What is unlinked with a node and has no unit
+ * of its own goes along as its parts. */
+struct fp_unit {
+    struct fp_unit *next;
+    uint64_t end;     /* generation in which it was replaced; 0: no version ever saw it */
+    fp_u64 stamp;     /* in the limbo: how many there are; later: the epoch when it was taken */
+    uint64_t part[2]; /* or 0 */
+};
+
+/* Gets the place of a handle; may put another there. Not 0: that is enough. */
+typedef int (*fp_visitor)(uint64_t *handle, void *arg);
+
+/* What the structure tells about its nodes, which are words. */
+struct fp_lineage_ops {
+    uint64_t (*birth)(uint64_t node);
+    uint64_t (*of_unit)(struct fp_unit *unit);
+    /* Puts the node, not what is below it, into the trash (or frees it, if that is cheap). */
+    void (*discard)(struct fp_lineage *l, uint64_t node, struct fp_trash *trash);
+    /* discard() for everything reachable from `root` that was born after `floor`. */
+    void (*dissolve)(struct fp_lineage *l, uint64_t root, uint64_t floor, struct fp_trash *trash);
+    /* Calls fn for each handle reachable from `root` and owned by nodes born after `floor`. */
+    int (*visit)(uint64_t root, uint64_t floor, fp_visitor fn, void *arg);
+    /* The same for one node of a dead list. */
+    int (*visit_node)(uint64_t node, fp_visitor fn, void *arg);
+    /* Frees what is in the trash. May run any code. */
+    void (*empty)(struct fp_lineage *l, struct fp_trash *trash);
+    void (*destroy)(struct fp_lineage *l);
+};
+
+/* Where memory comes from. Must not run code of the host. */
+struct fp_memory {
+    void *(*alloc)(size_t bytes);
+    void (*free)(void *p, size_t bytes);
+};
+
+struct fp_deadlist; /* a piece of one */
+
+enum fp_version_state { FP_VERSION_TENTATIVE, FP_VERSION_DROPPED, FP_VERSION_OPEN };
+
+struct fp_version {
+    struct fp_lineage *lineage;
+    uint64_t generation, root;
+    fp_u64 size; /* for the structure */
+    fp_sync_u64 refs;
+    fp_u64 state;
+    struct fp_version *next_opened, *next_closing;
+    /* Under the lock. */
+    struct fp_version *older, *newer;
+    struct fp_deadlist *dead;
+    bool cut;
+    uint64_t cut_stamp;
+};
+
+struct fp_lineage {
+    const struct fp_lineage_ops *ops;
+    const struct fp_memory *memory;
+    uint64_t floor;
+    struct fp_version *base; /* of a branch */
+    fp_sync_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
+    fp_ptr limbo, inbox, closing;
+    fp_u64 ended, attention, queued;
+    fp_u64 waiting; /* units in `aging` */
+    struct fp_lineage *next_queued;
+    fp_sync_u64 lock;
+    /* Under the lock. */
+    uint64_t root; /* once ended, and not yet dissolved */
+    struct fp_version *newest, *undecided, *todo;
+    struct fp_unit *aging, *aging_last;
+};
+
+/* A generation that is later than all drawn before. */
+uint64_t fp_lineage_generation(void);
+
+/* base: NULL, or the version that the structure starts from; the caller's reference to it passes
+ * to the lineage. */
+void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
+                     const struct fp_memory *memory, struct fp_version *base);
+
+/* Keeps the lineage itself in memory, though not what is in it. Drop: not pinned. */
+void fp_lineage_hold(struct fp_lineage *l);
+void fp_lineage_drop(struct fp_lineage *l);
+
+/* The live structure is given up; nobody uses it any more. May destroy the lineage. */
+void fp_lineage_end(struct fp_lineage *l, uint64_t root);
+
+/* Pinned, after the node was replaced. Parts must be set. Not for nodes born up to the floor,
+ * unless end is 0. True: call fp_lineage_tidy after unpinning. */
+bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *unit, uint64_t end,
+                       struct fp_trash *trash);
+
+/* Sweeps. Not pinned; by who holds the live structure. */
+void fp_lineage_tidy(struct fp_lineage *l);
+
+/* Sweeps every lineage that has something left. Not pinned. */
+void fp_lineage_collect(void);
+
+/* Pinned, before raising the generation. NULL: no memory. */
+struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root);
+/* The generation was raised. cut: and nothing is shared with what comes after. */
+void fp_version_open(struct fp_version *v, bool cut);
+/* It was not. */
+void fp_version_drop(struct fp_version *v);
+
+void fp_version_retain(struct fp_version *v);
+/* The last one closes it. Not pinned. */
+void fp_version_release(struct fp_version *v);
+
+/* All handles that the lineage owns, but for those in the limbo; while nothing else runs. */
+int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg);
+
+#endif

@@ -1,0 +1,57 @@
+"""The views that Ctrie and CtrieSnapshot return: live, as dict's; iterating shows one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from reprlib import recursive_repr
+from typing import Any
+
+__all__ = ["CtrieItems", "CtrieKeys", "CtrieValues", "show"]
+
+
+def show(mapping: Any) -> str:
+    """The contents as a dict displays them."""
+    return _show(mapping)
+
+
+def _display(mapping: Any) -> str:
+    return repr(dict(mapping._iterate_items()))
+
+
+_show: Callable[[Any], str] = recursive_repr("{...}")(_display)
+
+
+class CtrieKeys(KeysView[Any]):
+    """Set-like view of the keys."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"
+
+
+class CtrieValues(ValuesView[Any]):
+    """View of the values."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._mapping._iterate_values()  # type: ignore[attr-defined, no-any-return]
+
+    def __contains__(self, value: object) -> bool:
+        return any(v is value or v == value for v in self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"
+
+
+class CtrieItems(ItemsView[Any, Any]):
+    """Set-like view of the pairs."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return self._mapping._iterate_items()  # type: ignore[attr-defined, no-any-return]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"

@@ -1,0 +1,438 @@
+"""Processes of their own: memory that goes back, collected cycles, forks, failing allocations."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from support.isolate import run_child, run_source
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+
+
+def resident() -> int:
+    import pathlib
+    import resource
+
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def rounds_of_life(keys: int, rounds: int) -> list[list[int]]:
+    """Inserts, snapshots, updates, closing in any order, removal; memory after each round: what is
+    allocated, and what is resident (the interpreter's own allocator keeps some)."""
+    import gc
+    import random
+    import tracemalloc
+
+    import fastprims
+
+    tracemalloc.start()
+    rng = random.Random(1)
+    t = fastprims.Ctrie()
+    sizes = []
+    for n in range(rounds + 1):
+        count = keys if n else 1000  # the first round warms up
+        for key in range(count):
+            t[key] = key
+        snapshots = []
+        for k in range(20):
+            snapshots.append(t.readonly_snapshot() if k % 3 else t.snapshot())
+            for key in range(k, count, 20):
+                t[key] = -key
+        assert snapshots[10][10] == 10
+        rng.shuffle(snapshots)
+        while snapshots:
+            snapshots.pop()
+        for key in range(count):
+            del t[key]
+        assert len(t) == 0
+        gc.collect()
+        sizes.append([tracemalloc.get_traced_memory()[0], resident()])
+    return sizes
+
+
+@needs_proc
+def test_memory_follows_the_live_keys() -> None:
+    sizes = run_child(rounds_of_life, 100_000, 3, helpers=(resident,), timeout=85)
+    start = sizes[0][0]
+    assert all(allocated <= start * 1.1 + 20_000 for allocated, _ in sizes), sizes
+    assert sizes[-1][1] <= sizes[1][1] * 1.2, sizes
+
+
+def values_die(case: str) -> int:
+    """How many values are alive when nobody can see them any more."""
+    import gc
+    import random
+    import weakref
+
+    import fastprims
+
+    class Value:
+        pass
+
+    refs = []
+
+    def value():
+        v = Value()
+        refs.append(weakref.ref(v))
+        return v
+
+    rng = random.Random(case)
+    t = fastprims.Ctrie((n, value()) for n in range(200))
+    if case == "replaced":
+        for n in range(200):
+            t[n] = None
+    elif case == "removed":
+        for n in range(200):
+            del t[n]
+    elif case == "cleared":
+        t.clear()
+    elif case == "dropped":
+        t = None
+    elif case == "snapshots":
+        kept = []
+        for _ in range(30):
+            kept.append(rng.choice([t.readonly_snapshot, t.snapshot])())
+            for n in range(50):
+                t[rng.randrange(200)] = value()
+            if rng.random() < 0.1:
+                t.clear()
+            rng.shuffle(kept)
+            if len(kept) > 5:
+                kept.pop()
+        t.clear()
+        kept.clear()
+    elif case == "live end first":
+        s = t.readonly_snapshot()
+        for n in range(100):
+            t[n] = value()
+        t = None
+        assert sum(r() is not None for r in refs) >= 200
+        del s
+    elif case == "clone outlives":
+        c = t.snapshot()
+        t = None
+        for n in range(200):
+            c[n] = value()
+        del c
+    elif case == "iterator":
+        it = iter(t.values())
+        next(it)
+        t.clear()
+        assert sum(r() is not None for r in refs) == 200
+        del it
+    elif case == "chain":
+        for _ in range(300):
+            t = t.snapshot()
+            t[rng.randrange(200)] = value()
+        t = None
+    if fastprims.build_info()["threading"] != "GIL":
+        gc.collect()
+    return sum(r() is not None for r in refs)
+
+
+CASES = ["replaced", "removed", "cleared", "dropped", "snapshots", "live end first"]
+CASES += ["clone outlives", "iterator", "chain"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_are_released_when_nobody_sees_them(case: str) -> None:
+    assert run_child(values_die, case) == 0
+
+
+def cycles(shape: str) -> int:
+    import gc
+    import weakref
+
+    import fastprims
+
+    class Value:
+        pass
+
+    v = Value()
+    ref = weakref.ref(v)
+    t = fastprims.Ctrie(v=v)
+    if shape == "itself":
+        t["t"] = t
+    elif shape == "snapshot":
+        v.s = t.readonly_snapshot()
+    elif shape == "closed snapshot":
+        v.t = t
+        s = t.readonly_snapshot()
+        t["v"] = None
+        del s
+        t["v"] = v
+    elif shape == "value in an old snapshot only":
+        s = t.readonly_snapshot()
+        v.s = s
+        t.clear()
+        del s
+    elif shape == "clone":
+        v.c = t.snapshot()
+    elif shape == "clone of a clone":
+        v.c = t.snapshot().snapshot()
+        v.c["more"] = v
+    elif shape == "iterator":
+        v.i = iter(t.items())
+    elif shape == "view":
+        v.k = t.keys()
+    elif shape == "subclass":
+        cls = type("Own", (fastprims.Ctrie,), {})
+        own = cls(v=v)
+        own.me = own
+        v.own = own
+        del own, cls
+    elif shape == "key":
+        t[v] = t
+    gc.collect()
+    assert ref() is not None
+    del t, v
+    gc.collect()
+    gc.collect()
+    return int(ref() is not None)
+
+
+SHAPES = ["itself", "snapshot", "closed snapshot", "value in an old snapshot only", "clone"]
+SHAPES += ["clone of a clone", "iterator", "view", "subclass", "key"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_cycles_are_collected(shape: str) -> None:
+    assert run_child(cycles, shape) == 0
+
+
+def visited() -> list[int]:
+    """Every owned reference is seen once, also those that only old snapshots see."""
+    import gc
+
+    import fastprims
+
+    t = fastprims.Ctrie((n, [n]) for n in range(100))
+    kept = [t.readonly_snapshot()]
+    for n in range(50):
+        t[n] = [n]
+    kept.append(t.snapshot())
+    for n in range(25):
+        t[n] = [n]
+    kept[1][0] = [0]
+    gc.collect()
+    counts = []
+    for m in (t, kept[1]):
+        owner = gc.get_referents(m)[0]
+        assert type(owner).__name__ == "Lineage"
+        counts.append(sum(type(r) is list for r in gc.get_referents(owner)))
+    for _ in range(3):
+        gc.collect()
+    assert [kept[0][n] for n in range(100)] == [[n] for n in range(100)]
+    return counts
+
+
+def test_every_reference_is_visited_once() -> None:
+    assert run_child(visited) == [175, 1]
+
+
+def nest(depth: int, end: str) -> int:
+    import gc
+    import weakref
+
+    import fastprims
+
+    gc.disable()
+    innermost = outer = fastprims.Ctrie()
+    ref = weakref.ref(innermost)
+    for n in range(depth):
+        outer = fastprims.Ctrie([(0, outer)])
+        if n % 3 == 0:
+            outer = fastprims.Ctrie([(0, outer.readonly_snapshot())])
+    if end == "cycle":
+        innermost[0] = outer
+    del innermost
+    outer = None
+    gc.collect()
+    return int(ref() is not None)
+
+
+@pytest.mark.parametrize("end", ["drop", "cycle"])
+def test_a_deep_nest_is_taken_down_without_a_crash(end: str) -> None:
+    assert run_child(nest, 50_000, end, timeout=80) == 0
+
+
+def churn(rounds: int) -> list[int]:
+    """Threads that come and go, using one map; resident memory."""
+    import gc
+    import threading
+
+    import fastprims
+
+    t = fastprims.Ctrie()
+    sizes = []
+
+    def use(n: int) -> None:
+        for k in range(200):
+            t[n, k % 20] = [k]
+            if k % 50 == 0:
+                t.readonly_snapshot()
+        for k in range(20):
+            t.pop((n, k), None)
+
+    for _ in range(rounds):
+        for _ in range(20):
+            threads = [threading.Thread(target=use, args=(n,)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        gc.collect()
+        sizes.append(resident())
+    assert len(t) == 0
+    return sizes
+
+
+@needs_proc
+def test_threads_that_end_strand_nothing() -> None:
+    sizes = run_child(churn, 8, helpers=(resident,), timeout=80)
+    assert sizes[-1] <= sizes[2] * 1.05 + 500_000, sizes
+
+
+def fork_beside_writers(forks: int) -> int:
+    import os
+    import threading
+    import time
+    import warnings
+
+    import fastprims
+
+    t = fastprims.Ctrie((n, n) for n in range(1000))
+    stop = False
+
+    def write(n: int) -> None:
+        step = 0
+        while not stop:
+            step += 1
+            t[step % 1000] = step % 1000
+            if step % 7 == 0:
+                t.readonly_snapshot()
+
+    threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(forks):
+        time.sleep(0.005)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            good = dict(t.items()) == {n: n for n in range(1000)}
+            s = t.readonly_snapshot()
+            for n in range(1000):
+                t[n] = -n
+            for n in range(0, 1000, 2):
+                del t[n]
+            good = good and len(t) == 500 and len(s) == 1000 and s[3] == 3
+            c = s.snapshot()
+            c.clear()
+            t.clear()
+            os._exit(0 if good else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+    stop = True
+    for thread in threads:
+        thread.join(20)
+    return len(t)
+
+
+@needs_fork
+def test_fork_beside_writers() -> None:
+    assert run_child(fork_beside_writers, 6, timeout=80) == 1000
+
+
+def failing_allocations(depth: int) -> int:
+    """Let the n-th allocation fail, for every n, in every call: no effect, and no leak."""
+    import _testcapi
+
+    import fastprims
+
+    class Key:
+        def __init__(self, n):
+            self.n = n
+
+        def __hash__(self):
+            return self.n % 3
+
+        def __eq__(self, other):
+            return self.n == other.n
+
+    failed = 0
+    keys = [Key(n) for n in range(12)]
+    one = Key(100)
+
+    def calls(t):
+        yield lambda: t.__setitem__(one, 1)
+        yield lambda: t.__setitem__(keys[3], 1)
+        yield lambda: t.__delitem__(keys[3])
+        yield lambda: t.pop(keys[4])
+        yield lambda: t.setdefault(one, 1)
+        yield lambda: t.compare_and_set(keys[5], 5, 6)
+        yield lambda: t.popitem()
+        yield lambda: t.clear()
+        yield lambda: t.readonly_snapshot()
+        yield lambda: t.snapshot()
+        yield lambda: t.get(keys[5])
+        yield lambda: list(t)
+        yield lambda: len(t)
+
+    for n in range(depth):
+        t = fastprims.Ctrie((key, key.n) for key in keys)
+        s = t.readonly_snapshot()
+        for call in calls(t):
+            before = dict(t.items())
+            try:
+                _testcapi.set_nomemory(n, n + 1)
+                try:
+                    call()
+                finally:
+                    _testcapi.remove_mem_hooks()
+            except MemoryError:
+                failed += 1
+                assert dict(t.items()) == before, "a failed call had an effect"
+            assert len(t) == len(list(t))
+        assert s == {key: key.n for key in keys}
+    return failed
+
+
+def test_a_failed_allocation_has_no_effect() -> None:
+    pytest.importorskip("_testcapi", reason="the interpreter was built without its test modules")
+    assert run_child(failing_allocations, 25, timeout=80) > 10
+
+
+SHUTDOWN = """
+import threading, fastprims
+t = fastprims.Ctrie((n, [n]) for n in range(1000))
+s, c, it = t.readonly_snapshot(), t.snapshot(), iter(t.items())
+next(it)
+t["self"] = t
+
+class AtExit:
+    def __del__(self):
+        t[1] = s.get(1)
+        t.clear()
+
+t["late"] = AtExit()
+
+def write():
+    n = 0
+    while True:
+        n += 1
+        t[n % 100] = n
+        t.readonly_snapshot()
+
+threading.Thread(target=write, daemon=True).start()
+print("done")
+"""
+
+
+def test_the_interpreter_ends_with_maps_in_use() -> None:
+    for _ in range(3):
+        assert "done" in run_source(SHUTDOWN)
