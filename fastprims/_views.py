@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from reprlib import recursive_repr
-from typing import Any
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CtrieItems", "CtrieKeys", "CtrieValues", "show"]
 
@@ -21,7 +24,7 @@ def _display(mapping: Any) -> str:
 _show: Callable[[Any], str] = recursive_repr("{...}")(_display)
 
 
-class CtrieKeys(KeysView[Any]):
+class CtrieKeys(KeysView):  # type: ignore[type-arg]
     """Set-like view of the keys."""
 
     __slots__ = ()
@@ -30,7 +33,7 @@ class CtrieKeys(KeysView[Any]):
         return f"{type(self).__name__}({list(self)!r})"
 
 
-class CtrieValues(ValuesView[Any]):
+class CtrieValues(ValuesView):  # type: ignore[type-arg]
     """View of the values."""
 
     __slots__ = ()
@@ -45,7 +48,7 @@ class CtrieValues(ValuesView[Any]):
         return f"{type(self).__name__}({list(self)!r})"
 
 
-class CtrieItems(ItemsView[Any, Any]):
+class CtrieItems(ItemsView):  # type: ignore[type-arg]
     """Set-like view of the pairs."""
 
     __slots__ = ()
