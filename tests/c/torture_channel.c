@@ -257,7 +257,12 @@ static void wait_for_token(int id, void *arg) {
     struct flood *f = arg;
     if (id == 0) {
         usleep(50000);
+        while (f->closing && fp_event_waiters(&f->c->paced) == 0)
+            sched_yield();
         fp_channel_ops.close(f->c, false);
+        /* They would notice by themselves, some time. */
+        CHECK(!f->closing || (uint32_t)fp_sync_u64_load_seq_cst(&f->c->paced.word) != 0,
+              "closing has woken nobody");
         return;
     }
     for (;;) {
@@ -285,6 +290,7 @@ static void paced(void) {
           atomic_load(&f.taken), most);
     fp_channel_ops.destroy(f.c);
     f.c = fp_channel_create(3, false, true); /* no token in days: only the closing helps */
+    f.closing = true;
     CHECK(fp_channel_set_rate(f.c, 1e-6, 1) == FP_OK, "set_rate");
     torture_threads(30, wait_for_token, &f);
     fp_channel_ops.destroy(f.c);
