@@ -24,16 +24,18 @@ enum fp_status fp_heap_reserve(struct fp_heap *h) {
 
 /* Gives memory back once three quarters are unused; a failure to shrink is none. */
 static void shrink(struct fp_heap *h) {
-    if (h->room > LEAST_ROOM && h->count < h->room / 4)
-        resize(h, h->room / 2);
+    while (h->room > LEAST_ROOM && h->count < h->room / 4 && resize(h, h->room / 2))
+        ;
 }
+
+static size_t parent_of(size_t at) { return (at - 1) / 2; }
 
 enum fp_status fp_heap_push(struct fp_heap *h, uint64_t item, fp_less less) {
     if (fp_heap_reserve(h) != FP_OK)
         return FP_NO_MEMORY;
     size_t place = h->count, at = place;
     while (less != NULL && at > 0) {
-        size_t parent = (at - 1) / 2;
+        size_t parent = parent_of(at);
         int before = less(item, h->items[parent]);
         if (before < 0)
             return FP_FAILED;
@@ -41,61 +43,79 @@ enum fp_status fp_heap_push(struct fp_heap *h, uint64_t item, fp_less less) {
             break;
         at = parent;
     }
-    for (; place != at; place = (place - 1) / 2)
-        h->items[place] = h->items[(place - 1) / 2];
+    for (; place != at; place = parent_of(place))
+        h->items[place] = h->items[parent_of(place)];
     h->items[at] = item;
     h->count++;
     return FP_OK;
 }
 
-/* Bit k of `path` says which child the k-th step went to. Returns the steps, or -1. */
-static int find_path(struct fp_heap *h, uint64_t moved, fp_less less, uint64_t *path) {
-    size_t end = h->count - 1; /* the last item is the one that moves */
-    int steps = 0;
-    *path = 0;
-    for (size_t at = 0;; steps++) {
-        size_t child = 2 * at + 1;
+/* Where the last item belongs once the first one is gone. FP_OK or FP_FAILED. */
+static enum fp_status find_place(struct fp_heap *h, fp_less less, size_t *place) {
+    size_t end = h->count - 1;
+    uint64_t moved = h->items[end];
+    *place = 0;
+    for (;;) {
+        size_t child = 2 * *place + 1;
         if (child >= end)
-            return steps;
+            return FP_OK;
         if (child + 1 < end) {
             int before = less(h->items[child + 1], h->items[child]);
             if (before < 0)
-                return -1;
+                return FP_FAILED;
             child += (size_t)before;
         }
         int before = less(h->items[child], moved);
         if (before < 0)
-            return -1;
+            return FP_FAILED;
         if (!before)
-            return steps;
-        if (child == 2 * at + 2)
-            *path |= (uint64_t)1 << steps;
-        at = child;
+            return FP_OK;
+        *place = child;
     }
 }
 
-enum fp_status fp_heap_pop(struct fp_heap *h, uint64_t *item, fp_less less) {
-    if (h->count == 0)
-        return FP_EMPTY;
-    uint64_t moved = h->items[h->count - 1];
-    *item = moved;
-    if (less != NULL) {
-        uint64_t path;
-        int steps = find_path(h, moved, less, &path);
-        if (steps < 0)
-            return FP_FAILED;
-        *item = h->items[0];
-        size_t at = 0;
-        for (int k = 0; k < steps; k++) {
-            size_t child = 2 * at + 1 + (size_t)(path >> k & 1);
-            h->items[at] = h->items[child];
-            at = child;
-        }
-        h->items[at] = moved;
+/* The last item goes to `place`, those above it move up by one, and the first one is taken. The
+ * room at the end keeps the place, so that it can be undone. */
+static uint64_t take_first(struct fp_heap *h, size_t place) {
+    size_t end = --h->count;
+    uint64_t carried = h->items[end];
+    for (size_t at = place;; at = parent_of(at)) {
+        uint64_t found = h->items[at];
+        h->items[at] = carried;
+        carried = found;
+        if (at == 0)
+            break;
     }
-    h->count--;
+    h->items[end] = place;
+    return carried;
+}
+
+static void undo_take(struct fp_heap *h, uint64_t item) {
+    size_t end = h->count++, at = (size_t)h->items[end];
+    h->items[end] = h->items[at];
+    for (; at != 0; at = parent_of(at))
+        h->items[at] = h->items[parent_of(at)];
+    h->items[0] = item;
+}
+
+enum fp_status fp_heap_pop(struct fp_heap *h, uint64_t *items, size_t max, size_t *done,
+                           fp_less less) {
+    *done = 0;
+    while (*done < max && h->count != 0) {
+        if (less == NULL) {
+            items[(*done)++] = h->items[--h->count];
+            continue;
+        }
+        size_t place;
+        if (find_place(h, less, &place) != FP_OK) {
+            for (; *done > 0; --*done)
+                undo_take(h, items[*done - 1]);
+            return FP_FAILED;
+        }
+        items[(*done)++] = take_first(h, place);
+    }
     shrink(h);
-    return FP_OK;
+    return *done == max ? FP_OK : FP_EMPTY;
 }
 
 void fp_heap_destroy(struct fp_heap *h) {

@@ -34,8 +34,8 @@ static void leave(struct fp_ordered *q) {
 }
 
 /* Only under the lock. */
-static void count_one(fp_sync_u64 *n) {
-    fp_sync_u64_store_relaxed(n, fp_sync_u64_load_relaxed(n) + 1);
+static void count_up(fp_sync_u64 *n, uint64_t more) {
+    fp_sync_u64_store_relaxed(n, fp_sync_u64_load_relaxed(n) + more);
 }
 
 /* The batches hold the lock throughout, so that an interruption can only come before the first
@@ -54,7 +54,7 @@ enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, 
         else
             s = fp_heap_push(&q->heap, items[*done], q->less);
         if (s == FP_OK) {
-            count_one(&q->puts);
+            count_up(&q->puts, 1);
             ++*done;
         }
     }
@@ -70,10 +70,8 @@ static enum fp_status take_many(struct fp_ordered *q, uint64_t *items, size_t ma
     enum fp_status s = enter(q);
     if (s != FP_OK)
         return s;
-    while (*done < max && (s = fp_heap_pop(&q->heap, &items[*done], less)) == FP_OK) {
-        count_one(&q->gets);
-        ++*done;
-    }
+    s = fp_heap_pop(&q->heap, items, max, done, less);
+    count_up(&q->gets, *done);
     if (s == FP_EMPTY && fp_sync_u64_load_relaxed(&q->closed))
         s = FP_CLOSED;
     leave(q);

@@ -38,7 +38,8 @@ enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item);
 /* FP_OK, FP_EMPTY, FP_CLOSED (drained) and those above. */
 enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item);
 
-/* Several under one lock; *done counts, also if the answer is FP_FAILED for the one after. */
+/* Several under one lock. *done counts, for put_many also if the answer is FP_FAILED for the one
+ * after; a get_many that fails has taken nothing. */
 enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
                                    size_t *done);
 enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done);

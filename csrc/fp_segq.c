@@ -85,19 +85,25 @@ static uint64_t head_position(struct fp_segq *q) {
     }
 }
 
+/* A head beyond t: others have put there and taken meanwhile; a put at t will fail. */
+static inline uint64_t room_behind(uint64_t limit, uint64_t t, uint64_t head) {
+    int64_t used = (int64_t)(t - head);
+    int64_t room = (int64_t)limit - (used > 0 ? used : 0);
+    return room > 0 ? (uint64_t)room : 0;
+}
+
 /* How many items may stand from position t on, which was the first vacant one a moment ago.
  * Seq_cst: a producer that is about to sleep reads limit and head after announcing itself. */
 static uint64_t room_at(struct fp_segq *q, uint64_t t) {
-    int64_t limit = (int64_t)fp_u64_load_seq_cst(&q->limit);
-    int64_t room = limit - (int64_t)(t - fp_u64_load_acquire(&q->head_seen));
-    if (FP_LIKELY(room > 0))
-        return (uint64_t)room;
+    uint64_t limit = fp_u64_load_seq_cst(&q->limit);
+    uint64_t room = room_behind(limit, t, fp_u64_load_acquire(&q->head_seen));
+    if (FP_LIKELY(room != 0))
+        return room;
     FP_STEP();
     uint64_t head = head_position(q);
     /* Others may store older positions over it: still positions the head has reached. */
     fp_u64_store_release(&q->head_seen, head);
-    room = limit - (int64_t)(t - head);
-    return room > 0 ? (uint64_t)room : 0;
+    return room_behind(limit, t, head);
 }
 
 /* Puts `item` behind the full segment `s`. FP_BUSY: somebody else linked one; look again. */

@@ -171,12 +171,30 @@ static inline bool discards(struct fp_spsc *r) {
     return FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)) && fp_spsc_is_closed(r);
 }
 
-enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
-    bool closed = false;
+/* A role that had to be claimed first may have been a discarder's in between. */
+static FP_NOINLINE enum fp_status enter_anew(struct fp_spsc *r, uint64_t me) {
+    bool claimed = owns_consumer(r, me);
+    FP_STEP();
+    if (!discards(r))
+        return claimed ? FP_OK : FP_NOT_OWNER;
+    if (claimed)
+        fp_spsc_release_consumer(r, me, false);
+    return FP_CLOSED;
+}
+
+/* FP_OK: the caller may get. */
+static inline enum fp_status enter(struct fp_spsc *r, uint64_t me) {
     if (discards(r))
         return FP_CLOSED;
-    if (!owns_consumer(r, me))
-        return FP_NOT_OWNER;
+    FP_STEP();
+    return FP_LIKELY(fp_u64_load_relaxed(&r->consumer) == me) ? FP_OK : enter_anew(r, me);
+}
+
+enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
+    bool closed = false;
+    enum fp_status s = enter(r, me);
+    if (FP_UNLIKELY(s != FP_OK))
+        return s;
     if (FP_UNLIKELY(items(r, &closed) == 0))
         return closed ? FP_CLOSED : FP_EMPTY;
     *item = r->slot[r->get_index];
@@ -186,12 +204,10 @@ enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     return FP_OK;
 }
 
-static enum fp_status take_many(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
-                                size_t *n) {
+/* By who has the consumer's role. */
+static enum fp_status take_many(struct fp_spsc *r, uint64_t *out, size_t max, size_t *n) {
     bool closed = false;
     *n = 0;
-    if (!owns_consumer(r, me))
-        return FP_NOT_OWNER;
     if (max == 0)
         return FP_OK;
     uint64_t ready = items(r, &closed);
@@ -213,9 +229,8 @@ static enum fp_status take_many(struct fp_spsc *r, uint64_t me, uint64_t *out, s
 enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
                                 size_t *n) {
     *n = 0;
-    if (discards(r))
-        return FP_CLOSED;
-    return take_many(r, me, out, max, n);
+    enum fp_status s = enter(r, me);
+    return s == FP_OK ? take_many(r, out, max, n) : s;
 }
 
 enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *out, size_t max,
@@ -224,8 +239,10 @@ enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *out, si
     if (!fp_u64_load_seq_cst(&r->discarding))
         return FP_EMPTY;
     bool had = fp_u64_load_relaxed(&r->consumer) == me;
-    enum fp_status s = take_many(r, me, out, max, n);
-    if (!had && s != FP_NOT_OWNER)
+    if (!owns_consumer(r, me))
+        return FP_NOT_OWNER;
+    enum fp_status s = take_many(r, out, max, n);
+    if (!had)
         fp_spsc_release_consumer(r, me, false); /* the role was free, and stays so */
     return s;
 }

@@ -8,6 +8,9 @@ cdef _core.fp_host host
 
 cdef object to_index(object value, str name)
 
+# The items in a list for which nobody else can have a reference.
+cdef list hidden(object iterable)
+
 
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
@@ -25,6 +28,8 @@ cdef class BaseQueue:
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
+    # Do put_nowait() and get_nowait() go through the public put() and get()?
+    cdef bint nowait_is_put(self) noexcept
     # Raises what `status` means.
     cdef int refuse(self, fp_status status) except -1
     cdef int clear(self) except -1

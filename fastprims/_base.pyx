@@ -25,11 +25,11 @@ from fastprims._errors import ShutDown
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
-    void PyErr_Clear()
     bint PyIndex_Check(object)
     Py_ssize_t PyNumber_AsSsize_t(object, void*) except? -1
     list PyList_New(Py_ssize_t)
     list PySequence_List(object)
+    list PyList_GetSlice(list, Py_ssize_t, Py_ssize_t)
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -42,6 +42,7 @@ cdef extern from "_slots.h":
     bint fp_is_heap_type(PyObject*)
     void fp_hide_list(list)
     void fp_show_list(list, size_t)
+    bint fp_is_unshared(list)
     uint64_t* fp_list_buffer(list)
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
@@ -78,6 +79,28 @@ cdef object to_index(object value, str name):
     except TypeError:
         raise TypeError(
             f"{name} must be an integer, not {type(value).__name__}") from None
+
+
+cdef list hidden(object iterable):
+    # While a list is visible, anybody may find it by way of the collector, and keep it.
+    cdef list own = PySequence_List(iterable)
+    fp_hide_list(own)
+    while not fp_is_unshared(own):
+        fp_show_list(own, <size_t>len(own))
+        own = PyList_GetSlice(own, 0, len(own))
+        fp_hide_list(own)
+    return own
+
+
+cdef list new_hidden(size_t size):
+    """With room for `size` items; to be shown with as many as were filled in."""
+    cdef list items = PyList_New(<Py_ssize_t>size)
+    fp_hide_list(items)
+    while not fp_is_unshared(items):
+        fp_show_list(items, 0)
+        items = PyList_New(<Py_ssize_t>size)
+        fp_hide_list(items)
+    return items
 
 
 cdef int64_t deadline_of(object timeout) except? -1:
@@ -122,11 +145,7 @@ cdef fp_status run_put(void* arg) noexcept:
 cdef fp_status run_get(void* arg) noexcept:
     cdef Batch* b = <Batch*>arg
     cdef fp_status status = b.ops.get_many(b.core, b.items, b.size, &b.done)
-    if b.done == 0:
-        return status
-    if status == _core.FP_FAILED:
-        PyErr_Clear()  # of the comparison for the next item: it will be made again
-    return _core.FP_OK
+    return status if b.done == 0 else _core.FP_OK
 
 
 cdef fp_bool has_items(void* arg) noexcept:
@@ -173,6 +192,9 @@ cdef class BaseQueue:
 
     cdef int discarded(self, size_t n) except -1:
         return 0
+
+    cdef bint nowait_is_put(self) noexcept:
+        return False
 
     cdef int refuse(self, fp_status status) except -1:
         if status == _core.FP_FULL:
@@ -270,14 +292,14 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
-        if is_subclass(<PyObject*>self):
-            self.put(item, False)  # which it may override, as with the standard library's
+        if self.nowait_is_put():
+            self.put(item, block=False)
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
-        return self.get(False) if is_subclass(<PyObject*>self) else self.get_item(False, None)
+        return self.get(block=False) if self.nowait_is_put() else self.get_item(False, None)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
@@ -319,13 +341,11 @@ cdef class BaseQueue:
             if done == <size_t>len(iterable):
                 return done
             iterable = iterable[done:]
-        cdef list items = PySequence_List(iterable)
-        fp_hide_list(items)
-        return done + self.put_list(items, done, block, timeout)
+        return done + self.put_list(hidden(iterable), done, block, timeout)
 
     def get_many(self, max_items, bint block=True, timeout=None):
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
-        return it as a list, oldest first. Raises what get() raises, with nothing taken.
+        return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
         """
         if not PyIndex_Check(max_items):
             raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
@@ -339,9 +359,9 @@ cdef class BaseQueue:
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
         # The list comes first: with the items taken, a failed allocation would lose them.
-        cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, <uint64_t>CHUNK)))
-        cdef list items = PyList_New(<Py_ssize_t>room)
-        fp_hide_list(items)
+        cdef uint64_t chunk = puts - gets if self.ops.calls_host else <uint64_t>CHUNK
+        cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, chunk)))
+        cdef list items = new_hidden(room)
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
@@ -352,7 +372,9 @@ cdef class BaseQueue:
             fp_show_list(items, batch.done)
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
-        while batch.done == batch.size and <size_t>len(items) < <size_t>most:
+        # Not if a comparison could fail now: what was taken would be lost.
+        while (not self.ops.calls_host and batch.done == batch.size
+               and <size_t>len(items) < <size_t>most):
             items = take_more(items, <size_t>most, &batch)
         return items
 
@@ -454,16 +476,13 @@ cdef list take_more(list items, size_t most, Batch* batch):
     if puts == gets:
         return items
     try:
-        longer = PyList_New(
-            <Py_ssize_t>(have + min(most - have, min(puts - gets, <uint64_t>CHUNK))))
+        longer = new_hidden(have + min(most - have, min(puts - gets, <uint64_t>CHUNK)))
     except MemoryError:
         return items
-    fp_hide_list(longer)
     fp_move_items(longer, items)
     batch.items = fp_list_buffer(longer) + have
     batch.size = <size_t>len(longer) - have
-    if raised(run_get(batch)):
-        PyErr_Clear()  # of a comparison; the next call will meet it
+    run_get(batch)
     fp_show_list(longer, have + batch.done)
     return longer
 

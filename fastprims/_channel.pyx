@@ -32,7 +32,7 @@ cdef extern from "_slots.h":
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
-    void fp_hide_list(list)
+    bint fp_is_heap_type(PyObject*)
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
@@ -84,7 +84,8 @@ cdef fp_bool has_room(void* arg) noexcept:
 
 
 cdef class BoundedChannel(_base.BaseQueue):
-    """BoundedChannel(maxsize, *, overflow="block", max_item_size=None, size_of=len, \
+    """
+    BoundedChannel(maxsize, *, overflow="block", max_item_size=None, size_of=len, \
 rate=None, on_pressure=None, pressure_interval=1.0)
 
     FIFO queue for any number of threads with explicit limits: at most `maxsize` items (1 or more,
@@ -257,15 +258,16 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """
         if block and self.policy == BLOCK:
             _base.check_timeout(timeout)
-        cdef list items = PySequence_List(iterable)
+        cdef list items
         if self.measured:
-            for item in items:
+            iterable = PySequence_List(iterable)
+            for item in iterable:
                 self.measure(item)
         if self.policy == DROP_OLDEST or self.paced:
-            return self.put_each(items, block, timeout)
+            return self.put_each(PySequence_List(iterable), block, timeout)
+        items = _base.hidden(iterable)
         cdef size_t n = <size_t>len(items), done = 0
         cdef bint silent = self.policy == DROP_NEWEST
-        fp_hide_list(items)
         try:
             done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
         except Full:
@@ -329,6 +331,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return closed
 
     # Counting and telling. ------------------------------------------------------------------------
+
+    cdef bint nowait_is_put(self) noexcept:
+        return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
 
     cdef int discarded(self, size_t n) except -1:
         if n != 0:

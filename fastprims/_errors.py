@@ -21,8 +21,8 @@ class ItemTooLarge(ValueError):
 class Refused:
     """A name that the standard library's class has and ours cannot honour.
 
-    Reading it from an instance raises AttributeError with the reason (so hasattr() says False);
-    a subclass or an instance may still define the name for itself.
+    Reading it from an instance raises AttributeError with the reason (so hasattr() says False), and
+    so does assigning to it; a subclass may define the name for itself.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -32,4 +32,10 @@ class Refused:
     def __get__(self, instance: object, owner: type) -> Refused:
         if instance is None:
             return self
-        raise AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")
+        raise self._error(instance)
+
+    def __set__(self, instance: object, value: object) -> None:
+        raise self._error(instance)
+
+    def _error(self, instance: object) -> AttributeError:
+        return AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")

@@ -19,6 +19,7 @@ cdef extern from "_slots.h":
     int fp_set_attribute(object, const char*, object) except -1
     int fp_publish(object, const char*, tuple) except -1
     void fp_drop_dict(object)
+    bint fp_is_heap_type(PyObject*)
 
 NO_LOCK = (
     "its operations are atomic by themselves, there is no lock or condition to share. Use the "
@@ -114,7 +115,7 @@ cdef class Queue(_base.BaseQueue):
             self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
 
     def __init__(self, maxsize=0):
-        self.maxsize = maxsize
+        self.bound(maxsize)
 
     @property
     def maxsize(self):
@@ -125,6 +126,9 @@ cdef class Queue(_base.BaseQueue):
 
     @maxsize.setter
     def maxsize(self, value):
+        self.bound(value)
+
+    cdef int bound(self, object value) except -1:
         cdef int64_t bound = to_maxsize(value)
         cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
         if limit == _core.FP_UNBOUNDED:
@@ -133,6 +137,10 @@ cdef class Queue(_base.BaseQueue):
             _core.fp_segq_set_limit(self.core, limit)
         else:
             _core.fp_ordered_set_limit(self.core, limit)
+        return 0
+
+    cdef bint nowait_is_put(self) noexcept:
+        return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
 
     cdef uint64_t unfinished(self) noexcept:
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
@@ -217,6 +225,10 @@ def refuse_hooks(cls, **kwargs):
         raise TypeError(
             f"{cls.__name__} overrides {', '.join(overridden)}, which a fastprims queue "
             "never calls. Override put() and get(), or derive from queue.Queue")
+    if any("maxsize" in base.__dict__ for base in cls.__mro__[:cls.__mro__.index(Queue)]):
+        raise TypeError(
+            f"{cls.__name__} overrides maxsize, which a fastprims queue would not look at. Give "
+            "the bound to super().__init__(), or set it on the object")
 
 
 fp_publish(SimpleQueue, "fastprims.SimpleQueue", HOT_METHODS)

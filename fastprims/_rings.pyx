@@ -81,7 +81,7 @@ cdef class SPSCRing(_base.BaseQueue):
         self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
 
     cdef int refuse(self, fp_status status) except -1:
-        if status == _core.FP_CLOSED:
+        if status == _core.FP_CLOSED and self.ops == &_core.fp_spsc_ops:
             self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
         return _base.BaseQueue.refuse(self, status)
 

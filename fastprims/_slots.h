@@ -54,12 +54,36 @@ static inline void fp_set_subscript(PyObject *type, binaryfunc fast, binaryfunc 
     mapping->mp_subscript = fast;
 }
 
+/* "Name(arguments)", if a class's docstring starts with it, becomes its signature, for inspect:
+ * CPython wants a line of two dashes behind it. (Defaults that are no literals are not allowed.) */
+static inline int fp_publish_signature(PyTypeObject *t) {
+    const char *doc = t->tp_doc, *blank = doc == NULL ? NULL : strstr(doc, "\n\n");
+    if (blank == NULL || *doc == '\n' || blank[-1] != ')')
+        return 0;
+    size_t first = (size_t)(blank - doc), rest = strlen(blank);
+    char *text = malloc(first + 3 + rest + 1); /* for as long as the class lives: for ever */
+    if (text == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memcpy(text, doc, first);
+    memcpy(text + first, "\n--", 3);
+    memcpy(text + first + 3, blank, rest + 1);
+    PyObject *shown = PyUnicode_FromString(blank + 2);
+    int failed = shown == NULL || PyDict_SetItemString(t->tp_dict, "__doc__", shown) < 0;
+    Py_XDECREF(shown);
+    t->tp_doc = text;
+    return failed ? -1 : 0;
+}
+
 /* Gives a class the name of its public home, and its own descriptors of inherited methods: the
  * interpreter's fast paths for method calls ask that a descriptor belong to the very class of the
  * object. Returns -1 on error. */
 static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_name = public_name;
+    if (fp_publish_signature(t) < 0)
+        return -1;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i);
         PyObject *inherited = PyObject_GetAttr(type, name);
@@ -149,6 +173,18 @@ static inline void fp_show_list(PyObject *list, size_t size) {
 }
 static inline uint64_t *fp_list_buffer(PyObject *list) {
     return (uint64_t *)(void *)((PyListObject *)list)->ob_item;
+}
+
+/* Does only the caller hold a reference? No, in cases of doubt. */
+static inline bool fp_is_unshared(PyObject *o) {
+#if !defined(Py_GIL_DISABLED)
+    return Py_REFCNT(o) == 1;
+#elif PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_Object_IsUniquelyReferenced(o);
+#else
+    return o->ob_tid == _Py_ThreadId() && _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == 1 &&
+           _Py_atomic_load_ssize_relaxed(&o->ob_ref_shared) == 0;
+#endif
 }
 
 /* Moves all items of a list to the front of a hidden one, which is longer and still unfilled. */

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
+import queue
 import threading
+import time
 import weakref
 
 import pytest
@@ -180,3 +183,120 @@ def child_of_sleepers(source):
     for _ in range(3):
         q.put(0)
     return "woken" if status == 0 else f"status {status}"
+
+
+def test_put_many_waits_on_a_list_that_nobody_else_has():
+    """Code in the iterable may find the list that is being made of it, by way of the collector."""
+
+    class Item:
+        pass
+
+    q = fastprims.Queue(2)
+    leaked = []
+
+    def items():
+        yield Item()
+        yield Item()
+        leaked.extend(
+            o for o in gc.get_objects() if type(o) is list and o and isinstance(o[0], Item)
+        )
+        for _ in range(1000):
+            yield Item()
+
+    thread = threading.Thread(target=lambda: q.put_many(items()))
+    thread.start()
+    while q.qsize() < 2:
+        time.sleep(0.001)
+    for found in leaked:
+        found.clear()
+    spoil = [bytearray(8016) for _ in range(50)]  # of the size of that list's buffer
+    for _ in range(1002):
+        assert isinstance(q.get(timeout=10), Item)
+    thread.join(10)
+    assert q.empty() and spoil
+
+
+def test_a_batch_that_fails_late_takes_nothing():
+    """An exception in a comparison - a Ctrl-C, say - was swallowed once an item had been taken."""
+    strike = 0
+
+    class Item:
+        def __init__(self, number):
+            self.number = number
+
+        def __lt__(self, other):
+            nonlocal strike
+            strike -= 1
+            if strike == 0:
+                raise KeyboardInterrupt
+            return self.number < other.number
+
+    q = fastprims.PriorityQueue()
+    q.put_many(Item(n) for n in range(20))
+    for when in range(1, 40):
+        strike = when
+        with pytest.raises(KeyboardInterrupt):
+            q.get_many(20)
+        assert q.qsize() == 20
+    strike = 0
+    assert [item.number for item in q.get_many(20)] == list(range(20))
+
+
+@pytest.mark.parametrize("cls", [fastprims.Queue, queue.Queue])
+def test_nowait_passes_its_argument_by_name(cls):
+    class Other(cls):
+        def put(self, item, *, timeout=None, block=True):
+            seen.append(block)
+            super().put(item, block, timeout)
+
+        def get(self, *, timeout=None, block=True):
+            seen.append(block)
+            return super().get(block, timeout)
+
+    seen = []
+    q = Other()
+    q.put_nowait(1)
+    assert q.get_nowait() == 1
+    assert seen == [False, False]
+
+
+@pytest.mark.parametrize("cls", [fastprims.SimpleQueue, queue.SimpleQueue])
+def test_a_simple_queues_nowait_does_not_call_what_overrides_put(cls):
+    class Other(cls):
+        def put(self, item, block=True, timeout=None):
+            self.put_nowait(item)
+
+    q = Other()
+    q.put(1)
+    assert q.get_nowait() == 1
+
+
+def test_a_subclass_cannot_shadow_the_bound():
+    with pytest.raises(TypeError, match="maxsize"):
+        type("Shadow", (fastprims.Queue,), {"maxsize": 10})
+
+
+def test_a_ring_of_two_kinds_keeps_its_items_when_it_refuses():
+    class Both(fastprims.SPSCRing, fastprims.MPMCRing):
+        def __init__(self):
+            fastprims.MPMCRing.__init__(self, 4)
+
+    ring = Both()
+    ring.put(1)
+    ring.shutdown()
+    with pytest.raises(fastprims.ShutDown):
+        ring.put(2)
+    assert ring.get() == 1
+
+
+@pytest.mark.parametrize("name", ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"])
+def test_signatures_are_the_standard_librarys(name):
+    theirs = getattr(queue, name)
+    expected = "()" if name == "SimpleQueue" else str(inspect.signature(theirs))
+    assert str(inspect.signature(getattr(fastprims, name))) == expected
+
+
+def test_what_is_not_there_cannot_be_assigned():
+    q = fastprims.Queue()
+    with pytest.raises(AttributeError, match="container"):
+        q.queue = []

@@ -53,14 +53,19 @@ static void heap_model(void) {
                 sorted[count++] = item;
             qsort(sorted, count, sizeof *sorted, by_number);
         } else {
-            uint64_t item;
-            enum fp_status s = fp_heap_pop(&h, &item, less);
-            CHECK(s == (count == 0 ? FP_EMPTY : FP_OK) || (s == FP_FAILED && comparisons_left == 0),
-                  "pop answers %d", (int)s);
-            if (s == FP_OK) {
-                CHECK(item == sorted[0], "not the least item");
-                memmove(sorted, sorted + 1, --count * sizeof *sorted);
-            }
+            uint64_t items[MOST];
+            size_t done, max = 1 + torture_random(torture_random(4) == 0 ? MOST : 3);
+            if (comparisons_left >= 0) /* so that some fail late */
+                comparisons_left = (int)torture_random(20 * (unsigned)max);
+            enum fp_status s = fp_heap_pop(&h, items, max, &done, less);
+            if (s == FP_FAILED)
+                CHECK(comparisons_left == 0 && done == 0, "pop fails after %zu", done);
+            else
+                CHECK(s == (count < max ? FP_EMPTY : FP_OK) && done == (count < max ? count : max),
+                      "pop answers %d, %zu items", (int)s, done);
+            CHECK(memcmp(items, sorted, done * sizeof *items) == 0, "not the least items");
+            count -= done;
+            memmove(sorted, sorted + done, count * sizeof *sorted);
         }
         CHECK(h.count == count && h.room <= 2 * MOST, "%zu items", h.count);
     }

@@ -341,8 +341,10 @@ def interrupted_while_woken(cls: str, seconds: float) -> list[int]:
         q.put("item")
 
     signal.signal(signal.SIGALRM, handle)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    now = begin = time.monotonic()
+    # On a busy machine it takes longer to show anything.
+    while now < begin + seconds or (min(laps - 15, interrupts) <= 5 and now < begin + 40):
+        now = time.monotonic()
         q = make() if cls == "SimpleQueue" else make(4)
         taken: list[str] = []
         mine: list[str] = []
@@ -351,14 +353,17 @@ def interrupted_while_woken(cls: str, seconds: float) -> list[int]:
         putter = threading.Thread(target=put_soon, args=(q, rng.uniform(5e-4, 1e-3)))
         putter.start()
         try:
-            armed = True
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(5e-4, 1e-3))
-            mine.extend(islice(iter(partial(q.get, timeout=0.3), None), 1))
-            armed = False
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(5e-4, 1e-3))
+                mine.extend(islice(iter(partial(q.get, timeout=0.3), None), 1))
+            finally:
+                armed = False
         except Stop:
             interrupts += 1
-        except fastprims.Empty:
             armed = False
+        except fastprims.Empty:
+            pass
         putter.join()
         if mine:
             q.put("another")

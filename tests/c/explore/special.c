@@ -510,6 +510,29 @@ static void pool_after(void) {
     fp_pool_destroy(&pool);
 }
 
+/* A consumer that comes first while another thread closes and drops: it gets the oldest item, or is
+ * told that the ring is closed; never a later item, nor that somebody has a role that nobody took.
+ */
+static void discard_before(void) {
+    roles_before();
+    for (uint64_t i = 1; i <= 2; i++)
+        fp_spsc_put(&ring, fp_thread_serial(), i);
+    fp_spsc_release_producer(&ring, fp_thread_serial(), false);
+}
+
+static void first_get_thread(int self) {
+    uint64_t me = fp_thread_serial(), item;
+    size_t n;
+    if (self == 0) {
+        fp_spsc_close(&ring, true);
+        fp_spsc_discard(&ring, me, &item, 1, &n);
+        return;
+    }
+    enum fp_status s = fp_spsc_get(&ring, me, &item);
+    if (s != FP_CLOSED && (s != FP_OK || item != 1))
+        explore_fail("a first get answers %d", (int)s);
+}
+
 static const struct explore_program programs[] = {
     {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
     {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL,
@@ -539,6 +562,8 @@ static const struct explore_program programs[] = {
     {"pool: three wait for one object", 3, 2, pool_of_one, pool_waiters, NULL, pool_after},
     {"pool: given back by two", 2, 5, pool_twice_before, pool_twice, NULL, pool_after},
     {"roles: closing with discarding", 2, 3, roles_before, discard_thread, NULL, roles_after},
+    {"roles: a first get beside discarding", 2, 4, discard_before, first_get_thread, NULL,
+     roles_after},
     {"roles: release by a stranger", 3, 3, roles_before, roles_thread, NULL, roles_after},
 };
 
