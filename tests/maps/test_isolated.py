@@ -59,7 +59,8 @@ def test_memory_follows_the_live_keys() -> None:
     sizes = run_child(rounds_of_life, 100_000, 3, helpers=(resident,), timeout=85)
     start = sizes[0][0]
     assert all(allocated <= start * 1.1 + 20_000 for allocated, _ in sizes), sizes
-    assert sizes[-1][1] <= sizes[1][1] * 1.2, sizes
+    # The C library's heap settles within two rounds; what leaks goes on growing.
+    assert sizes[-1][1] <= sizes[-2][1] * 1.1, sizes
 
 
 def values_die(case: str) -> int:
