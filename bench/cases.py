@@ -52,6 +52,7 @@ class Case:
     fifo: bool = True
     lossy: bool = False  # items are dropped, and its trials check which
     threads: int = 1
+    kinds: tuple[str, ...] = KINDS
 
     @property
     def least_count(self) -> int:

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Any
 
 from bench import loops
-from bench.cases import Case, Pairing, Trial
+from bench.cases import FRESH, Case, Pairing, Trial
 from bench.contenders import BASELINE, FASTPRIMS, STDLIB, Contender, fastprims
 from bench.harness import BenchmarkFailure
 
@@ -235,6 +235,7 @@ def _case(
         producers=threads,
         consumers=threads,
         threads=threads,
+        kinds=(FRESH,),  # there are no items
     )
 
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from bench import contenders as who
 from bench.cases import (
+    FRESH,
     Case,
     Pairing,
     batch_trial,
@@ -63,7 +64,13 @@ def _crowd(key: str, title: str, producers: int, consumers: int, *pairings: Pair
 
 def _duel(key: str, title: str, ours: Contender, theirs: Contender) -> Case:
     return Case(
-        key, title, pair_trial, (who.NOOP, theirs, ours), (Pairing(ours, theirs),), fifo=False
+        key,
+        title,
+        pair_trial,
+        (who.NOOP, theirs, ours),
+        (Pairing(ours, theirs),),
+        fifo=False,
+        kinds=(FRESH,),
     )
 
 
@@ -98,6 +105,7 @@ SUITE: tuple[Case, ...] = (
             Pairing(who.FP_CHANNEL_SIZED, who.FP_QUEUE),
         ),
         bound=BOUND,
+        kinds=(FRESH,),
     ),
     Case(
         "flood",
@@ -113,6 +121,7 @@ SUITE: tuple[Case, ...] = (
         ),
         bound=BOUND,
         lossy=True,
+        kinds=(FRESH,),
     ),
     _duel("pair-lifo", "put + get, one thread, LIFO", who.FP_LIFO, who.STD_LIFO),
     _duel("pair-priority", "put + get, one thread, priority", who.FP_PRIORITY, who.STD_PRIORITY),

@@ -27,7 +27,8 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
     effort = Effort(**plan["effort"])
     try:
         kinds = plan.get("kinds") or KINDS
-        emit({"event": "start", "environment": describe(), "records": len(cases) * len(kinds)})
+        records = sum(kind in kinds for case in cases for kind in case.kinds)
+        emit({"event": "start", "environment": describe(), "records": records})
         run_suite(cases, kinds, effort, emit)
         if wants_latency(effort, plan.get("only", [])):
             run_latency(effort, emit)

@@ -255,7 +255,8 @@ def test_session_measures_every_interpreter_in_turn() -> None:
     assert len(results["interpreters"]) == 2
     for result in results["interpreters"]:
         assert [(c["key"], c["kind"]) for c in result["cases"]] == [
-            (key, kind) for key in ("pair-lifo", "1x1") for kind in KINDS
+            ("pair-lifo", FRESH),
+            *(("1x1", kind) for kind in KINDS),
         ]
         check_interpreter(result)
     json.dumps(results)
