@@ -6,6 +6,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from queue import Empty, Full
 from typing import Any
@@ -155,11 +156,12 @@ class Racy:
         self.items.append(item)
 
     def get_nowait(self) -> Any:
-        if not self.items:
-            raise Empty
-        item = self.items[0]
+        try:
+            item = self.items[0]
+        except IndexError:
+            raise Empty from None
         time.sleep(0)
-        if self.items:
+        with suppress(IndexError):
             self.items.popleft()
         return item
 
