@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -96,7 +96,8 @@ def run_session(
     arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure every interpreter in turn, never two at once; the content of results.json."""
-    plan = {"effort": effort.as_dict(), "only": list(only), "kinds": list(kinds)}
+    share = replace(effort, run_s=effort.run_s / len(pythons))
+    plan = {"effort": share.as_dict(), "only": list(only), "kinds": list(kinds)}
     began = datetime.now(timezone.utc)
     results = []
     for python in pythons:
