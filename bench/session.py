@@ -71,6 +71,8 @@ def measure_with(python: str, plan: dict[str, Any], listener: Listener) -> Inter
                     finished = name == "end"
                 elif name == "case":
                     result.cases.append(event["record"])
+                elif name == "skipped":
+                    result.skipped.append(event["reason"])
                 elif name == "latency":
                     _add_latency(result, event)
                 elif name == "failure":
