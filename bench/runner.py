@@ -169,17 +169,17 @@ def run_rounds(
     """Alternate the contenders until the stop rule holds; the series, and what ended them."""
     case, effort = bench.case, bench.effort
     series: dict[str, list[float]] = {contender.key: [] for contender in case.contenders}
-    began = perf_counter()
+    began, limit_s = perf_counter(), effort.case_s * case.time_share
     for rounds in range(1, effort.max_rounds + 1):
         turn = rounds % len(case.contenders)
         for contender in case.contenders[turn:] + case.contenders[:turn]:
             series[contender.key].append(bench.sample(contender, counts[contender.key]))
         spent = perf_counter() - began
-        progress(min(1.0, max(rounds / effort.max_rounds, spent / effort.case_s)))
+        progress(min(1.0, max(rounds / effort.max_rounds, spent / limit_s)))
         if rounds >= effort.min_rounds:
             if worst_spread(case, series) <= effort.spread_bound:
                 return series, "spread"
-            if spent >= effort.case_s:
+            if spent >= limit_s:
                 return series, "time limit"
     return series, "round limit"
 
@@ -224,10 +224,17 @@ def run_case(
     }
 
 
+def planned_kinds(case: Case, kinds: Sequence[str], effort: Effort) -> list[str]:
+    """The kinds of items with which the case is measured in this run; maybe none."""
+    if case.only_full and effort.name != FULL.name:
+        return []
+    return [kind for kind in case.kinds if kind in kinds]
+
+
 def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit: Emit) -> None:
     """Measure every case with every kind of item, reporting each step through `emit`."""
     for case in cases:
-        for kind in (kind for kind in case.kinds if kind in kinds):
+        for kind in planned_kinds(case, kinds, effort):
             label = {"case": case.key, "title": case.title, "kind": kind}
 
             def progress(done: float, label: dict[str, str] = label) -> None:

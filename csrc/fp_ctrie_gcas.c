@@ -47,6 +47,12 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
     a->tidy |= fp_lineage_retire(&a->trie->line, &m->unit, 0, &a->trash);
 }
 
+/* A root was replaced: it is no longer a copy of its version. */
+static inline void let_go(struct fp_access *a, struct fp_main *root) {
+    if (root->version != NULL)
+        a->tidy |= fp_version_let_go(root->version, &a->trash);
+}
+
 /* A swap at the root is decided at once: generation and change are in the same word. */
 static bool commit_at_root(struct fp_access *a, struct fp_main *old, struct fp_main *fresh) {
     void *expected = old;
@@ -55,6 +61,7 @@ static bool commit_at_root(struct fp_access *a, struct fp_main *old, struct fp_m
     if (!fp_ptr_cas_seq_cst(&a->trie->root, &expected, fresh))
         return false;
     FP_STEP();
+    let_go(a, old);
     retire(a, old, fresh->birth, fresh->gone);
     return true;
 }
@@ -99,9 +106,10 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
                                        struct fp_main *fresh, bool cut, struct fp_version **v) {
     struct fp_ctrie *t = a->trie;
     void *expected = old;
-    *v = fp_version_enter(&t->line, old->birth, fp_word(old, FP_MAIN));
+    *v = fp_version_enter(&t->line, old->birth, fp_word(old, FP_MAIN), cut ? 1 : 2);
     if (*v == NULL)
         return FP_NO_MEMORY;
+    fresh->version = cut ? NULL : *v; /* the second reference */
     FP_STEP();
     /* The linearization point. The version has been entered before. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
@@ -110,8 +118,7 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
     }
     FP_STEP();
     fp_version_open(*v, cut);
-    if (!cut)
-        retire(a, old, fresh->birth, fresh->gone);
+    let_go(a, old);
     return FP_OK;
 }
 
@@ -134,6 +141,12 @@ static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version
             break;
         }
         struct fp_main *old = fp_ptr_load_seq_cst(&t->root);
+        *v = old->version;
+        if (!clear && *v != NULL) { /* unchanged since then; or no longer the root */
+            s = fp_version_try_retain(*v) ? FP_OK : FP_BUSY;
+            fp_epoch_unpin(a.pin);
+            continue;
+        }
         struct fp_main *fresh = next_root(t, old, clear);
         s = fresh != NULL ? raise_generation(&a, old, fresh, clear, v) : FP_NO_MEMORY;
         if (s != FP_OK && fresh != NULL)
@@ -184,5 +197,9 @@ struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_ver
 }
 
 void fp_ctrie_end(struct fp_ctrie *t) {
-    fp_lineage_end(&t->line, fp_word(fp_ptr_load_acquire(&t->root), FP_MAIN));
+    struct fp_main *root = fp_ptr_load_acquire(&t->root);
+    struct fp_version *v = root->version;
+    root->version = NULL;
+    fp_version_release(v);
+    fp_lineage_end(&t->line, fp_word(root, FP_MAIN));
 }

@@ -35,6 +35,7 @@ struct fp_main {
     struct fp_unit unit;
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
+    struct fp_version *version; /* what a root is a copy of, and holds while it is the root. Or NULL */
     uint64_t birth;
     /* What a reader needs is together. */
     fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */

@@ -12,6 +12,9 @@
  *   - otherwise it goes to the dead list of the newest one, s. When s is closed, each node of that
  *     list is discarded, or goes to the next older version if that one can see it (b <= it).
  *
+ * The root of a version is part of that version alone (opening one gives the live structure a copy),
+ * so it is not handed over, but discarded with the version.
+ *
  * A version without a successor that shares nodes with it (`cut`: the live structure was given up
  * or cleared, or all versions after it are closed) owns what it can see: when it is closed, the
  * nodes born after the next older version are discarded, and that one is cut in its turn.
@@ -67,6 +70,7 @@ typedef int (*fp_visitor)(uint64_t *handle, void *arg);
 struct fp_lineage_ops {
     uint64_t (*birth)(uint64_t node);
     uint64_t (*of_unit)(struct fp_unit *unit);
+    struct fp_unit *(*unit)(uint64_t root); /* every root of a version has one */
     /* Puts the node, not what is below it, into the trash (or frees it, if that is cheap). */
     void (*discard)(struct fp_lineage *l, uint64_t node, struct fp_trash *trash);
     /* discard() for everything reachable from `root` that was born after `floor`. */
@@ -88,20 +92,27 @@ struct fp_memory {
 
 struct fp_deadlist; /* a piece of one */
 
-enum fp_version_state { FP_VERSION_TENTATIVE, FP_VERSION_DROPPED, FP_VERSION_OPEN };
+enum fp_version_state {
+    FP_VERSION_TENTATIVE,
+    FP_VERSION_DROPPED,
+    FP_VERSION_OPEN,
+    FP_VERSION_OPEN_CUT,
+    FP_VERSION_LISTED, /* by a sweep, from OPEN */
+    FP_VERSION_CLOSED  /* before any sweep met it */
+};
 
 struct fp_version {
     struct fp_lineage *lineage;
     uint64_t generation, root;
     fp_u64 size; /* for the structure */
-    fp_sync_u64 refs;
+    fp_u64 refs;
     fp_u64 state;
     struct fp_version *next_opened, *next_closing;
     /* Under the lock. */
     struct fp_version *older, *newer;
     struct fp_deadlist *dead;
     bool cut;
-    uint64_t cut_stamp;
+    uint64_t stamp; /* the epoch when it was cut, and later when it was closed */
 };
 
 struct fp_lineage {
@@ -109,15 +120,15 @@ struct fp_lineage {
     const struct fp_memory *memory;
     uint64_t floor;
     struct fp_version *base; /* of a branch */
-    fp_sync_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
+    fp_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
     fp_u64 waiting; /* units in `aging` */
     struct fp_lineage *next_queued;
-    fp_sync_u64 lock;
+    fp_u64 lock;
     /* Under the lock. */
     uint64_t root; /* once ended, and not yet dissolved */
-    struct fp_version *newest, *undecided, *todo;
+    struct fp_version *newest, *undecided, *todo, *dying, *dying_last;
     struct fp_unit *aging, *aging_last;
 };
 
@@ -148,13 +159,18 @@ void fp_lineage_tidy(struct fp_lineage *l);
 void fp_lineage_collect(void);
 
 /* Pinned, before raising the generation. NULL: no memory. */
-struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root);
+struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root,
+                                    uint64_t references);
 /* The generation was raised. cut: and nothing is shared with what comes after. */
 void fp_version_open(struct fp_version *v, bool cut);
 /* It was not. */
 void fp_version_drop(struct fp_version *v);
 
 void fp_version_retain(struct fp_version *v);
+/* False: it has been closed. Pinned, where a version was found that somebody else held. */
+bool fp_version_try_retain(struct fp_version *v);
+/* Gives a reference up, pinned. True: call fp_lineage_tidy after unpinning. */
+bool fp_version_let_go(struct fp_version *v, struct fp_trash *trash);
 /* The last one closes it. Not pinned. */
 void fp_version_release(struct fp_version *v);
 
