@@ -20,8 +20,8 @@ from bench.cases import KINDS, Case
 from bench.environment import describe
 from bench.harness import BenchmarkFailure
 from bench.latency import run_latency, wants_latency
-from bench.memory import run_memory
 from bench.maps import MAPS
+from bench.memory import run_memory
 from bench.runner import Effort, Emit, planned_kinds, run_suite
 from bench.suite import select
 

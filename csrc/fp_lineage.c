@@ -12,11 +12,12 @@ static void yield(void) { SwitchToThread(); }
 static void yield(void) { sched_yield(); }
 #endif
 
-/* So many units in the limbo make a sweep worth while. */
+/* Every thread sweeps when it has retired so many units, of whatever lineage. */
 #define SWEEP_UNITS 32
 
-/* With so many waiting for the epoch, some pinned thread has lost its processor. Writers then offer
- * theirs, once a call, or the limbo would grow at their pace for as long as that takes. */
+/* With so many waiting, some guarded thread has lost its processor, and no snapshot was taken
+ * since. Writers then offer theirs, once a call, or the limbo would grow at their pace for as long
+ * as that takes. */
 enum { CROWDED = 4096 };
 
 static fp_u64 generations;
@@ -51,10 +52,8 @@ static struct fp_version *unref(struct fp_lineage *l, uint64_t count) {
     if (fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)0 - count) != count)
         return NULL;
     struct fp_trash trash = {0};
-    while (l->aging != NULL) { /* only where memory was short; no version is left */
-        struct fp_unit *u = l->aging;
-        struct fp_version *none = NULL;
-        l->aging = u->next;
+    for (struct fp_unit *u; (u = fp__lineage_any_unit(l)) != NULL;) {
+        struct fp_version *none = NULL; /* only where memory was short; no version is left */
         fp__lineage_sort_out(l, u, &none, &trash);
     }
     while (l->dying != NULL) {
@@ -98,10 +97,10 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
         struct fp_trash trash = {0};
         fp_u64_store_seq_cst(&l->attention, 0);
         FP_STEP();
-        fp_epoch_advance();
         dropped += fp__lineage_work(l, &trash);
         bool waits = l->todo != NULL;
-        bool left = waits || l->aging != NULL || l->undecided != NULL || l->dying != NULL;
+        bool left = waits || l->aging != NULL || l->held != NULL || l->dying != NULL ||
+                    l->undecided != NULL;
         FP_STEP();
         fp_u64_store_seq_cst(&l->lock, 0); /* pairs with try_lock */
         FP_STEP();
@@ -122,7 +121,6 @@ void fp_lineage_collect(void) {
     enum { PATIENCE = 3, MOST_ROUNDS = 10000 };
     int idle = 0;
     for (int round = 0; idle < PATIENCE && round < MOST_ROUNDS; round++, idle++) {
-        fp_epoch_advance();
         struct fp_lineage *l = fp__lineage_take(&unswept);
         while (l != NULL) {
             struct fp_lineage *next = l->next_queued;
@@ -164,29 +162,27 @@ void fp_lineage_end(struct fp_lineage *l, uint64_t root) {
     fp_lineage_collect();
 }
 
-bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *u, uint64_t end,
-                       struct fp_trash *trash) {
+bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct fp_unit *u,
+                       uint64_t end, struct fp_trash *trash) {
     u->end = end;
 #if FP_PLAIN
     struct fp_version *from = l->newest;
-    fp_u64_store_relaxed(&u->stamp, 0);
+    (void)by;
+    u->stamp = 0;
     if (!fp__lineage_sort_out(l, u, &from, trash))
         fp__lineage_append(l, u);
     return false;
 #else
     (void)trash;
     void *top = fp_ptr_load_seq_cst(&l->limbo);
-    uint64_t count;
     do {
-        /* It may have been taken since, but not freed: the caller was pinned before that. */
-        count = top != NULL ? fp_u64_load_relaxed(&((struct fp_unit *)top)->stamp) + 1 : 1;
-        fp_u64_store_relaxed(&u->stamp, count);
         u->next = top;
         FP_STEP();
-    } while (!fp_ptr_cas_seq_cst(&l->limbo, &top, u)); /* release half: pairs with take() */
+    } while (!fp_ptr_cas_seq_cst(&l->limbo, &top, u)); /* release half: pairs with the taking */
     if (top == NULL)
         enqueue(l);
-    return count >= SWEEP_UNITS;
+    fp_u64_fetch_add_relaxed(&l->waiting, 1);
+    return ++by->handed % SWEEP_UNITS == 0;
 #endif
 }
 
@@ -194,7 +190,7 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *u, uint64_t end,
 void fp_lineage_tidy(struct fp_lineage *l) {
     uint64_t closed = 0;
     sweep(l, &closed);
-    if (fp_u64_load_relaxed(&l->waiting) >= CROWDED)
+    if ((int64_t)fp_u64_load_relaxed(&l->waiting) >= CROWDED)
         yield();
 }
 
@@ -221,7 +217,7 @@ struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, u
 void fp_version_open(struct fp_version *v, bool cut) {
     if (cut)
         fp__version_cut(v); /* nobody reads it before the state */
-    /* Release: pairs with take_inbox. */
+    /* Release: pairs with enter_decided. */
     fp_u64_store_release(&v->state, cut ? FP_VERSION_OPEN_CUT : FP_VERSION_OPEN);
 #if FP_PLAIN
     fp__lineage_insert(v->lineage, v);
@@ -234,7 +230,7 @@ void fp_version_drop(struct fp_version *v) {
     fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1);
     l->memory->free(v, sizeof *v);
 #else
-    fp_u64_store_release(&v->state, FP_VERSION_DROPPED); /* pairs with take_inbox */
+    fp_u64_store_release(&v->state, FP_VERSION_DROPPED); /* pairs with enter_decided */
 #endif
 }
 
@@ -248,8 +244,9 @@ bool fp_version_try_retain(struct fp_version *v) {
 }
 
 /* The last reference is gone. A version that no sweep has met yet is gone with this swap (release
- * half: pairs with take_inbox): nothing was filed under it, what it alone can see is in the limbo,
- * and the next sweep clears up. Otherwise true: a sweep has to close it; `l` is held for that. */
+ * half: pairs with enter_decided): nothing was filed under it, what it alone can see is in the
+ * limbo, and the next sweep clears up. Otherwise true: a sweep has to close it; `l` is held for
+ * that. */
 static bool must_close(struct fp_lineage *l, struct fp_version *v) {
     uint64_t open = FP_VERSION_OPEN;
     if (!FP_PLAIN && fp_u64_cas_seq_cst(&v->state, &open, FP_VERSION_CLOSED))

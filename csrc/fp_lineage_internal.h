@@ -21,6 +21,9 @@ bool fp__lineage_sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_ver
 /* Lets a unit wait for the epoch. Its stamp must not be older than those before it. */
 void fp__lineage_append(struct fp_lineage *l, struct fp_unit *u);
 
+/* Takes some unit that waits. NULL: there is none. */
+struct fp_unit *fp__lineage_any_unit(struct fp_lineage *l);
+
 /* Enters an open version among the others. */
 void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v);
 

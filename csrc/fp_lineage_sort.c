@@ -1,5 +1,5 @@
-/* fp_lineage_sort.c - which version a replaced node belongs to, and what becomes of it when that one
- * is closed. Everything here runs under the lineage's lock. See fp_lineage.h. */
+/* fp_lineage_sort.c - which version a replaced node belongs to, and what becomes of it when that
+ * one is closed. Everything here runs under the lineage's lock. See fp_lineage.h. */
 #include "fp_lineage_internal.h"
 
 enum { FIRST_ROOM = 14, MOST_ROOM = 510 };
@@ -89,7 +89,13 @@ void fp__lineage_append(struct fp_lineage *l, struct fp_unit *u) {
     else
         l->aging_last->next = u;
     l->aging_last = u;
-    fp_u64_store_relaxed(&l->waiting, fp_u64_load_relaxed(&l->waiting) + 1);
+}
+
+struct fp_unit *fp__lineage_any_unit(struct fp_lineage *l) {
+    struct fp_unit **from = l->aging != NULL ? &l->aging : &l->held, *u = *from;
+    if (u != NULL)
+        *from = u->next;
+    return u;
 }
 
 /* What was retired since the last sweep, oldest first. */
@@ -101,24 +107,60 @@ static void take_limbo(struct fp_lineage *l) {
         first = u;
         u = next;
     }
-    uint64_t now = fp_epoch_stamp();
+    uint64_t now = fp_guard_stamp();
     while (first != NULL) {
         u = first;
         first = u->next;
-        fp_u64_store_relaxed(&u->stamp, now);
+        u->stamp = now;
         fp__lineage_append(l, u);
     }
 }
 
-static void sort_out_aged(struct fp_lineage *l, struct fp_trash *trash) {
+/* May some thread still look at the unit, or at a part of it? */
+static bool in_use(struct fp_lineage *l, struct fp_unit *u, uint64_t limit) {
+    return limit != 0 && (l->ops->birth(l->ops->of_unit(u)) <= limit ||
+                          (u->part[0] != 0 && l->ops->birth(u->part[0]) <= limit) ||
+                          (u->part[1] != 0 && l->ops->birth(u->part[1]) <= limit));
+}
+
+/* Goes through a list of units: what is in use, or (there being no memory) cannot be filed, is
+ * held. Returns how many there were. */
+static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u,
+                              const struct fp_guards *guards, struct fp_trash *trash) {
     struct fp_version *from = l->newest;
-    while (l->aging != NULL && fp_epoch_passed(fp_u64_load_relaxed(&l->aging->stamp))) {
-        struct fp_unit *u = l->aging, *next = u->next;
-        if (!fp__lineage_sort_out(l, u, &from, trash))
-            return;
-        l->aging = next;
-        fp_u64_store_relaxed(&l->waiting, fp_u64_load_relaxed(&l->waiting) - 1);
+    uint64_t stamp = 0, limit = UINT64_MAX, done = 0, met = 0;
+    for (; u != NULL; met++) {
+        struct fp_unit *next = u->next;
+        if (limit == UINT64_MAX || u->stamp != stamp) {
+            stamp = u->stamp;
+            limit = fp_guard_limit(guards, stamp);
+        }
+        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash)) {
+            u->next = l->held;
+            l->held = u;
+            l->held_count++;
+        } else {
+            done++;
+        }
+        u = next;
     }
+    fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - done);
+    return met;
+}
+
+/* Those that are held are looked at when as many new ones have come, or none at all. */
+static void sort_out_aged(struct fp_lineage *l, const struct fp_guards *guards,
+                          struct fp_trash *trash) {
+    struct fp_unit *aging = l->aging, *held = l->held;
+    bool looks = aging == NULL || l->since_held >= l->held_count;
+    if (looks) {
+        l->held = NULL;
+        l->held_count = l->since_held = 0;
+    }
+    l->aging = NULL;
+    l->since_held += sort_out_list(l, aging, guards, trash);
+    if (looks)
+        sort_out_list(l, held, guards, trash);
 }
 
 void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v) {
@@ -147,8 +189,9 @@ static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_t
     }
     u->end = 0;
     u->part[0] = u->part[1] = 0;
-    fp_u64_store_relaxed(&u->stamp, fp_epoch_stamp());
+    u->stamp = fp_guard_stamp();
     fp__lineage_append(l, u);
+    fp_u64_fetch_add_relaxed(&l->waiting, 1);
 }
 
 /* A version is no more. Some thread may just be finding out that it cannot be retained. */
@@ -157,7 +200,7 @@ static void bury(struct fp_lineage *l, struct fp_version *v) {
         l->memory->free(v, sizeof *v);
         return;
     }
-    v->stamp = fp_epoch_stamp();
+    v->stamp = fp_guard_stamp();
     v->next_closing = NULL;
     if (l->dying == NULL)
         l->dying = v;
@@ -166,8 +209,8 @@ static void bury(struct fp_lineage *l, struct fp_version *v) {
     l->dying_last = v;
 }
 
-static void free_dying(struct fp_lineage *l) {
-    while (l->dying != NULL && fp_epoch_passed(l->dying->stamp)) {
+static void free_dying(struct fp_lineage *l, const struct fp_guards *guards) {
+    while (l->dying != NULL && fp_guard_limit(guards, l->dying->stamp) < l->dying->generation) {
         struct fp_version *v = l->dying;
         l->dying = v->next_closing;
         l->memory->free(v, sizeof *v);
@@ -189,8 +232,7 @@ static bool enter(struct fp_lineage *l, struct fp_version *v, uint64_t state,
     return false;
 }
 
-/* Enters the versions that are decided. Returns how many of them are gone. */
-static uint64_t take_inbox(struct fp_lineage *l, struct fp_trash *trash) {
+static void take_inbox(struct fp_lineage *l) {
     struct fp_version *v = fp__lineage_take(&l->inbox);
     while (v != NULL) {
         struct fp_version *next = v->next_opened;
@@ -198,10 +240,14 @@ static uint64_t take_inbox(struct fp_lineage *l, struct fp_trash *trash) {
         l->undecided = v;
         v = next;
     }
+}
+
+/* Enters the versions that are decided. Returns how many of them are gone. */
+static uint64_t enter_decided(struct fp_lineage *l, struct fp_trash *trash) {
     uint64_t gone = 0;
-    struct fp_version **at = &l->undecided;
+    struct fp_version *v, **at = &l->undecided;
     while ((v = *at) != NULL) {
-        /* Acquire: pairs with the releases in fp_version_open, _drop and _release. */
+        /* Acquire: pairs with the releases in fp_version_open, _drop and must_close. */
         uint64_t state = fp_u64_load_acquire(&v->state);
         if (state == FP_VERSION_TENTATIVE) {
             at = &v->next_opened;
@@ -220,13 +266,13 @@ static uint64_t floor_under(struct fp_lineage *l, struct fp_version *v) {
 void fp__version_cut(struct fp_version *v) {
     if (v != NULL && !v->cut) {
         v->cut = true;
-        v->stamp = fp_epoch_stamp();
+        v->stamp = fp_guard_stamp();
     }
 }
 
-/* Is a node that the cut version can see still in the limbo? */
-static bool seen_in_limbo(struct fp_lineage *l, struct fp_version *v) {
-    for (struct fp_unit *u = l->aging; u != NULL; u = u->next) {
+/* Does a list hold a node that the cut version can see? */
+static bool seen_in(struct fp_lineage *l, struct fp_unit *u, struct fp_version *v) {
+    for (; u != NULL; u = u->next) {
         uint64_t node[3] = {u->part[0], u->part[1], l->ops->of_unit(u)};
         for (int i = 0; i < 3; i++)
             if (node[i] != 0 && u->end != 0 && l->ops->birth(node[i]) <= v->generation)
@@ -264,9 +310,11 @@ static void pass_on(struct fp_lineage *l, struct fp_version *v, struct fp_trash 
 }
 
 /* False: not yet. */
-static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_trash *trash) {
+static bool close_version(struct fp_lineage *l, struct fp_version *v,
+                          const struct fp_guards *guards, struct fp_trash *trash) {
     if (v->cut) {
-        if (!fp_epoch_passed(v->stamp) || seen_in_limbo(l, v))
+        if (fp_guard_limit(guards, v->stamp) > floor_under(l, v->older) ||
+            seen_in(l, l->aging, v) || seen_in(l, l->held, v))
             return false;
         free_deadlist(l, v->dead); /* its nodes are part of the tree */
         l->ops->dissolve(l, v->root, floor_under(l, v->older), trash);
@@ -286,14 +334,15 @@ static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_
 }
 
 /* Closes what can be closed; returns how many. */
-static uint64_t close_versions(struct fp_lineage *l, struct fp_trash *trash) {
+static uint64_t close_versions(struct fp_lineage *l, const struct fp_guards *guards,
+                               struct fp_trash *trash) {
     uint64_t closed = 0;
     struct fp_version *rest = l->todo;
     l->todo = NULL;
     while (rest != NULL) {
         struct fp_version *v = rest;
         rest = v->next_closing;
-        if (close_version(l, v, trash)) {
+        if (close_version(l, v, guards, trash)) {
             closed++;
         } else {
             v->next_closing = l->todo;
@@ -304,7 +353,8 @@ static uint64_t close_versions(struct fp_lineage *l, struct fp_trash *trash) {
 }
 
 uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
-    struct fp_version *v = fp__lineage_take(&l->closing); /* before the inbox: they have gone through it */
+    /* Before the inbox: they have gone through it. */
+    struct fp_version *v = fp__lineage_take(&l->closing);
     while (v != NULL) {
         struct fp_version *next = v->next_closing;
         v->next_closing = l->todo;
@@ -312,19 +362,21 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
         v = next;
     }
     /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
-     */
+     * Then the scan, and then the look whether they are decided: who was not guarded any more had
+     * decided before. */
     take_limbo(l);
-    free_dying(l);
-    uint64_t dropped = take_inbox(l, trash);
-    if (l->undecided != NULL)
-        return dropped;
+    take_inbox(l);
+    struct fp_guards guards;
+    fp_guard_scan(&guards);
+    uint64_t dropped = enter_decided(l, trash);
+    free_dying(l, &guards);
     /* First, since what only they can see need not be filed then. */
-    dropped += close_versions(l, trash);
-    sort_out_aged(l, trash);
+    dropped += close_versions(l, &guards, trash);
+    sort_out_aged(l, &guards, trash);
     if (fp_u64_load_acquire(&l->ended) && l->root != 0) { /* pairs with fp_lineage_end */
         l->ops->dissolve(l, l->root, floor_under(l, l->newest), trash);
         l->root = 0;
         fp__version_cut(l->newest);
     }
-    return dropped + close_versions(l, trash);
+    return dropped + close_versions(l, &guards, trash);
 }
