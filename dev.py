@@ -100,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("quick", "full"):
         effort.add_argument(f"--{name}", dest="effort", action="store_const", const=name)
     comparing.add_argument(
-        "--peers", action="store_true", help="also beside other packages' atomics (installs them)"
+        "--peers",
+        action="store_true",
+        help="also beside other packages' atomics and maps (installs them)",
     )
     comparing.add_argument("--out", type=Path, default=ROOT / "bench-results")
     add("test", test)

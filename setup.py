@@ -43,7 +43,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         "_ctrie.pyx",
         [
             *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
-            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_lineage.c", "fp_mem.c", "fp_thread.c"),
+            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_guard.c", "fp_lineage.c"),
+            *("fp_lineage_sort.c", "fp_mem.c", "fp_thread.c"),
         ],
     ),
     "fastprims._rings": (

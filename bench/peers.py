@@ -1,39 +1,46 @@
-"""Other packages' atomics, measured beside ours where they are installed ('fastprims[peers]')."""
+"""Other people's packages to measure against: used where they are installed, named where not."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import subprocess
+import os
 import sys
+import sysconfig
+from functools import cache
 from typing import Any
 
-from bench.environment import gil_enabled
+PEERS = ("cereggii", "ft_utils.concurrency", "immutables")
+# Extensions that do not declare that they can do without the GIL: importing one switches it on,
+# unless the interpreter was told to keep it off.
+NEEDS_GIL = {"immutables"}
 
-SKIPPED: list[str] = []
-"""Which of them are left out, and why."""
+
+def keeps_gil_off() -> bool:
+    """Will an import leave the GIL as it is?"""
+    return not sysconfig.get_config_var("Py_GIL_DISABLED") or sys.flags.gil == 0  # type: ignore[attr-defined, unused-ignore]
 
 
-def load(name: str) -> Any:
-    """The module, or None if it is not there or would spoil the other measurements."""
+@cache
+def load(name: str) -> tuple[Any, str]:
+    """The module, and why there is none."""
     if importlib.util.find_spec(name.partition(".")[0]) is None:
-        SKIPPED.append(f"{name}: not installed (pip install 'fastprims[peers]')")
-    elif not gil_enabled() and not _leaves_the_gil_off(name):
-        SKIPPED.append(f"{name}: cannot be imported, or switches the GIL back on")
-    else:
-        try:
-            return importlib.import_module(name)
-        except ImportError as error:
-            SKIPPED.append(f"{name}: cannot be imported ({error})")
-    return None
+        return None, f"{name}: not installed (pip install 'fastprims[peers]')"
+    if name in NEEDS_GIL and not keeps_gil_off():
+        return None, f"{name}: importing it would switch the GIL on; set PYTHON_GIL=0"
+    try:
+        return importlib.import_module(name), ""
+    except ImportError as error:
+        return None, f"{name}: {error}"
 
 
-def _leaves_the_gil_off(name: str) -> bool:
-    """Tried in a process of its own, since it cannot be undone."""
-    program = f"import sys, {name}; sys.exit(sys._is_gil_enabled())"
-    tried = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
-    return tried.returncode == 0
+def missing() -> list[str]:
+    """One sentence for each peer that is left out."""
+    return [reason for name in PEERS for module, reason in [load(name)] if module is None]
 
 
-cereggii = load("cereggii")
-ft_utils = load("ft_utils.concurrency")
+def keep_gil_off(module: str, arguments: list[str]) -> None:
+    """Start the module anew with the GIL held off, if some peer would switch it on."""
+    if not keeps_gil_off() and any(importlib.util.find_spec(name) for name in NEEDS_GIL):
+        command = [sys.executable, "-m", module, *arguments]
+        os.execve(sys.executable, command, os.environ | {"PYTHON_GIL": "0"})

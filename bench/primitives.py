@@ -325,34 +325,35 @@ FP_LEASE = Contender(
     "fastprims.ObjectPool lease", FASTPRIMS, lambda bound: fp_pool(IN_POOL), calls="with lease()"
 )
 
-# Of packages that are installed.
+_cereggii = peers.load("cereggii")[0]
+_ft_utils = peers.load("ft_utils.concurrency")[0]
 PEER_INTS: list[Contender] = []
 PEER_REFS: list[Contender] = []
-if peers.cereggii:
+if _cereggii:
     PEER_INTS.append(
         Contender(
             "cereggii.AtomicInt64",
             PEER,
-            lambda bound: peers.cereggii.AtomicInt64(0),
+            lambda bound: _cereggii.AtomicInt64(0),
             calls="get_and_increment()",
         )
     )
     PEER_REFS.append(
         Contender(
-            "cereggii.AtomicRef", PEER, lambda bound: peers.cereggii.AtomicRef(object()), calls="get()"
+            "cereggii.AtomicRef", PEER, lambda bound: _cereggii.AtomicRef(object()), calls="get()"
         )
     )
-if peers.ft_utils:
+if _ft_utils:
     PEER_INTS.append(
         Contender(
-            "ft_utils.AtomicInt64", PEER, lambda bound: peers.ft_utils.AtomicInt64(0), calls="incr()"
+            "ft_utils.AtomicInt64", PEER, lambda bound: _ft_utils.AtomicInt64(0), calls="incr()"
         )
     )
     PEER_REFS.append(
         Contender(
             "ft_utils.AtomicReference",
             PEER,
-            lambda bound: peers.ft_utils.AtomicReference(object()),
+            lambda bound: _ft_utils.AtomicReference(object()),
             calls="get()",
         )
     )

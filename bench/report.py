@@ -54,6 +54,44 @@ def format_ratio(value: float) -> str:
     return f"{value:.{digits}f}×"
 
 
+def has_columns(case: dict[str, Any]) -> bool:
+    """Whether its contenders are those of the table of queues."""
+    known = {key for key, _ in COLUMNS} - FLOORS
+    return any(STANDS_FOR.get(c["key"], c["key"]) in known for c in case["contenders"])
+
+
+def other_times_table(result: dict[str, Any]) -> Table | None:
+    """Median time per operation of the cases that have contenders of their own."""
+    cases = [case for case in result["cases"] if not has_columns(case)]
+    if not cases:
+        return None
+    table = Table(
+        title=f"{result['environment']['name']}: median time per operation; bold: fastest",
+        box=box.SIMPLE_HEAD,
+        title_style="bold",
+    )
+    for title in ("case", "contender", "time", "per"):
+        table.add_column(title, justify="right" if title == "time" else "left", no_wrap=True)
+    for case in cases:
+        rivals = [c for c in case["contenders"] if c["key"] != "empty loop"]
+        fastest = min(c["median"] for c in rivals if c["side"] != "baseline")
+        for c in rivals:
+            table.add_row(
+                case["key"] if c is rivals[0] else "",
+                Text(c["key"], style="cyan" if c["side"] == "fastprims" else ""),
+                Text(format_ns(c["median"]), style="bold" if c["median"] == fastest else ""),
+                case["unit"] if c is rivals[0] else "",
+            )
+        table.add_section()
+    return table
+
+
+def memory_line(memory: dict[str, Any]) -> str:
+    """What the maps need beside keys and values."""
+    parts = [f"{key} {value:.0f} B" for key, value in memory["bytes_per_key"].items()]
+    return f"memory per key, of {memory['keys']:,}: {', '.join(parts)}"
+
+
 def times_table(result: dict[str, Any]) -> Table:
     """Median time per operation: a row per case and kind of item, a column per contender."""
     environment = result["environment"]
@@ -75,9 +113,7 @@ def times_table(result: dict[str, Any]) -> Table:
             style="cyan" if ours else "dim" if key in FLOORS else None,
         )
     previous = None
-    for case in result["cases"]:
-        if not _has_columns(case):
-            continue
+    for case in filter(has_columns, result["cases"]):
         cells = {STANDS_FOR.get(c["key"], c["key"]): c["median"] for c in case["contenders"]}
         fastest = min(value for key, value in cells.items() if key not in FLOORS)
         texts = [
@@ -90,38 +126,6 @@ def times_table(result: dict[str, Any]) -> Table:
             table.add_section()
         table.add_row(case["key"] if case["key"] != previous else "", case["kind"], *texts)
         previous = case["key"]
-    return table
-
-
-def _has_columns(case: dict[str, Any]) -> bool:
-    known = {key for key, _ in COLUMNS} | STANDS_FOR.keys()
-    return all(c["key"] in known for c in case["contenders"])
-
-
-def calls_table(result: dict[str, Any]) -> Table | None:
-    """The same for the cases whose contenders have no columns, one line per contender."""
-    cases = [case for case in result["cases"] if not _has_columns(case)]
-    if not cases:
-        return None
-    table = Table(
-        title=f"{result['environment']['name']}: median time per operation",
-        box=box.SIMPLE_HEAD,
-        title_style="bold",
-        padding=(0, 1),
-    )
-    for title in ("case", "operation", "contender"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    for case in cases:
-        table.add_section()
-        for index, contender in enumerate(case["contenders"]):
-            style = "dim" if contender["side"] == "baseline" else ""
-            table.add_row(
-                "" if index else case["key"],
-                "" if index else case["unit"],
-                Text(contender["key"], style=style),
-                Text(format_ns(contender["median"]), style=style),
-            )
     return table
 
 
@@ -207,16 +211,18 @@ def latency_table(result: dict[str, Any]) -> Table | None:
 def print_report(console: Console, results: dict[str, Any]) -> None:
     """Every interpreter's tables, and what was left out."""
     for result in results["interpreters"]:
+        if any(map(has_columns, result["cases"])):
+            console.print(times_table(result))
+        others = other_times_table(result)
+        if others is not None:
+            console.print(others)
         if result["cases"]:
-            if any(map(_has_columns, result["cases"])):
-                console.print(times_table(result))
-            calls = calls_table(result)
-            if calls is not None:
-                console.print(calls)
             console.print(ratios_table(result))
         latency = latency_table(result)
         if latency is not None:
             console.print(latency)
+        if result.get("memory"):
+            console.print(memory_line(result["memory"]), highlight=False)
         for reason in result["skipped"]:
             console.print(f"[yellow]skipped:[/] {escape(reason)}")
 

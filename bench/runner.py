@@ -232,6 +232,13 @@ def run_case(
     }
 
 
+def planned_kinds(case: Case, kinds: Sequence[str], effort: Effort) -> list[str]:
+    """The kinds of items with which the case is measured in this run; maybe none."""
+    if case.only_full and effort.name != FULL.name:
+        return []
+    return [kind for kind in case.kinds if kind in kinds]
+
+
 def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit: Emit) -> None:
     """Measure every case with every kind of item, reporting each step through `emit`.
 
@@ -239,7 +246,7 @@ def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit:
     is soon done leaves more to the others.
     """
     ends = perf_counter() + effort.run_s
-    todo = [(case, kind) for case in cases for kind in case.kinds if kind in kinds]
+    todo = [(case, kind) for case in cases for kind in planned_kinds(case, kinds, effort)]
     wanted = sum(effort.round_seconds(case) for case, _ in todo)
     for case, kind in todo:
         label = {"case": case.key, "title": case.title, "kind": kind}
@@ -250,5 +257,6 @@ def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit:
         progress(0.0)
         share = (ends - perf_counter()) * effort.round_seconds(case) / wanted
         wanted -= effort.round_seconds(case)
-        limited = replace(effort, case_s=min(effort.case_s, max(share, 1e-3)))
+        most = min(effort.case_s * case.time_share, max(share, 1e-3))
+        limited = replace(effort, case_s=most)
         emit({"event": "case", "record": run_case(case, kind, limited, progress)})

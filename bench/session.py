@@ -29,6 +29,7 @@ class InterpreterResult:
     environment: dict[str, Any] = field(default_factory=dict)
     cases: list[dict[str, Any]] = field(default_factory=list)
     latency: list[dict[str, Any]] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class InterpreterResult:
             "environment": self.environment,
             "cases": self.cases,
             "latency": self.latency,
+            "memory": self.memory,
             "skipped": self.skipped,
         }
 
@@ -71,8 +73,10 @@ def measure_with(python: str, plan: dict[str, Any], listener: Listener) -> Inter
                     finished = name == "end"
                 elif name == "case":
                     result.cases.append(event["record"])
+                elif name == "memory":
+                    result.memory = event
                 elif name == "skipped":
-                    result.skipped.append(event["reason"])
+                    result.skipped += event["reasons"]
                 elif name == "latency":
                     _add_latency(result, event)
                 elif name == "failure":

@@ -16,6 +16,7 @@ from bench.cases import (
     pingpong_trial,
 )
 from bench.contenders import Contender
+from bench.maps import MAPS
 from bench.primitives import PRIMITIVES
 
 BOUND = 1024
@@ -200,6 +201,7 @@ SUITE: tuple[Case, ...] = (
         bound=BOUND,
     ),
     *PRIMITIVES,
+    *MAPS,
 )
 
 
