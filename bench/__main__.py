@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.latency import wants_latency
 from bench.runner import DEFAULT, FULL, QUICK
-from bench.suite import SUITE, select
+from bench.suite import ON_REQUEST, SUITE, select
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         and not select(options.only)
         and not wants_latency(options.effort, options.only)
     ):
-        known = ", ".join([case.key for case in SUITE] + ["latency"])
+        known = ", ".join([case.key for case in (*SUITE, *ON_REQUEST)] + ["latency"])
         print(f"no case matches {' '.join(options.only)}; there are {known}", file=sys.stderr)
         return 2
     try:

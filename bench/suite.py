@@ -17,6 +17,7 @@ from bench.cases import (
 )
 from bench.contenders import Contender
 from bench.primitives import PRIMITIVES
+from bench.topics import MORE_TOPIC_CASES, TOPIC_CASES
 
 BOUND = 1024
 
@@ -198,11 +199,14 @@ SUITE: tuple[Case, ...] = (
         bound=BOUND,
     ),
     *PRIMITIVES,
+    *TOPIC_CASES,
 )
+
+ON_REQUEST: tuple[Case, ...] = MORE_TOPIC_CASES  # only where a pattern names them
 
 
 def select(patterns: list[str]) -> tuple[Case, ...]:
-    """The cases whose key matches any of the shell-style patterns; without a pattern, all."""
+    """The cases whose key matches any of the shell-style patterns; without a pattern, the suite."""
     if not patterns:
         return SUITE
-    return tuple(c for c in SUITE if any(fnmatchcase(c.key, p) for p in patterns))
+    return tuple(c for c in (*SUITE, *ON_REQUEST) if any(fnmatchcase(c.key, p) for p in patterns))

@@ -4,8 +4,9 @@
  *
  * A pattern is a path of tokens. Its nodes are called places: a place stands for a pattern or for
  * the beginning of one, and has a number (`id`) that is never used again. Places are not linked to
- * their children; all are in one table, by (id of the parent, token). So a place is replaced without
- * touching the places above it, however deep it is, and nothing here recurses along a pattern.
+ * their children; all are in one table, by (id of the parent, token). So a place is replaced
+ * without touching the places above it, however deep it is, and nothing here recurses along a
+ * pattern.
  *
  *   root     what the trie's only word points to: the table, the top place, counts
  *   table    a hash trie, 32 ways a level, with places (or subscriptions) as its leaves; each level
@@ -20,18 +21,18 @@
  * loads the root, once, and what it finds was there at that moment, in all branches. A snapshot is
  * a root, too.
  *
- * What was replaced goes to fp_lineage: the birth of the root's is the generation of the trie, which
- * a snapshot raises, as in fp_ctrie.
+ * What was replaced goes to fp_lineage: the birth of the root's is the generation of the trie,
+ * which a snapshot raises, as in fp_ctrie.
  *
- * Matching goes through the topic token by token, with the list of places reached so far. Each is in
- * the list once: a place has one parent, so it is reached in one way, but for "#" of AMQP, which
+ * Matching goes through the topic token by token, with the list of places reached so far. Each is
+ * in the list once: a place has one parent, so it is reached in one way, but for "#" of AMQP, which
  * stays where it is for any number of tokens; these are kept apart, and each of them once. So the
  * work is at most the number of tokens times that of places, and a subscription is never found
  * twice.
  *
  * Contract, any thread beside any other: everything but fp_topic_end; a version may be used as long
- * as the caller holds a reference to it. Progress: lock-free. `release` may run any code, use of the
- * same trie included; it is called while the thread is not pinned and nothing is locked.
+ * as the caller holds a reference to it. Progress: lock-free. `release` may run any code, use of
+ * the same trie included; it is called while the thread is not pinned and nothing is locked.
  */
 #ifndef FP_TOPIC_H
 #define FP_TOPIC_H

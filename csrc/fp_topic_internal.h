@@ -11,7 +11,8 @@ struct fp_topic_node {
     struct fp_unit unit; /* while it is fresh: links of its change */
     uint64_t birth;
     uint32_t kind;
-    uint32_t fresh; /* 1: only the change that made it knows it. Never written once it is in place */
+    uint32_t
+        fresh; /* 1: only the change that made it knows it. Never written once it is in place */
 };
 
 /* A leaf of a table begins with this. */
@@ -112,8 +113,7 @@ static inline struct fp_topic_place *fp_topic_child(struct fp_topic_node *table,
     const uint64_t hash = fp_topic_child_hash(parent, token->hash);
     struct fp_topic_place *p = (struct fp_topic_place *)fp_topic_leaf_at(table, hash);
     for (; p != NULL; p = p->same)
-        if (FP_LIKELY(p->parent == parent && p->kind == token->kind &&
-                      p->length == token->length &&
+        if (FP_LIKELY(p->parent == parent && p->kind == token->kind && p->length == token->length &&
                       memcmp(p->text, token->text, p->length) == 0))
             return p;
     return NULL;

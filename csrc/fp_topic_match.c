@@ -32,7 +32,7 @@ struct walk {
     struct fp_words list[2], *now, *next; /* places reached by the tokens so far, and by one more */
     struct fp_words lasting;
     struct set known; /* what is in `lasting` */
-    bool failed;      /* no memory */
+    bool failed; /* no memory */
 };
 
 static void set_init(struct set *s) {
@@ -207,7 +207,8 @@ enum fp_status fp_topic_match(struct fp_topic *t, const char *topic, size_t leng
     struct fp_epoch_record *pin = fp_epoch_pin();
     if (pin == NULL)
         return FP_NO_MEMORY;
-    /* The linearization point. Seq_cst: (B) in fp_epoch.h; the acquire half pairs with the swaps. */
+    /* The linearization point. Seq_cst: (B) in fp_epoch.h; the acquire half pairs with the swaps.
+     */
     struct fp_topic_root *root = fp_ptr_load_seq_cst(&t->root);
     FP_STEP();
     const bool good = match(t, root, topic, length, found);

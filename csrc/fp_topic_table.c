@@ -3,8 +3,9 @@
 #include "fp_topic_internal.h"
 
 static struct fp_topic_table *make(struct fp_topic_edit *e, uint32_t bitmap) {
-    struct fp_topic_table *t = fp__edit_make(
-        e, FP_TOPIC_TABLE, sizeof *t + fp_topic_popcount(bitmap) * sizeof(struct fp_topic_node *));
+    struct fp_topic_table *t =
+        fp__edit_make(e, FP_TOPIC_TABLE,
+                      sizeof *t + fp_topic_popcount(bitmap) * sizeof(struct fp_topic_node *));
     if (t != NULL)
         t->bitmap = bitmap;
     return t;

@@ -47,10 +47,10 @@ MESSAGES = {
     _core.FP_TOPIC_NUL: "contains a NUL character, which no messaging system allows",
     _core.FP_TOPIC_SPACE: "contains white space, which tokens must not have",
     _core.FP_TOPIC_TOO_LONG: "is longer than {most} bytes of UTF-8",
-    _core.FP_TOPIC_PART: "has a wildcard that is part of a token; {one!r} and {rest!r} must be whole "
-    "tokens, with {separator!r} around them",
-    _core.FP_TOPIC_NOT_LAST: "goes on after {rest!r}, which stands for all the rest and must be the "
-    "last token",
+    _core.FP_TOPIC_PART: "has a wildcard that is part of a token; {one!r} and {rest!r} must be "
+    "whole tokens, with {separator!r} around them",
+    _core.FP_TOPIC_NOT_LAST: "goes on after {rest!r}, which stands for all the rest and must be "
+    "the last token",
     _core.FP_TOPIC_NOT_LITERAL: "contains a wildcard ({one!r} or {rest!r}); only patterns, for "
     "subscribe(), may",
 }
@@ -94,7 +94,8 @@ cdef int read_text(const _core.fp_topic_syntax* rules, object text, bint is_patt
             fp_propagate()
         except UnicodeEncodeError:
             raise ValueError(
-                f"the {what} {show(text)} has a lone surrogate, which UTF-8 cannot express") from None
+                f"the {what} {show(text)} has a lone surrogate, which UTF-8 cannot express"
+            ) from None
     fault = _core.fp_topic_check(rules, t.start, t.length, is_pattern)
     if fault != _core.FP_TOPIC_GOOD:
         let_go(t)
@@ -207,7 +208,7 @@ cdef class TopicBase:
         return True
 
     def stats(self):
-        """Subscriptions, patterns and the memory of the nodes, counted now: O(n). See TopicStats."""
+        """The subscriptions, patterns and the memory of the nodes: O(n). See TopicStats."""
         from fastprims._stats import TopicStats
 
         self.check()
@@ -363,8 +364,8 @@ cdef class TopicTrie(TopicBase):
         return status == _core.FP_OK
 
     def snapshot(self):
-        """Return a TopicSnapshot: the subscriptions as they are now, in O(1), at one instant between
-        call and return. What it shows does not change any more.
+        """Return a TopicSnapshot: the subscriptions as they are now, in O(1), at one instant
+        between call and return. What it shows does not change any more.
         """
         self.check()
         cdef TopicSnapshot snapshot = TopicSnapshot.__new__(TopicSnapshot)

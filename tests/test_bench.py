@@ -26,7 +26,7 @@ from bench.contenders import Contender
 from bench.harness import BenchmarkFailure, Crew
 from bench.runner import QUICK, Bench, run_case
 from bench.session import WorkerFailure, measure_with, run_session
-from bench.suite import SUITE, select
+from bench.suite import ON_REQUEST, SUITE, select
 from bench.worker import serve
 
 TINY = replace(
@@ -208,7 +208,7 @@ def test_missing_interpreter_fails_the_session(tmp_path: Path) -> None:
         run_session([str(tmp_path / "python")], TINY, lambda python, event: None)
 
 
-@pytest.mark.parametrize("case", SUITE, ids=lambda case: case.key)
+@pytest.mark.parametrize("case", [*SUITE, *ON_REQUEST], ids=lambda case: case.key)
 @pytest.mark.timeout(120)
 def test_every_case_runs(case: Case) -> None:
     for kind in KINDS:
@@ -223,6 +223,9 @@ def test_select_takes_patterns() -> None:
         "pair-lifo",
         "pair-priority",
         "4x4",
+    ]
+    assert [case.key for case in select(["topics-50-50-*"])] == [
+        f"topics-50-50-{threads}" for threads in (1, 2, 4)
     ]
 
 

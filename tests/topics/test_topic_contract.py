@@ -153,7 +153,9 @@ def test_the_memory_of_a_trie_shrinks_to_nothing() -> None:
     t: TopicTrie[int] = TopicTrie("mqtt")
     empty = t.stats()
     assert (empty.size, empty.patterns) == (0, 0)
-    subscriptions = [t.subscribe("/".join("abcdefgh"[n % 8 :]) + f"/{n}/+/#", n) for n in range(300)]
+    subscriptions = [
+        t.subscribe("/".join("abcdefgh"[n % 8 :]) + f"/{n}/+/#", n) for n in range(300)
+    ]
     assert t.stats().bytes > empty.bytes + 300 * 100
     assert t.__sizeof__() > t.stats().bytes
     for s in subscriptions:
@@ -238,7 +240,9 @@ def test_a_branch_whose_parent_was_pruned_can_be_entered_again() -> None:
     assert t.stats().patterns == 0
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (0, 2, 1), (2, 0, 1)])
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (0, 2, 1), (2, 0, 1)]
+)
 def test_pruning_never_takes_a_subscription_along(order: tuple[int, ...]) -> None:
     """Another compressed a branch away with what was in it."""
     t: TopicTrie[int] = TopicTrie()

@@ -328,10 +328,9 @@ def test_fork_beside_writers() -> None:
 
 def failing_allocations(depth: int) -> int:
     """Let the n-th allocation fail, for every n, in every call: no effect, and no leak."""
+    import _testcapi
     import gc
     import sys
-
-    import _testcapi
 
     import fastprims
 

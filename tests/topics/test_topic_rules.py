@@ -15,7 +15,11 @@ NATS = [
     ("foo.bar", ["foo.bar"], ["foo", "bar", "foo.bar.baz", "foo.baz"]),
     ("time.us.east", ["time.us.east"], ["time.us", "time.us.east.atlanta"]),
     ("*", ["foo", "1", "$SYS"], ["foo.bar"]),
-    ("time.*.east", ["time.us.east", "time.eu.east"], ["time.us.west", "time.east", "time.a.b.east"]),
+    (
+        "time.*.east",
+        ["time.us.east", "time.eu.east"],
+        ["time.us.west", "time.east", "time.a.b.east"],
+    ),
     ("foo.*", ["foo.bar", "foo.baz"], ["foo", "foo.bar.baz", "bar.foo"]),
     ("*.*", ["a.b"], ["a", "a.b.c"]),
     (">", ["foo", "foo.bar", "$SYS.a.b.c"], []),
@@ -42,7 +46,11 @@ MQTT = [
     ("sport/tennis/+", ["sport/tennis/player1", "sport/tennis/"], ["sport/tennis/player1/ranking"]),
     ("sport/+", ["sport/"], ["sport", "sport/a/b"]),
     ("+", ["a", "finance"], ["/finance", "a/b", "$SYS"]),
-    ("+/tennis/#", ["a/tennis", "a/tennis/b/c", "/tennis"], ["tennis", "a/b/tennis", "$a/tennis/b"]),
+    (
+        "+/tennis/#",
+        ["a/tennis", "a/tennis/b/c", "/tennis"],
+        ["tennis", "a/b/tennis", "$a/tennis/b"],
+    ),
     ("sport/+/player1", ["sport/tennis/player1", "sport//player1"], ["sport/player1"]),
     ("+/+", ["/finance", "a/b", "/"], ["a", "a/b/c", "$SYS/a"]),
     ("/+", ["/finance", "/"], ["finance", "a/finance"]),
@@ -61,10 +69,22 @@ MQTT = [
 # words may be empty.
 AMQP = [
     ("stock.usd.nyse", ["stock.usd.nyse"], ["stock.usd", "stock.usd.nyse.ibm"]),
-    ("*.stock.#", ["usd.stock", "eur.stock.db", "a.stock.b.c"], ["stock.nasdaq", "stock", "a.b.stock"]),
-    ("*.orange.*", ["quick.orange.rabbit", "lazy.orange.elephant"], ["orange", "quick.orange.male.rabbit"]),
+    (
+        "*.stock.#",
+        ["usd.stock", "eur.stock.db", "a.stock.b.c"],
+        ["stock.nasdaq", "stock", "a.b.stock"],
+    ),
+    (
+        "*.orange.*",
+        ["quick.orange.rabbit", "lazy.orange.elephant"],
+        ["orange", "quick.orange.male.rabbit"],
+    ),
     ("*.*.rabbit", ["quick.orange.rabbit"], ["rabbit", "quick.orange.new.rabbit"]),
-    ("lazy.#", ["lazy", "lazy.pink.rabbit", "lazy.orange.new.rabbit"], ["quick.brown.fox", "lazyx"]),
+    (
+        "lazy.#",
+        ["lazy", "lazy.pink.rabbit", "lazy.orange.new.rabbit"],
+        ["quick.brown.fox", "lazyx"],
+    ),
     ("#", ["", "a", "a.b.c", "."], []),
     ("*", ["a"], ["", "a.b", "."]),
     ("", [""], ["a", "."]),
