@@ -47,6 +47,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             *("fp_lineage_sort.c", "fp_mem.c", "fp_thread.c"),
         ],
     ),
+    "fastprims._topic": (
+        "_topic.pyx",
+        [
+            *("fp_topic_change.c", "fp_topic_edit.c", "fp_topic_match.c", "fp_topic_node.c"),
+            *("fp_topic_syntax.c", "fp_topic_table.c"),
+            *("fp_epoch.c", "fp_lineage.c", "fp_mem.c", "fp_thread.c"),
+        ],
+    ),
     "fastprims._rings": (
         "_rings.pyx",
         [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"],

@@ -18,6 +18,7 @@ from bench.cases import (
 from bench.contenders import Contender
 from bench.maps import MAPS
 from bench.primitives import PRIMITIVES
+from bench.topics import TOPIC_CASES
 
 BOUND = 1024
 
@@ -202,6 +203,7 @@ SUITE: tuple[Case, ...] = (
     ),
     *PRIMITIVES,
     *MAPS,
+    *TOPIC_CASES,
 )
 
 

@@ -1,6 +1,8 @@
 /* fp_gcra.c - see fp_gcra.h for the idea and the argument. */
 #include "fp_gcra.h"
 
+#include "fp_product.h"
+
 #include <math.h>
 
 enum { SECOND = 1000000000, RATE_BITS = 31, CORRECTIONS = 4096 };
@@ -16,23 +18,12 @@ static bool read_system_clock(void *arg, int64_t *now) {
 
 const struct fp_clock fp_system_clock = {read_system_clock, NULL};
 
-/* The upper half of the product. */
-static inline uint64_t high_product(uint64_t a, uint64_t b) {
-#if defined(__SIZEOF_INT128__)
-    return (uint64_t)(((unsigned __int128)a * b) >> 64);
-#else
-    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
-    uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (uint32_t)middle;
-    return a1 * b1 + (middle >> 32) + (other >> 32);
-#endif
-}
-
 /* The position at that time, modulo 2^64. Before the origin it is negative. The part is too large
  * by less than 2^-64, so the product by less than 1/2 for any reading of 63 bits. */
 static inline uint64_t position(const struct fp_gcra *g, int64_t now) {
     uint64_t d = (uint64_t)now - (uint64_t)g->origin;
     uint64_t below = (int64_t)d < 0 ? g->part : 0; /* d is 2^64 too large then */
-    return d * g->whole + high_product(d, g->part) - below;
+    return d * g->whole + fp_high_product(d, g->part) - below;
 }
 
 /* 2^64 rest / divisor, rounded up: a token that is due at a whole nanosecond is there, then. For

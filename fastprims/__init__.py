@@ -11,6 +11,7 @@ from fastprims._limiter import RateLimiter
 from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
+from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
 
 __all__ = [
     "AtomicFlag",
@@ -31,6 +32,9 @@ __all__ = [
     "SPSCRing",
     "ShutDown",
     "SimpleQueue",
+    "Subscription",
+    "TopicSnapshot",
+    "TopicTrie",
     "build_info",
 ]
 

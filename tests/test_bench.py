@@ -225,6 +225,9 @@ def test_select_takes_patterns() -> None:
         "pair-priority",
         "4x4",
     ]
+    assert [case.key for case in select(["topics-50-50-*"])] == [
+        f"topics-50-50-{threads}" for threads in (1, 2, 4)
+    ]
 
 
 def test_long_cases_are_for_full_runs_only() -> None:
