@@ -91,6 +91,9 @@ void fp_lane_stage(struct fp_lane_writer *w, uint64_t size);
 /* Publishes what was staged. FP_OK; FP_CLOSED or FP_DAMAGED: nothing of it was, and it is gone. */
 enum fp_status fp_lane_publish(struct fp_lane_writer *w);
 
+/* Forgets what was staged and not published. */
+static inline void fp_lane_withdraw(struct fp_lane_writer *w) { w->put = w->published; }
+
 /* Takes the reader's side over: from nobody, from a dead owner, or again after somebody else had
  * it (`again`: the reader was opened before, and what it saw is still of use). FP_OK, FP_DAMAGED.
  */
@@ -103,6 +106,11 @@ enum fp_status fp_lane_peek(struct fp_lane_reader *r, const void **where, uint64
 
 /* Goes past the record that the last peek answered with FP_OK. It remains in place. */
 static inline void fp_lane_take(struct fp_lane_reader *r) { r->get = r->next; }
+
+/* Does this reader know of more records, without a look at the writer's line? */
+static inline bool fp_lane_knows_more(const struct fp_lane_reader *r) {
+    return r->tail_seen != r->get;
+}
 
 /* Gives back the room of all records taken: from now on they are gone. */
 void fp_lane_release(struct fp_lane_reader *r);

@@ -15,6 +15,7 @@ __all__ = [
     "PressureReport",
     "QueueStats",
     "RateLimiterStats",
+    "ShmStats",
 ]
 
 # For fastprims.metrics: what only grows. Everything else is a gauge.
@@ -162,3 +163,21 @@ class CtrieStats:
     """Keys."""
     bytes: int
     """Memory of the nodes, keys and values excluded; what is shared with snapshots included."""
+
+
+@dataclass(frozen=True)
+class ShmStats:
+    """One ShmRing or ShmQueue, and the waits of this process's object."""
+
+    size: int
+    """Records to be got."""
+    maxsize: int
+    """Most records at a time; 0: as many as fit."""
+    capacity: int
+    """Bytes of each lane."""
+    lanes: int
+    """Processes that may put at the same time."""
+    put_waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep because there was no room."""
+    get_waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep because there was no record."""
