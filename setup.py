@@ -60,6 +60,16 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"],
     ),
 }
+# Whose structures other processes or C threads use: real atomics, whatever the interpreter has.
+ALWAYS_ATOMIC = {"fastprims._shm"}
+if sys.platform == "linux":
+    MODULES["fastprims._shm"] = (
+        "_shm.pyx",
+        [
+            *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
+            *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
+        ],
+    )
 
 NO_COMPILER = (
     "fastprims: no C compiler found (looked for {compiler!r}). fastprims is compiled when it is "
@@ -76,10 +86,11 @@ NO_HEADERS = (
 )
 
 
-def definitions() -> list[tuple[str, str | None]]:
-    """The -D options of this interpreter and environment."""
+def definitions(module: str) -> list[tuple[str, str | None]]:
+    """The -D options of this module, interpreter and environment."""
     gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
     plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0")
+    plain = plain and module not in ALWAYS_ATOMIC
     result: list[tuple[str, str | None]] = [("FP_PLAIN", str(int(plain)))]
     if cacheline := os.environ.get("FASTPRIMS_CACHELINE"):
         if not cacheline.isdecimal():
@@ -168,7 +179,7 @@ setup(
             name,
             [f"fastprims/{pyx}", *(f"csrc/{source}" for source in sources)],
             include_dirs=["csrc", "fastprims"],
-            define_macros=definitions(),
+            define_macros=definitions(name),
             depends=sorted([*glob("csrc/*.h"), *glob("fastprims/*.h"), *glob("fastprims/*.pxd")]),
         )
         for name, (pyx, sources) in MODULES.items()

@@ -62,7 +62,9 @@ enum fp_status {
     FP_TIMED_OUT,
     FP_INTERRUPTED, /* the host has an exception or a signal to deliver */
     FP_BUSY,        /* a lock is held by another thread */
-    FP_FAILED       /* a callback of the host failed; nothing was changed */
+    FP_FAILED,      /* a callback of the host failed; nothing was changed */
+    FP_TOO_LARGE,   /* can never fit */
+    FP_DAMAGED      /* shared memory holds what nobody wrote by the rules */
 };
 
 #endif

@@ -64,7 +64,8 @@ int64_t fp_now(void) {
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
-enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
+/* `scope`: FUTEX_PRIVATE_FLAG, or 0 for a word that several processes map. */
+static enum fp_status park(const void *word, uint32_t expected, int64_t deadline, int scope) {
     struct timespec at, *limit = NULL;
     if (deadline != FP_FOREVER) {
         at.tv_sec = (time_t)(deadline / 1000000000);
@@ -72,7 +73,7 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
         limit = &at;
     }
     /* WAIT_BITSET rather than WAIT: its time-out is a point in time, so a retry cannot drift. */
-    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, limit, NULL,
+    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | scope, expected, limit, NULL,
                 FUTEX_BITSET_MATCH_ANY) == 0)
         return FP_OK;
     switch (errno) {
@@ -83,6 +84,18 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
     default:
         return FP_OK; /* EAGAIN: the word differs */
     }
+}
+
+enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
+    return park(word, expected, deadline, FUTEX_PRIVATE_FLAG);
+}
+
+enum fp_status fp_park_shared(const void *word, uint32_t expected, int64_t deadline) {
+    return park(word, expected, deadline, 0);
+}
+
+int fp_unpark_shared(const void *word, int count) {
+    return (int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
 void fp_unpark_one(const void *word) {

@@ -20,6 +20,13 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline);
 void fp_unpark_one(const void *word);
 void fp_unpark_all(const void *word);
 
+#if defined(__linux__)
+/* The same for a word that several processes map; `count` sleepers at most are woken, and how many
+ * were is the answer. */
+enum fp_status fp_park_shared(const void *word, uint32_t expected, int64_t deadline);
+int fp_unpark_shared(const void *word, int count);
+#endif
+
 /* Lets another thread have this processor, if one wants it. */
 void fp_yield(void);
 

@@ -1,5 +1,6 @@
 """Concurrency primitives for Python that are fast under the GIL and scale without it."""
 
+import sys
 from queue import Empty, Full
 
 from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
@@ -12,6 +13,15 @@ from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
+
+if sys.platform == "linux":
+    from fastprims._shm import ShmReservation, ShmRing, ShmView
+else:  # no futex
+    from fastprims._elsewhere import ShmQueue, ShmReservation, ShmRing, ShmView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastprims._shmqueue import ShmQueue
 
 __all__ = [
     "AtomicFlag",
@@ -30,6 +40,10 @@ __all__ = [
     "Queue",
     "RateLimiter",
     "SPSCRing",
+    "ShmQueue",
+    "ShmReservation",
+    "ShmRing",
+    "ShmView",
     "ShutDown",
     "SimpleQueue",
     "Subscription",
@@ -39,3 +53,13 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What takes long to import is imported when it is first used."""
+    if name != "ShmQueue":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    global ShmQueue
+    from fastprims._shmqueue import ShmQueue
+
+    return ShmQueue

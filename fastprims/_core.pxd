@@ -21,6 +21,8 @@ cdef extern from "fp_config.h" nogil:
         FP_INTERRUPTED
         FP_BUSY
         FP_FAILED
+        FP_TOO_LARGE
+        FP_DAMAGED
     bint FP_LIKELY(bint)
     bint FP_UNLIKELY(bint)
 

@@ -15,6 +15,7 @@ __all__ = [
     "PressureReport",
     "QueueStats",
     "RateLimiterStats",
+    "ShmStats",
     "TopicStats",
 ]
 
@@ -175,3 +176,21 @@ class TopicStats:
     """Different patterns among them."""
     bytes: int
     """Memory of the nodes, subscribers excluded; what is shared with snapshots included."""
+
+
+@dataclass(frozen=True)
+class ShmStats:
+    """One ShmRing or ShmQueue, and the waits of this process's object."""
+
+    size: int
+    """Records to be got."""
+    maxsize: int
+    """Most records at a time; 0: as many as fit."""
+    capacity: int
+    """Bytes of each lane."""
+    lanes: int
+    """Processes that may put at the same time."""
+    put_waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep because there was no room."""
+    get_waits: int = field(metadata=COUNTER)
+    """Times a thread got ready to sleep because there was no record."""

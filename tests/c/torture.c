@@ -167,6 +167,7 @@ const struct fp_host torture_moody_host = {.before_sleep = nothing,
 static atomic_bool random_steps;
 static _Thread_local int stall_in = -1; /* steps until this thread stops; negative: never */
 static _Thread_local bool stalled_here;
+static atomic_int kill_in; /* steps until this process kills itself; 0: never */
 static sem_t stalled, release;
 static pthread_once_t semaphores = PTHREAD_ONCE_INIT;
 
@@ -207,8 +208,13 @@ bool torture_wait_stalled(int milliseconds) {
 
 void torture_release(void) { sem_post(&release); }
 
+void torture_kill_at(int step) { atomic_store(&kill_in, step); }
+
 void fp_test_step(void);
 void fp_test_step(void) {
+    if (atomic_load_explicit(&kill_in, memory_order_relaxed) > 0 &&
+        atomic_fetch_sub(&kill_in, 1) == 1)
+        raise(SIGKILL);
     if (stall_in >= 0 && stall_in-- == 0) {
         stalled_here = true;
         sem_post(&stalled);

@@ -58,6 +58,8 @@ void torture_stall_at(int step);
 bool torture_stop_stalling(void); /* by the victim, after its call; true: the step was reached */
 bool torture_wait_stalled(int milliseconds); /* until the victim has stopped, or said the above */
 void torture_release(void);
+/* The process kills itself at its step number `step` (from 1); 0: it does not. */
+void torture_kill_at(int step);
 
 /* The memory meter: bytes and pieces got through fp_mem and not given back; and the allocation
  * (counted from 1, fp_mem's and the heap's) that will fail, 0: none. */
