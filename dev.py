@@ -33,7 +33,7 @@ from tools.venvs import (
 
 
 def compare(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    environment = Environment(interpreter, ["bench"])
+    environment = Environment(interpreter, ["bench", "shm"])
     python = environment.ensure()
     command: list[str | Path] = [python, "-m", "bench", "--out", options.out.resolve()]
     other = None if interpreter.free_threaded else find_free_threaded()
@@ -56,7 +56,7 @@ def _shown(path: Path) -> Path:
 
 
 def test(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    environment = Environment(interpreter, ["test", "bench"])
+    environment = Environment(interpreter, ["test", "bench", "shm"])
     python = environment.ensure()
     return run([python, "-m", "pytest", *rest], cwd=environment.tree)
 
