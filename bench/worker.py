@@ -18,6 +18,7 @@ from bench.cases import KINDS, Case
 from bench.environment import describe
 from bench.harness import BenchmarkFailure
 from bench.latency import run_latency, wants_latency
+from bench.native.layers import run_layers
 from bench.runner import Effort, Emit, run_suite
 from bench.suite import select
 
@@ -32,6 +33,8 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
         run_suite(cases, kinds, effort, emit)
         if wants_latency(effort, plan.get("only", [])):
             run_latency(effort, emit)
+        if plan.get("layers"):
+            run_layers(effort, emit)
         emit({"event": "end", "environment": describe()})
     except BenchmarkFailure as failure:
         emit({"event": "failure", "message": str(failure)})
