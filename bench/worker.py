@@ -21,6 +21,7 @@ from bench.environment import describe
 from bench.harness import BenchmarkFailure
 from bench.latency import run_latency, wants_latency
 from bench.memory import run_memory
+from bench.native.layers import run_layers
 from bench.runner import Effort, Emit, planned_kinds, run_suite
 from bench.suite import select
 
@@ -38,6 +39,8 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
             run_memory(effort, emit)
         if wants_latency(effort, plan.get("only", [])):
             run_latency(effort, emit)
+        if plan.get("layers"):
+            run_layers(effort, emit)
         emit({"event": "end", "environment": describe()})
     except BenchmarkFailure as failure:
         emit({"event": "failure", "message": str(failure)})

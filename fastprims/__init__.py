@@ -9,6 +9,7 @@ from fastprims._channel import BoundedChannel
 from fastprims._ctrie import Ctrie, CtrieSnapshot
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limiter import RateLimiter
+from fastprims._native import get_include, get_library
 from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
@@ -50,6 +51,8 @@ __all__ = [
     "TopicSnapshot",
     "TopicTrie",
     "build_info",
+    "get_include",
+    "get_library",
 ]
 
 __version__ = "0.1.0"
