@@ -54,7 +54,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [
             *("fp_topic_change.c", "fp_topic_edit.c", "fp_topic_match.c", "fp_topic_node.c"),
             *("fp_topic_syntax.c", "fp_topic_table.c"),
-            *("fp_epoch.c", "fp_lineage.c", "fp_mem.c", "fp_thread.c"),
+            *("fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c", "fp_mem.c"),
+            "fp_thread.c",
         ],
     ),
     "fastprims._rings": (

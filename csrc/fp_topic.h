@@ -32,7 +32,7 @@
  *
  * Contract, any thread beside any other: everything but fp_topic_end; a version may be used as long
  * as the caller holds a reference to it. Progress: lock-free. `release` may run any code, use of
- * the same trie included; it is called while the thread is not pinned and nothing is locked.
+ * the same trie included; it is called while the thread is not guarded and nothing is locked.
  */
 #ifndef FP_TOPIC_H
 #define FP_TOPIC_H

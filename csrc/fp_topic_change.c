@@ -199,11 +199,11 @@ static bool take(struct fp_topic_edit *e, struct pattern *pattern, uint64_t numb
 static enum fp_status attempt(struct fp_topic *t, struct pattern *p, bool adds, uint64_t subscriber,
                               uint64_t number, bool *tidy, struct fp_trash *trash) {
     struct fp_topic_edit e;
-    struct fp_epoch_record *pin = fp_epoch_pin();
-    if (pin == NULL)
+    struct fp_epoch_record *guard = fp_guard();
+    if (guard == NULL)
         return FP_NO_MEMORY;
     enum fp_status s = FP_OK;
-    fp__edit_begin(&e, t);
+    fp__edit_begin(&e, t, guard);
     if (adds)
         add(&e, p, subscriber, number);
     else if (!e.failed && !take(&e, p, number))
@@ -212,7 +212,7 @@ static enum fp_status attempt(struct fp_topic *t, struct pattern *p, bool adds, 
         s = fp__edit_commit(&e, tidy, trash);
     else
         fp__edit_abandon(&e);
-    fp_epoch_unpin(pin);
+    fp_unguard(guard);
     return s;
 }
 

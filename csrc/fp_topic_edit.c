@@ -50,9 +50,10 @@ void fp__edit_drop(struct fp_topic_edit *e, struct fp_topic_node *n) {
         e->failed = true;
 }
 
-void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t) {
+void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t, struct fp_epoch_record *guard) {
     e->trie = t;
-    /* Seq_cst: see (B) in fp_epoch.h. The acquire half pairs with the swap in commit. */
+    e->guard = guard;
+    /* Seq_cst: see (B) in fp_guard.h. The acquire half pairs with the swap in commit. */
     e->old = fp_ptr_load_seq_cst(&t->root);
     e->fresh = NULL;
     e->failed = false;
@@ -84,7 +85,7 @@ enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_tr
     const uint64_t end = e->root->node.birth;
     FP_STEP();
     /* The linearization point. Release half: publishes the fresh nodes; pairs with the loads of the
-     * root. Seq_cst: it is (C) of fp_epoch.h for what it replaces. */
+     * root. Seq_cst: it is (C) of fp_guard.h for what it replaces. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, e->root)) {
         fp__edit_abandon(e);
         return FP_BUSY;
@@ -93,7 +94,7 @@ enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_tr
     for (size_t i = 0; i < e->gone.count; i++) {
         struct fp_unit *unit = &fp_topic_node(e->gone.at[i])->unit;
         unit->part[0] = unit->part[1] = 0;
-        *tidy |= fp_lineage_retire(&t->line, unit, end, trash);
+        *tidy |= fp_lineage_retire(&t->line, e->guard, unit, end, trash);
     }
     fp_words_free(&e->gone);
     return FP_OK;

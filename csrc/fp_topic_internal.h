@@ -139,14 +139,15 @@ extern const struct fp_lineage_ops fp__topic_lineage_ops;
 /* A change that nobody has seen yet. */
 struct fp_topic_edit {
     struct fp_topic *trie;
+    struct fp_epoch_record *guard;
     struct fp_topic_root *old, *root; /* what it began with; the fresh one */
     struct fp_topic_node *fresh;      /* the last one made; the others by their links */
     struct fp_words gone;             /* what is not part of the trie after it */
     bool failed;                      /* no memory */
 };
 
-/* Pinned. */
-void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t);
+/* Guarded by `guard`, without a limit. */
+void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t, struct fp_epoch_record *guard);
 /* A fresh node, or NULL: failed. */
 void *fp__edit_make(struct fp_topic_edit *e, enum fp_topic_kind kind, size_t bytes);
 /* The node is not part of the trie any more. */

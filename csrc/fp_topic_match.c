@@ -204,19 +204,20 @@ static bool match(struct fp_topic *t, struct fp_topic_root *root, const char *to
 
 enum fp_status fp_topic_match(struct fp_topic *t, const char *topic, size_t length,
                               struct fp_words *found) {
-    struct fp_epoch_record *pin = fp_epoch_pin();
-    if (pin == NULL)
+    struct fp_epoch_record *guard = fp_guard();
+    if (guard == NULL)
         return FP_NO_MEMORY;
-    /* The linearization point. Seq_cst: (B) in fp_epoch.h; the acquire half pairs with the swaps.
+    /* The linearization point. Seq_cst: (B) in fp_guard.h; the acquire half pairs with the swaps.
      */
     struct fp_topic_root *root = fp_ptr_load_seq_cst(&t->root);
+    fp_guard_narrow(guard, root->node.birth);
     FP_STEP();
     const bool good = match(t, root, topic, length, found);
-    fp_epoch_unpin(pin);
+    fp_unguard(guard);
     return good ? FP_OK : FP_NO_MEMORY;
 }
 
-/* What a version can see stays as it is, so there is no need to be pinned. */
+/* What a version can see stays as it is, so there is no need to be guarded. */
 enum fp_status fp_topic_version_match(struct fp_version *v, const char *topic, size_t length,
                                       struct fp_words *found) {
     struct fp_topic_root *root = (struct fp_topic_root *)fp_topic_node(v->root);

@@ -27,6 +27,8 @@ static uint64_t birth(uint64_t node) { return fp_topic_node(node)->birth; }
 
 static uint64_t of_unit(struct fp_unit *u) { return fp_topic_word(u); /* the first member */ }
 
+static struct fp_unit *unit(uint64_t node) { return &fp_topic_node(node)->unit; }
+
 static void free_node(struct fp_topic *t, struct fp_topic_node *n) {
     t->host->memory.free(n, fp__topic_bytes_of(n));
 }
@@ -126,6 +128,7 @@ static void destroy(struct fp_lineage *l) {
 const struct fp_lineage_ops fp__topic_lineage_ops = {
     .birth = birth,
     .of_unit = of_unit,
+    .unit = unit,
     .discard = discard,
     .dissolve = dissolve,
     .visit = visit,
@@ -181,14 +184,13 @@ void fp_topic_end(struct fp_topic *t) {
     fp_lineage_end(&t->line, fp_topic_word(fp_ptr_load_acquire(&t->root)));
 }
 
-/* FP_BUSY: the root was changed meanwhile. Pinned. */
-static enum fp_status raise_generation(struct fp_topic *t, struct fp_version **version, bool *tidy,
-                                       struct fp_trash *trash) {
+/* FP_BUSY: the root was changed meanwhile. Guarded. The old root is the version's from now on. */
+static enum fp_status raise_generation(struct fp_topic *t, struct fp_version **version) {
     struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *fresh = new_root(t->host, old);
     void *expected = old;
     if (fresh == NULL)
         return FP_NO_MEMORY;
-    struct fp_version *v = fp_version_enter(&t->line, old->node.birth, fp_topic_word(old));
+    struct fp_version *v = fp_version_enter(&t->line, old->node.birth, fp_topic_word(old), 1);
     *version = v;
     FP_STEP();
     /* The linearization point. Release half: publishes the root. The version was entered before. */
@@ -200,37 +202,30 @@ static enum fp_status raise_generation(struct fp_topic *t, struct fp_version **v
         return FP_BUSY;
     }
     FP_STEP();
-    const uint64_t end = fresh->node.birth;
-    fp_version_open(v, false);
     old->node.unit.part[0] = old->node.unit.part[1] = 0;
-    *tidy = fp_lineage_retire(&t->line, &old->node.unit, end, trash);
+    fp_version_open(v, false);
     return FP_OK;
 }
 
 struct fp_version *fp_topic_snapshot(struct fp_topic *t) {
     struct fp_version *v = NULL;
-    struct fp_trash trash = {0};
-    bool tidy = false;
     enum fp_status s;
     do {
-        struct fp_epoch_record *pin = fp_epoch_pin();
-        if (pin == NULL)
+        struct fp_epoch_record *guard = fp_guard();
+        if (guard == NULL)
             return NULL;
-        s = raise_generation(t, &v, &tidy, &trash);
-        fp_epoch_unpin(pin);
+        s = raise_generation(t, &v);
+        fp_unguard(guard);
     } while (s == FP_BUSY);
-    if (tidy)
-        fp_lineage_tidy(&t->line);
-    fp__topic_lineage_ops.empty(&t->line, &trash);
     return s == FP_OK ? v : NULL;
 }
 
 bool fp_topic_count(struct fp_topic *t, struct fp_topic_counts *counts) {
-    struct fp_epoch_record *pin = fp_epoch_pin();
-    if (pin == NULL)
+    struct fp_epoch_record *guard = fp_guard();
+    if (guard == NULL)
         return false;
     *counts = ((struct fp_topic_root *)fp_ptr_load_seq_cst(&t->root))->counts; /* linearizes */
-    fp_epoch_unpin(pin);
+    fp_unguard(guard);
     return true;
 }
 
@@ -243,7 +238,7 @@ static int add_bytes(struct fp_topic_node *n, void *arg) {
     return 0;
 }
 
-/* What a version can see stays as it is, so there is no need to be pinned. */
+/* What a version can see stays as it is, so there is no need to be guarded. */
 size_t fp_topic_bytes(struct fp_version *v) {
     size_t sum = sizeof(struct fp_topic);
     walk(fp_topic_node(v->root), 0, add_bytes, &sum);
