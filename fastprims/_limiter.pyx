@@ -10,14 +10,12 @@ from libc.stdint cimport int64_t, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_bool, fp_status
 
-cdef extern from "Python.h":
-    void INCREF "Py_INCREF"(PyObject*)
-
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
+    PyObject* fp_constant(object)
 
 cdef extern from "fp_atomic.h":
     ctypedef struct fp_u64:
@@ -213,17 +211,12 @@ cdef class RateLimiter:
 cdef fp_fastcall slow_try_acquire
 
 
-cdef inline PyObject* new_reference(object o) noexcept:
-    INCREF(<PyObject*>o)
-    return <PyObject*>o
-
-
 cdef PyObject* fast_try_acquire(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                 PyObject* names) noexcept:
     if _core.FP_LIKELY(n == 0 and names == NULL and (<RateLimiter>self).quick):
         if fp_gcra_try((<RateLimiter>self).core, 1, &fp_system_clock) == _core.FP_OK:
-            return new_reference(True)
-        return new_reference(False)
+            return fp_constant(True)
+        return fp_constant(False)
     return slow_try_acquire(self, args, n, names)
 
 
