@@ -12,8 +12,8 @@ from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from queue import Full
 
 from fastprims import _limits
-from fastprims._base import HOT_METHODS
 from fastprims._errors import ItemTooLarge
+from fastprims._hot import HOT_METHODS
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -274,7 +274,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 self.measure(item)
         if self.policy == DROP_OLDEST or self.paced:
             return self.put_each(PySequence_List(iterable), block, timeout)
-        items = _base.hidden(iterable)
+        items = _base.hidden(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0
         cdef bint silent = self.policy == DROP_NEWEST
         try:

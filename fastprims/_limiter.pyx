@@ -202,9 +202,7 @@ cdef class RateLimiter:
         return object.__sizeof__(self) + sizeof(fp_gcra)
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(
-            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
-            "process. Send its rate and burst")
+        _base.refuse_pickle(self, "Send its rate and burst")
 
 
 # The short way of try_acquire (see _slots.h): one token, the system's clock.
