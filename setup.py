@@ -35,6 +35,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_glance.c"]
         + ["fp_lock.c", "fp_segq.c"],
     ),
+    "fastprims._hot": ("_hot.pyx", []),
+    "fastprims._integer": ("_integer.pyx", []),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (

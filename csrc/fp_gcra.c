@@ -111,7 +111,6 @@ enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used
     const uint64_t width = (uint64_t)(between.late - between.early);
     /* Not less than the position then: two parts of a unit may make up a whole one. */
     const uint64_t high = low + width * g->whole + fp_high_product(width, g->part) + (width != 0);
-    const int64_t there = (int64_t)(high - used), depth = (int64_t)g->depth;
     const uint64_t next = used_after(g, used, high, n);
     if (FP_LIKELY((int64_t)(low - next) >= 0)) {
         FP_STEP();
@@ -121,7 +120,7 @@ enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used
         fp_u64_fetch_add_relaxed(&g->granted, n);
         return FP_OK;
     }
-    if ((int64_t)(high - next) >= 0 || there < -depth)
+    if ((int64_t)(high - next) >= 0 || (int64_t)(low - used) < -(int64_t)g->depth)
         return FP_BUSY; /* in between; or from the future, see observe() */
     fp_u64_fetch_add_relaxed(&g->refused, 1);
     return FP_FULL;

@@ -3,11 +3,12 @@
 import sys
 from queue import Empty, Full
 
-from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
+from fastprims._atomics import AtomicFlag, AtomicRef
 from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
 from fastprims._ctrie import Ctrie, CtrieSnapshot
 from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._integer import AtomicInt
 from fastprims._limiter import RateLimiter
 from fastprims._native import get_include, get_library
 from fastprims._pool import ObjectPool
