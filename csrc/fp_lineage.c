@@ -18,7 +18,7 @@ static void yield(void) { sched_yield(); }
 /* With so many waiting, some guarded thread has lost its processor, and no snapshot was taken
  * since. Writers then offer theirs, once a call, or the limbo would grow at their pace for as long
  * as that takes. */
-enum { CROWDED = 4096 };
+enum { CROWDED = 1024 };
 
 static fp_u64 generations;
 
@@ -52,8 +52,10 @@ static struct fp_version *unref(struct fp_lineage *l, uint64_t count) {
     if (fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)0 - count) != count)
         return NULL;
     struct fp_trash trash = {0};
-    for (struct fp_unit *u; (u = fp__lineage_any_unit(l)) != NULL;) {
-        struct fp_version *none = NULL; /* only where memory was short; no version is left */
+    while (l->held != NULL) { /* only where memory was short; no version is left */
+        struct fp_unit *u = l->held;
+        struct fp_version *none = NULL;
+        l->held = u->next;
         fp__lineage_sort_out(l, u, &none, &trash);
     }
     while (l->dying != NULL) {
@@ -99,8 +101,7 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
         FP_STEP();
         dropped += fp__lineage_work(l, &trash);
         bool waits = l->todo != NULL;
-        bool left = waits || l->aging != NULL || l->held != NULL || l->dying != NULL ||
-                    l->undecided != NULL;
+        bool left = waits || l->held != NULL || l->dying != NULL || l->undecided != NULL;
         FP_STEP();
         fp_u64_store_seq_cst(&l->lock, 0); /* pairs with try_lock */
         FP_STEP();
@@ -170,7 +171,7 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct 
     (void)by;
     u->stamp = 0;
     if (!fp__lineage_sort_out(l, u, &from, trash))
-        fp__lineage_append(l, u);
+        fp__lineage_hold_unit(l, u);
     return false;
 #else
     (void)trash;

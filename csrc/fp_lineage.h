@@ -130,9 +130,9 @@ struct fp_lineage {
     /* Under the lock. */
     uint64_t root; /* once ended, and not yet dissolved */
     struct fp_version *newest, *undecided, *todo, *dying, *dying_last;
-    struct fp_unit *aging, *aging_last; /* not looked at yet, oldest first */
-    struct fp_unit *held; /* found to be in use */
-    uint64_t held_count, since_held; /* how many those are; units met since they were looked at */
+    struct fp_unit *held; /* units that may be in use */
+    uint64_t held_count,
+        since_held; /* how many; and how many others came since they were looked at */
 };
 
 /* A generation that is later than all drawn before. */

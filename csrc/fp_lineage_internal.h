@@ -18,11 +18,8 @@ void *fp__lineage_take(fp_ptr *stack);
 bool fp__lineage_sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_version **from,
                           struct fp_trash *trash);
 
-/* Lets a unit wait for the epoch. Its stamp must not be older than those before it. */
-void fp__lineage_append(struct fp_lineage *l, struct fp_unit *u);
-
-/* Takes some unit that waits. NULL: there is none. */
-struct fp_unit *fp__lineage_any_unit(struct fp_lineage *l);
+/* Keeps a unit for later. It has its stamp. */
+void fp__lineage_hold_unit(struct fp_lineage *l, struct fp_unit *u);
 
 /* Enters an open version among the others. */
 void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v);

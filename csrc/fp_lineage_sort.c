@@ -2,7 +2,9 @@
  * one is closed. Everything here runs under the lineage's lock. See fp_lineage.h. */
 #include "fp_lineage_internal.h"
 
-enum { FIRST_ROOM = 14, MOST_ROOM = 510 };
+/* No piece is larger than 512 bytes: allocators serve such from pages for one size, which go back
+ * to the system as a whole, where larger ones would be scattered over the heap. */
+enum { FIRST_ROOM = 14, MOST_ROOM = 61 };
 
 /* Dead lists. --------------------------------------------------------------------------------- */
 
@@ -23,7 +25,7 @@ static bool reserve(struct fp_lineage *l, struct fp_version *v, uint32_t count) 
     struct fp_deadlist *d = v->dead;
     if (d != NULL && d->room - d->count >= count)
         return true;
-    uint32_t room = d == NULL ? FIRST_ROOM : d->room * 4 + 6;
+    uint32_t room = d == NULL ? FIRST_ROOM : d->room * 4 + 5;
     if (room > MOST_ROOM)
         room = MOST_ROOM;
     struct fp_deadlist *fresh = l->memory->alloc(deadlist_bytes(room));
@@ -82,38 +84,10 @@ bool fp__lineage_sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_ver
     return true;
 }
 
-void fp__lineage_append(struct fp_lineage *l, struct fp_unit *u) {
-    u->next = NULL;
-    if (l->aging == NULL)
-        l->aging = u;
-    else
-        l->aging_last->next = u;
-    l->aging_last = u;
-}
-
-struct fp_unit *fp__lineage_any_unit(struct fp_lineage *l) {
-    struct fp_unit **from = l->aging != NULL ? &l->aging : &l->held, *u = *from;
-    if (u != NULL)
-        *from = u->next;
-    return u;
-}
-
-/* What was retired since the last sweep, oldest first. */
-static void take_limbo(struct fp_lineage *l) {
-    struct fp_unit *u = fp__lineage_take(&l->limbo), *first = NULL;
-    while (u != NULL) {
-        struct fp_unit *next = u->next;
-        u->next = first;
-        first = u;
-        u = next;
-    }
-    uint64_t now = fp_guard_stamp();
-    while (first != NULL) {
-        u = first;
-        first = u->next;
-        u->stamp = now;
-        fp__lineage_append(l, u);
-    }
+void fp__lineage_hold_unit(struct fp_lineage *l, struct fp_unit *u) {
+    u->next = l->held;
+    l->held = u;
+    l->held_count++;
 }
 
 /* May some thread still look at the unit, or at a part of it? */
@@ -124,43 +98,40 @@ static bool in_use(struct fp_lineage *l, struct fp_unit *u, uint64_t limit) {
 }
 
 /* Goes through a list of units: what is in use, or (there being no memory) cannot be filed, is
- * held. Returns how many there were. */
-static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u,
+ * held. stamp: theirs; 0: each has its own. Returns how many there were. */
+static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t stamp,
                               const struct fp_guards *guards, struct fp_trash *trash) {
     struct fp_version *from = l->newest;
-    uint64_t stamp = 0, limit = UINT64_MAX, done = 0, met = 0;
+    uint64_t limit = fp_guard_limit(guards, stamp), asked = stamp, done = 0, met = 0;
     for (; u != NULL; met++) {
         struct fp_unit *next = u->next;
-        if (limit == UINT64_MAX || u->stamp != stamp) {
-            stamp = u->stamp;
-            limit = fp_guard_limit(guards, stamp);
+        if (stamp != 0) {
+            u->stamp = stamp;
+        } else if (u->stamp != asked) {
+            asked = u->stamp;
+            limit = fp_guard_limit(guards, asked);
         }
-        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash)) {
-            u->next = l->held;
-            l->held = u;
-            l->held_count++;
-        } else {
+        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash))
+            fp__lineage_hold_unit(l, u);
+        else
             done++;
-        }
         u = next;
     }
     fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - done);
     return met;
 }
 
-/* Those that are held are looked at when as many new ones have come, or none at all. */
-static void sort_out_aged(struct fp_lineage *l, const struct fp_guards *guards,
-                          struct fp_trash *trash) {
-    struct fp_unit *aging = l->aging, *held = l->held;
-    bool looks = aging == NULL || l->since_held >= l->held_count;
-    if (looks) {
+/* `fresh` is what was retired since the last sweep. What is held is looked at when as much has been
+ * retired since, or nothing now. */
+static void sort_out_all(struct fp_lineage *l, struct fp_unit *fresh, uint64_t stamp,
+                         const struct fp_guards *guards, struct fp_trash *trash) {
+    struct fp_unit *held = l->held;
+    if (fresh == NULL || l->since_held >= l->held_count) {
         l->held = NULL;
         l->held_count = l->since_held = 0;
+        sort_out_list(l, held, 0, guards, trash);
     }
-    l->aging = NULL;
-    l->since_held += sort_out_list(l, aging, guards, trash);
-    if (looks)
-        sort_out_list(l, held, guards, trash);
+    l->since_held += sort_out_list(l, fresh, stamp, guards, trash);
 }
 
 void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v) {
@@ -190,7 +161,7 @@ static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_t
     u->end = 0;
     u->part[0] = u->part[1] = 0;
     u->stamp = fp_guard_stamp();
-    fp__lineage_append(l, u);
+    fp__lineage_hold_unit(l, u);
     fp_u64_fetch_add_relaxed(&l->waiting, 1);
 }
 
@@ -310,11 +281,11 @@ static void pass_on(struct fp_lineage *l, struct fp_version *v, struct fp_trash 
 }
 
 /* False: not yet. */
-static bool close_version(struct fp_lineage *l, struct fp_version *v,
+static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_unit *fresh,
                           const struct fp_guards *guards, struct fp_trash *trash) {
     if (v->cut) {
-        if (fp_guard_limit(guards, v->stamp) > floor_under(l, v->older) ||
-            seen_in(l, l->aging, v) || seen_in(l, l->held, v))
+        if (fp_guard_limit(guards, v->stamp) > floor_under(l, v->older) || seen_in(l, fresh, v) ||
+            seen_in(l, l->held, v))
             return false;
         free_deadlist(l, v->dead); /* its nodes are part of the tree */
         l->ops->dissolve(l, v->root, floor_under(l, v->older), trash);
@@ -334,15 +305,15 @@ static bool close_version(struct fp_lineage *l, struct fp_version *v,
 }
 
 /* Closes what can be closed; returns how many. */
-static uint64_t close_versions(struct fp_lineage *l, const struct fp_guards *guards,
-                               struct fp_trash *trash) {
+static uint64_t close_versions(struct fp_lineage *l, struct fp_unit *fresh,
+                               const struct fp_guards *guards, struct fp_trash *trash) {
     uint64_t closed = 0;
     struct fp_version *rest = l->todo;
     l->todo = NULL;
     while (rest != NULL) {
         struct fp_version *v = rest;
         rest = v->next_closing;
-        if (close_version(l, v, guards, trash)) {
+        if (close_version(l, v, fresh, guards, trash)) {
             closed++;
         } else {
             v->next_closing = l->todo;
@@ -364,19 +335,20 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
     /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
      * Then the scan, and then the look whether they are decided: who was not guarded any more had
      * decided before. */
-    take_limbo(l);
+    struct fp_unit *fresh = fp__lineage_take(&l->limbo);
+    uint64_t stamp = fp_guard_stamp();
     take_inbox(l);
     struct fp_guards guards;
     fp_guard_scan(&guards);
     uint64_t dropped = enter_decided(l, trash);
     free_dying(l, &guards);
     /* First, since what only they can see need not be filed then. */
-    dropped += close_versions(l, &guards, trash);
-    sort_out_aged(l, &guards, trash);
+    dropped += close_versions(l, fresh, &guards, trash);
+    sort_out_all(l, fresh, stamp, &guards, trash);
     if (fp_u64_load_acquire(&l->ended) && l->root != 0) { /* pairs with fp_lineage_end */
         l->ops->dissolve(l, l->root, floor_under(l, l->newest), trash);
         l->root = 0;
         fp__version_cut(l->newest);
     }
-    return dropped + close_versions(l, &guards, trash);
+    return dropped + close_versions(l, NULL, &guards, trash);
 }
