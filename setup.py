@@ -32,9 +32,10 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._base": ("_base.pyx", COMMON),
     "fastprims._channel": (
         "_channel.pyx",
-        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_lock.c", "fp_segq.c"],
+        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_glance.c"]
+        + ["fp_lock.c", "fp_segq.c"],
     ),
-    "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_lock.c"]),
+    "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",

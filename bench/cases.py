@@ -135,6 +135,8 @@ def pair_trial(case: Case, contender: Contender, kind: str, count: int, collect:
     out: list[Any] = []
 
     def check() -> None:
+        if contender.empty_loop:
+            return
         _expect(
             out == [last_ready_of(kind, count)], case, contender, f"gave {out} as its last item"
         )

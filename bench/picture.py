@@ -21,7 +21,7 @@ from bench.report import format_ns, format_ratio
 INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 STDLIB_COLOUR, FASTPRIMS_COLOUR, SLOWER_COLOUR = "#a9b4c0", "#0e8a7d", "#c2571a"
 SHOWN_CASES = ("pair", "1x1", "4x4", "100x100", "1x8", "ping-pong", "batch-64")
-NOT_SHOWN = {"empty loop"}
+NOT_SHOWN = {"empty loop", "empty calls"}
 REFERENCES = {"queue.Queue": "over\nQueue", "queue.SimpleQueue": "over\nSimple-\nQueue"}
 COLUMN_AT = (1.06, 1.17)  # where the columns of ratios stand, as fractions of a panel's width
 GROUP_GAP = 1.7  # rows between two groups, the upper one holding the group's title

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,8 +26,10 @@ COLUMNS = (
     ("fastprims.MPMCRing", "MPMC\nRing"),
     ("fastprims.SPSCRing try_*", "SPSC\ntry_*"),
     ("fastprims.MPMCRing try_*", "MPMC\ntry_*"),
+    ("empty calls", "empty\ncalls"),
     ("empty loop", "empty\nloop"),
 )
+FLOORS = {"empty loop", "empty calls"}
 # The LIFO and priority cases have contenders of their own, shown in the plain queues' columns.
 STANDS_FOR = {
     "queue.LifoQueue": "queue.Queue",
@@ -69,12 +72,14 @@ def times_table(result: dict[str, Any]) -> Table:
             title,
             justify="right",
             no_wrap=True,
-            style="cyan" if ours else "dim" if key == "empty loop" else None,
+            style="cyan" if ours else "dim" if key in FLOORS else None,
         )
     previous = None
     for case in result["cases"]:
+        if not _has_columns(case):
+            continue
         cells = {STANDS_FOR.get(c["key"], c["key"]): c["median"] for c in case["contenders"]}
-        fastest = min(value for key, value in cells.items() if key != "empty loop")
+        fastest = min(value for key, value in cells.items() if key not in FLOORS)
         texts = [
             Text(format_ns(cells[key]), style="bold" if cells[key] == fastest else "")
             if key in cells
@@ -85,6 +90,38 @@ def times_table(result: dict[str, Any]) -> Table:
             table.add_section()
         table.add_row(case["key"] if case["key"] != previous else "", case["kind"], *texts)
         previous = case["key"]
+    return table
+
+
+def _has_columns(case: dict[str, Any]) -> bool:
+    known = {key for key, _ in COLUMNS} | STANDS_FOR.keys()
+    return all(c["key"] in known for c in case["contenders"])
+
+
+def calls_table(result: dict[str, Any]) -> Table | None:
+    """The same for the cases whose contenders have no columns, one line per contender."""
+    cases = [case for case in result["cases"] if not _has_columns(case)]
+    if not cases:
+        return None
+    table = Table(
+        title=f"{result['environment']['name']}: median time per operation",
+        box=box.SIMPLE_HEAD,
+        title_style="bold",
+        padding=(0, 1),
+    )
+    for title in ("case", "operation", "contender"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    for case in cases:
+        table.add_section()
+        for index, contender in enumerate(case["contenders"]):
+            style = "dim" if contender["side"] == "baseline" else ""
+            table.add_row(
+                "" if index else case["key"],
+                "" if index else case["unit"],
+                Text(contender["key"], style=style),
+                Text(format_ns(contender["median"]), style=style),
+            )
     return table
 
 
@@ -171,13 +208,17 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
     """Every interpreter's tables, and what was left out."""
     for result in results["interpreters"]:
         if result["cases"]:
-            console.print(times_table(result))
+            if any(map(_has_columns, result["cases"])):
+                console.print(times_table(result))
+            calls = calls_table(result)
+            if calls is not None:
+                console.print(calls)
             console.print(ratios_table(result))
         latency = latency_table(result)
         if latency is not None:
             console.print(latency)
         for reason in result["skipped"]:
-            console.print(f"[yellow]skipped:[/] {reason}")
+            console.print(f"[yellow]skipped:[/] {escape(reason)}")
 
 
 def write_json(results: dict[str, Any], path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -74,6 +74,8 @@ def measure_with(python: str, plan: dict[str, Any], listener: Listener) -> Inter
                     finished = name == "end"
                 elif name == "case":
                     result.cases.append(event["record"])
+                elif name == "skipped":
+                    result.skipped.append(event["reason"])
                 elif name == "latency":
                     _add_latency(result, event)
                 elif name == "layers":
@@ -105,8 +107,9 @@ def run_session(
     """Measure every interpreter in turn, never two at once, and then (`native`: who listens) what
     needs none; the content of results.json.
     """
+    share = replace(effort, run_s=effort.run_s / len(pythons))
     plan = {
-        "effort": effort.as_dict(),
+        "effort": share.as_dict(),
         "only": list(only),
         "kinds": list(kinds),
         "layers": native is not None,

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from bench import peers
 from bench.cases import KINDS, Case
 from bench.environment import describe
 from bench.harness import BenchmarkFailure
@@ -30,6 +31,8 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
         kinds = plan.get("kinds") or KINDS
         records = sum(kind in kinds for case in cases for kind in case.kinds)
         emit({"event": "start", "environment": describe(), "records": records})
+        for reason in peers.SKIPPED:
+            emit({"event": "skipped", "reason": reason})
         run_suite(cases, kinds, effort, emit)
         if wants_latency(effort, plan.get("only", [])):
             run_latency(effort, emit)

@@ -114,24 +114,45 @@ static int64_t time_until(const struct fp_gcra *g, int64_t now, uint64_t target)
     return d > 0 ? (int64_t)d : 1;
 }
 
+enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used,
+                                    struct fp_glance between) {
+    const uint64_t low = position(g, between.early);
+    const uint64_t width = (uint64_t)(between.late - between.early);
+    /* Not less than the position then: two parts of a unit may make up a whole one. */
+    const uint64_t high = low + width * g->whole + high_product(width, g->part) + (width != 0);
+    const int64_t there = (int64_t)(high - used), depth = (int64_t)g->depth;
+    const uint64_t next = used_after(g, used, high, n);
+    if (FP_LIKELY((int64_t)(low - next) >= 0)) {
+        FP_STEP();
+        /* Release half: pairs with the load before each look at the time. */
+        if (FP_UNLIKELY(!fp_u64_cas_seq_cst(&g->used, &used, next)))
+            return FP_BUSY;
+        fp_u64_fetch_add_relaxed(&g->granted, n);
+        return FP_OK;
+    }
+    if ((int64_t)(high - next) >= 0 || there < -depth)
+        return FP_BUSY; /* in between; or from the future, see observe() */
+    fp_u64_fetch_add_relaxed(&g->refused, 1);
+    return FP_FULL;
+}
+
 enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock *clock) {
+    uint64_t used, x;
+    int64_t now;
+    if (FP_LIKELY(clock == &fp_system_clock)) {
+        used = fp_u64_load_acquire(&g->used); /* as in observe() */
+        FP_STEP();
+        enum fp_status s = fp__gcra_try_between(g, n, used, fp_glance());
+        if (FP_LIKELY(s != FP_BUSY))
+            return s;
+    }
     for (;;) {
-        uint64_t used, x, next;
-        int64_t now;
         enum fp_status s = observe(g, clock, &used, &now, &x);
         if (FP_UNLIKELY(s != FP_OK))
             return s;
-        next = used_after(g, used, x, n);
-        if ((int64_t)(x - next) < 0) {
-            fp_u64_fetch_add_relaxed(&g->refused, 1);
-            return FP_FULL;
-        }
-        FP_STEP();
-        /* Release half: pairs with observe(). */
-        if (FP_LIKELY(fp_u64_cas_seq_cst(&g->used, &used, next))) {
-            fp_u64_fetch_add_relaxed(&g->granted, n);
-            return FP_OK;
-        }
+        s = fp__gcra_try_between(g, n, used, (struct fp_glance){now, now});
+        if (s != FP_BUSY)
+            return s;
     }
 }
 

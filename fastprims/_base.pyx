@@ -60,8 +60,11 @@ host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-# About what going to sleep and being woken costs.
+# About what going to sleep and being woken costs; with a GIL, where the other side can't answer
+# before this one's turn is over, the time to fill or empty a ring of a thousand.
 host.watch = 10000
+if not FREE_THREADED:
+    host.watch = host.settle = 100000
 if _core.fp_cpu_count() > 1 and not getattr(sys, "_is_gil_enabled", lambda: True)():
     host.spin = 12  # polls of the queue: about two microseconds
 

@@ -49,6 +49,7 @@ cdef extern from "fp_wait.h":
         fp_bool (*interrupted)() noexcept
         unsigned spin
         int64_t watch
+        int64_t settle
     struct fp_attempt:
         fp_status (*run)(void*) noexcept
         fp_bool (*more)(void*) noexcept

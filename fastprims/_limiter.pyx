@@ -62,7 +62,8 @@ cdef class RateLimiter:
     1e9) in the long run: in any period of t seconds no more than burst + rate * t. It starts full.
 
     Exact: the rate is taken to its last bit and nothing that was rounded is added up, so there is
-    no drift, whatever the rate and however long it runs.
+    no drift, whatever the rate and however long it runs. No token comes early; after a time in
+    which the bucket was full, the next ones may come up to 7 microseconds late.
 
     try_acquire and retry_after never wait; try_acquire is lock-free (a thread suspended at any
     point stops no other) and O(1). acquire waits asleep, one thread after the other. The tokens of
