@@ -56,7 +56,12 @@ static const struct fp_host watching = {
     .spin = 12,     /* polls, about two microseconds */
     .watch = 10000, /* about what going to sleep and being woken costs */
 };
-static const struct fp_host on_one_processor = {nothing_before, nothing_after, never, 0, 10000};
+static const struct fp_host on_one_processor = {
+    .before_sleep = nothing_before,
+    .after_sleep = nothing_after,
+    .interrupted = never,
+    .watch = 10000,
+};
 
 const struct fp_host *fp__raw_host(void) {
     return fp_cpu_count() > 1 ? &watching : &on_one_processor;

@@ -22,7 +22,9 @@ from bench.runner import FULL, Effort
 from bench.stats import speedups, summarize
 
 ROUND_TRIP = Native("cache line round trip", REFERENCE, "round_trip.c")
-SAMPLES_S = {"quick": 0.02, "default": 0.05, "full": 0.15}
+SAMPLE_S = {"quick": 0.02, "default": 0.05, "full": 0.15}
+CASE_S = {"quick": 3.0, "default": 8.0, "full": 40.0}
+"""Seconds: of a sample, and at most of a case, of which there are six with up to ten contenders."""
 Progress = Callable[[str, float], None]
 
 
@@ -61,8 +63,8 @@ def run_case(
     case: NativeCase, paths: dict[str, Path], effort: Effort, progress: Progress
 ) -> dict[str, Any]:
     """Rounds until every ratio is steady or a limit is reached; the record."""
-    seconds = SAMPLES_S.get(effort.name, 0.002)
-    limit = 20 * seconds + 5
+    seconds = SAMPLE_S.get(effort.name, 0.002)
+    limit, most = 20 * seconds + 5, CASE_S.get(effort.name, 0.1)
     series: dict[str, list[float]] = {c.key: [] for c in case.contenders if c.key in paths}
     unfinished: list[str] = []
     pairings = [p for p in case.pairings if {p.contender.key, p.baseline.key} <= set(series)]
@@ -84,14 +86,12 @@ def run_case(
             for p in kept
         ]
         spent = perf_counter() - began
-        progress(
-            case.title, min(1.0, max(rounds / effort.max_rounds, spent / case_seconds(effort)))
-        )
+        progress(case.title, min(1.0, max(rounds / effort.max_rounds, spent / most)))
         if rounds >= effort.min_rounds:
             if max(spreads, default=0.0) <= effort.spread_bound:
                 ended_by = "spread"
                 break
-            if spent >= case_seconds(effort):
+            if spent >= most:
                 ended_by = "time limit"
                 break
     return {
@@ -124,11 +124,6 @@ def run_case(
             for p in kept
         ],
     }
-
-
-def case_seconds(effort: Effort) -> float:
-    """A case has three times as many contenders as one of the Python suite."""
-    return 3 * effort.case_s
 
 
 def _ratio(ours: list[float], theirs: list[float], goal: float | None) -> dict[str, Any]:
