@@ -339,13 +339,19 @@ if peers.cereggii:
     )
     PEER_REFS.append(
         Contender(
-            "cereggii.AtomicRef", PEER, lambda bound: peers.cereggii.AtomicRef(object()), calls="get()"
+            "cereggii.AtomicRef",
+            PEER,
+            lambda bound: peers.cereggii.AtomicRef(object()),
+            calls="get()",
         )
     )
 if peers.ft_utils:
     PEER_INTS.append(
         Contender(
-            "ft_utils.AtomicInt64", PEER, lambda bound: peers.ft_utils.AtomicInt64(0), calls="incr()"
+            "ft_utils.AtomicInt64",
+            PEER,
+            lambda bound: peers.ft_utils.AtomicInt64(0),
+            calls="incr()",
         )
     )
     PEER_REFS.append(

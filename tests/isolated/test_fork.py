@@ -94,9 +94,7 @@ def fork_beside_sleepers(cls: str) -> list[int]:
 
 @kinds
 def test_fork_beside_sleepers(kind: Kind) -> None:
-    left = run_child(
-        fork_beside_sleepers, kind.cls.__name__, helpers=(use_thoroughly,), timeout=80
-    )
+    left = run_child(fork_beside_sleepers, kind.cls.__name__, helpers=(use_thoroughly,), timeout=80)
     assert left == ([1, 2, 3] if kind.roles else [1, 2, 3, 4, 5, 6])
 
 
