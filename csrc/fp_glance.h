@@ -13,9 +13,9 @@
  * there is no drift. The 64th part is for the rate: that was measured over 10 ms or more, and the
  * system may let its clock go faster or slower to correct it.
  *
- * The counter is not believed blindly. It is used only if it is what the kernel itself reads for its
- * clock (Linux on x86-64, clock source "tsc"), so it is the same on all processors and does not change
- * its pace. Each new anchor is compared with what the old one predicts; if it is outside of
+ * The counter is not believed blindly. It is used only if it is what the kernel itself reads for
+ * its clock (Linux on x86-64, clock source "tsc"), so it is the same on all processors and does not
+ * change its pace. Each new anchor is compared with what the old one predicts; if it is outside of
  * the bounds, the counter isn't looked at any more until the rate has been measured anew. A counter
  * that jumps, because the machine slept or moved, is past the 2^17 ticks. Where there is no such
  * counter the bounds are equal: a reading of the clock. So they are at each new anchor, too.

@@ -210,13 +210,13 @@ def fork_while_collecting() -> None:
         assert "mine" in metrics.registered() and metrics.samples()
 
     with busy(churn, metrics, Queue, threads=1):
-        for _ in range(30):
+        for _ in range(10):
             in_child(use, metrics, Queue)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_forked_child_can_collect() -> None:
-    run_child(fork_while_collecting)
+    run_child(fork_while_collecting, timeout=80)
 
 
 # Prometheus.

@@ -174,7 +174,7 @@ def fork_beside_threads() -> int:
     for sleeper in sleepers:
         sleeper.start()
     with busy(work, a, r):
-        for _ in range(20):
+        for _ in range(6):
             in_child(use, a, r, f)
     f.test_and_set()
     for sleeper in sleepers:
@@ -184,7 +184,7 @@ def fork_beside_threads() -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_forked_child_can_use_all_of_them() -> None:
-    assert run_child(fork_beside_threads) == 0
+    assert run_child(fork_beside_threads, timeout=80) == 0
 
 
 def test_alive_at_interpreter_shutdown() -> None:

@@ -232,14 +232,14 @@ def fork_beside_threads() -> int:
     pool = ObjectPool(list, max_size=8)
     pool.prefill(8)
     with busy(work, pool):
-        for _ in range(10):
+        for _ in range(6):
             in_child(use, pool)
     return pool.stats().leased
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_forked_child_can_use_the_pool() -> None:
-    assert run_child(fork_beside_threads) == 0
+    assert run_child(fork_beside_threads, timeout=80) == 0
 
 
 def test_alive_at_interpreter_shutdown() -> None:

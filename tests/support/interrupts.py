@@ -13,14 +13,17 @@ from typing import Any
 def interrupt(wait: Callable[..., Any], *args: Any, **options: Any) -> float:
     """Press Ctrl-C while `wait` waits; the seconds until that was raised."""
     sent = [0.0]
+    ready = threading.Event()
 
     def press() -> None:
+        ready.wait()
         time.sleep(0.03)
         sent[0] = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
     try:
+        ready.set()  # within: on a busy machine Ctrl-C may come before the wait begins
         answer = wait(*args, **options)
     except KeyboardInterrupt:
         return time.monotonic() - sent[0]
