@@ -340,8 +340,8 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
     take_inbox(l);
     struct fp_guards guards;
     fp_guard_scan(&guards);
+    free_dying(l, &guards); /* not those that are found closed now: they may have been held since */
     uint64_t dropped = enter_decided(l, trash);
-    free_dying(l, &guards);
     /* First, since what only they can see need not be filed then. */
     dropped += close_versions(l, fresh, &guards, trash);
     sort_out_all(l, fresh, stamp, &guards, trash);

@@ -9,6 +9,7 @@
 #include <Python.h>
 
 #include "_handles.h"
+#include "_slots.h"
 #include "fp_ctrie.h"
 
 static inline bool fp_is_plain(PyTypeObject *t) {
@@ -19,8 +20,11 @@ static inline bool fp_is_plain(PyTypeObject *t) {
 static int fp_object_same(uint64_t left, uint64_t right) {
     PyObject *a = fp_object(left), *b = fp_object(right);
     PyTypeObject *s = Py_TYPE(a), *t = Py_TYPE(b);
+    int64_t m, n;
     if (s != t)
         return -1;
+    if (fp_small_int(a, &m) && fp_small_int(b, &n))
+        return m == n;
     if (fp_is_plain(s)) {
         PyObject *answer = s->tp_richcompare(a, b, Py_EQ); /* True or False: nothing can fail */
         int same = answer == Py_True;

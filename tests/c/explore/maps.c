@@ -52,7 +52,8 @@ static const struct map_script scripts[] = {
     {3, "s11 s21/s12 s22|S S"},
     {3, "s11 s21/s12|s22|S"},
     {3, "s11 s21/d1|S|g1"},
-    /* A reader of an old root, while later main nodes, and what they share with it, are replaced. */
+    /* A reader of an old root, while later main nodes, and what they share with it, are replaced.
+     */
     {3, "s11 s21/g2|S s13 s23"},
     {3, "s11 s21/g2|S s13 d2"},
     {3, "s11 s21/S|S|s12"},
