@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A host with counted handles (ctries.h), and with as many different hashes as one likes. -------
- */
+/* A host with counted handles (ctries.h), and with as many different hashes as one likes ------- */
 
 static unsigned hashes; /* 0: 2^64 */
 

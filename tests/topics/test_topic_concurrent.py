@@ -96,7 +96,7 @@ class Worker:
 @pytest.mark.parametrize("syntax", SYNTAXES)
 @pytest.mark.parametrize("threads", [2, 3])
 def test_histories_are_linearizable(syntax: Any, threads: int, scale: Any) -> None:
-    for seed in range(scale(40)):
+    for seed in range(scale(25)):
         t: TopicTrie[int] = TopicTrie(syntax)
         shared: list[Subscription[int]] = []
         workers = [
@@ -128,7 +128,7 @@ def test_a_match_shows_one_instant_in_all_branches(scale: Any) -> None:
         last = t.subscribe(circle[0], 0)
         ready.set()
         try:
-            for n in range(1, scale(3000)):
+            for n in range(1, scale(800)):
                 following = t.subscribe(circle[n % len(circle)], n)
                 assert t.unsubscribe(last)
                 last = following
@@ -138,8 +138,10 @@ def test_a_match_shows_one_instant_in_all_branches(scale: Any) -> None:
     def look() -> None:
         ready.wait(60)
         newest = 0
-        while not done.is_set():
-            for trie in (t.snapshot(), t):
+        for step in range(scale(800)):
+            if done.is_set():
+                return
+            for trie in (t, t) if step % 4 else (t.snapshot(), t):
                 found = sorted(trie.match("a.b.c"))
                 assert len(found) in (1, 2), found
                 assert found[-1] - found[0] == len(found) - 1, found
@@ -154,7 +156,7 @@ def test_a_match_shows_one_instant_in_all_branches(scale: Any) -> None:
 def test_no_subscription_is_lost_at_the_root(syntax: Any, scale: Any) -> None:
     """A lock-free port lost 7 of 100 that came at the same time."""
     patterns = PATTERNS[syntax]
-    threads, each = 4, scale(300)
+    threads, each = 4, scale(150)
     t: TopicTrie[tuple[int, int]] = TopicTrie(syntax)
 
     def subscribe(n: int) -> list[Subscription[tuple[int, int]]]:
@@ -182,7 +184,7 @@ def test_a_hundred_threads(scale: Any) -> None:
     fixed = [t.subscribe(f"fixed/{n}/#", n) for n in range(50)]
 
     def use(n: int) -> None:
-        for step in range(scale(15)):
+        for step in range(scale(5)):
             mine = [t.subscribe(f"own/{n}/+", n), t.subscribe(f"own/+/{step}", n)]
             assert t.match(f"own/{n}/{step}").count(n) == 2
             assert t.match(f"fixed/{n % 50}") == [n % 50]
