@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench import processes
 from bench.cases import KIND_TITLES
 
 COLUMNS = (
@@ -177,6 +178,11 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
         if latency is not None:
             console.print(latency)
         for reason in result["skipped"]:
+            console.print(f"[yellow]skipped:[/] {reason}")
+    if "processes" in results:
+        for table in processes.tables(results["processes"]):
+            console.print(table)
+        for reason in results["processes"]["skipped"]:
             console.print(f"[yellow]skipped:[/] {reason}")
 
 
