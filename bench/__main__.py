@@ -6,7 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from bench import processes
 from bench.latency import wants_latency
 from bench.native.session import any_native, wants_native
 from bench.runner import DEFAULT, FULL, QUICK
@@ -47,9 +49,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="also what needs no interpreter: C threads, C and C++ peers (included in --full)",
     )
     parser.add_argument(
+        "--shm",
+        action="store_true",
+        help="between processes (Linux): only this, unless it is part of --full anyway",
+    )
+    parser.add_argument(
         "--redraw", type=Path, metavar="RESULTS", help="only draw and print an earlier results.json"
     )
     return parser.parse_args(arguments)
+
+
+def wants_processes(options: argparse.Namespace) -> bool:
+    """Whether this run measures between processes, too."""
+    part_of_full = options.effort is FULL and not options.only and not options.redraw
+    return sys.platform == "linux" and (options.shm or part_of_full)
 
 
 def main(arguments: list[str]) -> int:
@@ -76,7 +89,9 @@ def main(arguments: list[str]) -> int:
     from bench.session import WorkerFailure, run_session
 
     console = Console(width=None if sys.stdout.isatty() else 150)
-    if options.redraw:
+    if options.shm and options.effort is not FULL:
+        results: dict[str, Any] = {"arguments": arguments, "interpreters": []}
+    elif options.redraw:
         results = json.loads(options.redraw.read_text(encoding="utf-8"))
     else:
         pythons = [sys.executable, *options.also]
@@ -96,17 +111,22 @@ def main(arguments: list[str]) -> int:
         except WorkerFailure as failure:
             console.print(f"[bold red]failed:[/] {failure}", highlight=False)
             return 1
+    if wants_processes(options):
+        results["processes"] = processes.measure(
+            processes.QUICK_SCALE if options.effort is QUICK else 1.0
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     print_report(console, results)
     print_native(console, results)
     if not options.redraw:
         write_json(results, options.out / "results.json")
-    if results["interpreters"][0]["cases"]:
+    if results["interpreters"] and results["interpreters"][0]["cases"]:
         draw(results, options.out / "comparison.png")
     if (results.get("native") or {}).get("cases"):
         draw_native(results["native"], options.out / "native.png")
     written = ", ".join(str(path) for path in sorted(options.out.iterdir()) if path.is_file())
-    console.print(f"{results['seconds']:.0f} s; in {options.out}: {written}", highlight=False)
+    took = f"{results['seconds']:.0f} s; " if "seconds" in results else ""
+    console.print(f"{took}in {options.out}: {written}", highlight=False)
     return 0
 
 

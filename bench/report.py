@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from bench import processes
 from bench.cases import KIND_TITLES
 
 COLUMNS = (
@@ -224,6 +225,11 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
         if result.get("memory"):
             console.print(memory_line(result["memory"]), highlight=False)
         for reason in result["skipped"]:
+            console.print(f"[yellow]skipped:[/] {escape(reason)}")
+    if "processes" in results:
+        for table in processes.tables(results["processes"]):
+            console.print(table)
+        for reason in results["processes"]["skipped"]:
             console.print(f"[yellow]skipped:[/] {escape(reason)}")
 
 

@@ -240,7 +240,7 @@ uint64_t fp_shm_records(struct fp_shm *h) {
         const struct fp_lane at = fp__shm_at(h, i);
         sum += fp_lane_records(&at);
     }
-    return sum;
+    return h->limit != 0 && sum > h->limit ? h->limit : sum;
 }
 
 #else

@@ -659,7 +659,8 @@ cdef class ShmRing:
         return tag, rest
 
     def qsize(self):
-        """Records in the ring, at some moment during the call."""
+        """Records in the ring; while others put and get, about so many: the lanes are counted one
+        after the other."""
         self.check()
         return fp_shm_records(&self.core)
 
@@ -670,7 +671,7 @@ cdef class ShmRing:
         return True
 
     def empty(self):
-        """True if there was no record at some moment during the call."""
+        """True if no lane had a record when it was looked at."""
         return self.qsize() == 0
 
     def full(self):

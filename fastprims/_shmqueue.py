@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from operator import index
 from queue import Empty, Full
-from types import GenericAlias, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from fastprims._errors import ItemTooLarge, ShutDown
@@ -127,8 +127,6 @@ class ShmQueue(Generic[_T]):
     removed when the process that made the queue ends, or drops or closes its object; who is
     attached by then goes on. Linux only.
     """
-
-    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(
         self,
@@ -255,7 +253,8 @@ class ShmQueue(Generic[_T]):
         return [_decode(tag, rest) for tag, rest in taken]
 
     def qsize(self) -> int:
-        """Objects in the queue, at some moment during the call."""
+        """Objects in the queue; while others put and get, about so many: the lanes are counted one
+        after the other."""
         return self._ring.qsize()
 
     def __len__(self) -> int:
@@ -265,11 +264,11 @@ class ShmQueue(Generic[_T]):
         return True
 
     def empty(self) -> bool:
-        """True if there was no object at some moment during the call."""
+        """True if no lane had an object when it was looked at."""
         return self._ring.empty()
 
     def full(self) -> bool:
-        """True if there were `maxsize` objects at some moment during the call."""
+        """True if qsize() is `maxsize`."""
         return 0 < self.maxsize <= self.qsize()
 
     @property

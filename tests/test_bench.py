@@ -325,3 +325,39 @@ def test_command_refuses_unknown_case(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "there are pair" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ShmRing is for Linux")
+def test_between_processes_every_contender_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from bench import processes
+
+    monkeypatch.setattr(processes, "_is_installed", lambda package: False)
+    results = processes.measure(0.02, sizes=(64, 1 << 17))
+    titles = [workload["title"] for workload in results["workloads"]]
+    assert titles == ["64 B", "128 KiB", "small tuple", "1 MiB of bytes, as an object"]
+    for workload in results["workloads"]:
+        ours = workload["ratios"]["contender"]
+        assert ours.startswith("Shm")
+        others = {"multiprocessing.Queue", "multiprocessing.Pipe"}
+        assert set(workload["ratios"]["over"]) == others
+        assert all(min(times) > 0 for times in workload["ns"].values())
+    assert results["skipped"] == ["faster-fifo: the package faster_fifo is not installed"]
+    console = Console(width=200, record=True)
+    for table in processes.tables(results):
+        console.print(table)
+    assert "small tuple" in console.export_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ShmRing is for Linux")
+def test_between_processes_a_wrong_record_is_noticed() -> None:
+    from bench import processes
+
+    pair = processes.Pair(processes.RING, bytes(64))
+    try:
+        pair.payload = bytes(63)
+        with pytest.raises(BenchmarkFailure, match="not what was sent"):
+            pair.round(5)
+    finally:
+        pair.close()

@@ -445,6 +445,18 @@ sys.exit(service.main(sys.argv[1:]))
     assert "not as many answered" in run_snippet(source, *SMALL_LOAD, status=1).stderr
 
 
+# --- workers.py
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ShmQueue is for Linux")
+def test_workers_that_are_killed_lose_no_answer(tmp_path: Path) -> None:
+    options = ("--limit", "60", "--tasks", "300", "--kill", "3", "--rounds", "1")
+    results = run_json(tmp_path, "workers.py", *options)
+    assert (results["files"], results["killed"]) == (60, 3)
+    ways = {f"{queue}, {what}" for queue in QUEUES for what in ("files", "nothing")}
+    assert set(results["seconds"]) == ways
+
+
 def test_percentiles_agree_with_sorting() -> None:
     source = """
 import _load

@@ -51,6 +51,11 @@ def torture(interpreter: Interpreter) -> int:
     return run([ROOT / "tests" / "c" / "run"])
 
 
+def kills(interpreter: Interpreter) -> int:
+    env = {"TORTURE_ONLY": "shm", "TORTURE_KILLS": "10000", "TORTURE_SECONDS": "1200"}
+    return run([ROOT / "tests" / "c" / "run", "steps", "asan", "optimized"], env=env)
+
+
 def stress(interpreter: Interpreter) -> int:
     return _suite(interpreter, pytest=("tests/stress", "--stress=20"))
 
@@ -100,6 +105,7 @@ def races(interpreter: Interpreter) -> int:
 
 JOBS = [
     Job("torture", "the C core alone, long, under the sanitizers", torture),
+    Job("kills", "ten thousand killed processes leave shared memory whole", kills),
     Job("stress", "the stress tests at twenty times their length", stress),
     Job("stress-free-threaded", "the same without the GIL", stress_free_threaded),
     Job("atomics", "the suite with real atomics under the GIL", atomics),

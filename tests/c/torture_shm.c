@@ -321,6 +321,45 @@ static void stopped(void) {
     fp_shm_unlink(name);
 }
 
+/* Several processes fill what has a limit: none too many, and none too few. */
+static void fill_up(int id) {
+    struct fp_shm h;
+    struct record r;
+    attach(&h);
+    for (long n = 0; fp_shm_records(&h) < the_limit;) {
+        const struct fp_shm_part part = {&r, fill(&r, id, n)};
+        enum fp_status s = fp_shm_put(&h, &part, 1);
+        CHECK(s == FP_OK || s == FP_FULL || s == FP_BUSY, "put: %d", (int)s);
+        n += s == FP_OK;
+        atomic_store(&journal->done[id], n);
+    }
+    leave(&h);
+}
+
+static void filled(void) {
+    struct fp_shm h;
+    struct fp_shm_view v;
+    pid_t pids[3];
+    for (int round = 0; round < scaled(200); round++) {
+        the_limit = 1 + (uint64_t)round % 9;
+        make(&h, 8192, the_limit);
+        clear_journal();
+        for (int id = 0; id < 3; id++)
+            pids[id] = start(fill_up, id, 0);
+        for (int id = 0; id < 3; id++)
+            CHECK(!finish(pids[id]), "killed");
+        uint64_t stored = 0, there = 0;
+        for (int id = 0; id < 3; id++)
+            stored += (uint64_t)atomic_load(&journal->done[id]);
+        for (; fp_shm_peek(&h, &v) == FP_OK; there++)
+            fp_shm_accept(&h, &v);
+        CHECK(there == the_limit && stored == the_limit, "limit %d, %d were stored, %d are there",
+              (int)the_limit, (int)stored, (int)there);
+        leave(&h);
+    }
+    fp_shm_unlink(name);
+}
+
 #ifdef FP_TEST_STEPS
 /* Killed after every store ----------------------------------------------------------------------
  */
@@ -774,6 +813,7 @@ static void strangers(void) {
 static const struct torture_case cases[] = {
     {"calls and answers", calls},
     {"lanes are used again", lanes},
+    {"a limit is exact", filled},
     {"processes dead, stopped and alive", processes},
     {"a stopped reader, a killed reader", stopped},
 #ifdef FP_TEST_STEPS
