@@ -119,7 +119,8 @@ def test_a_queue_that_changes_an_item_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "faulty.c").write_text(FAULTY, encoding="ascii")
-    (tmp_path / "drive.h").write_bytes((building.PROGRAMS / "drive.h").read_bytes())
+    for name in ("drive.h", "pin.h"):
+        (tmp_path / name).write_bytes((building.PROGRAMS / name).read_bytes())
     monkeypatch.setattr(building, "PROGRAMS", tmp_path)
     programs = building.build([Native("faulty", PEER, "faulty.c")], tmp_path)
     assert programs.skipped == []

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "pin.h"
+
 enum { MOST_THREADS = 256, PAUSES = 16, LEAST_ITEMS = 20000 };
 
 struct worker {
@@ -31,6 +33,7 @@ struct worker {
 static struct worker workers[MOST_THREADS];
 static uint64_t capacity;
 static void *queue;
+static int count; /* of threads */
 static int ready, go;
 
 static int64_t now_ns(void) {
@@ -82,6 +85,7 @@ static void get_all(struct worker *w) {
 
 static void *work(void *arg) {
     struct worker *w = (struct worker *)arg;
+    pin((int)w->id - 1, count);
     __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE))
         sched_yield();
@@ -95,7 +99,7 @@ static void *work(void *arg) {
 
 /* Nanoseconds per item. */
 static double run_threads(uint64_t producers, uint64_t consumers, uint64_t *items) {
-    int count = (int)(producers + consumers);
+    count = (int)(producers + consumers);
     uint64_t share = producers * consumers;
     *items = (*items + share - 1) / share * share;
     make_queue();

@@ -4,6 +4,7 @@
  *     round_trip SECONDS */
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,6 +12,8 @@
 #include <sched.h>
 #include <stdint.h>
 #include <time.h>
+
+#include "pin.h"
 
 enum { TURNS = 100, PATIENCE = 10000 };
 
@@ -30,6 +33,7 @@ static void wait_for(uint64_t n) {
 }
 
 static void *answer(void *unused) {
+    pin(1, 2);
     for (uint64_t n = 1;; n += 2) {
         wait_for(n);
         atomic_store_explicit(&ball, n + 1, memory_order_release);
@@ -44,6 +48,7 @@ int main(int argc, char **argv) {
     uint64_t n = 0;
     if (pthread_create(&other, NULL, answer, NULL) != 0)
         return 1;
+    pin(0, 2);
     do {
         int64_t start = now_ns();
         for (int i = 0; i < TURNS; i++, n += 2) {
