@@ -33,12 +33,13 @@ from tools.venvs import (
 
 
 def compare(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    environment = Environment(interpreter, ["bench"])
+    extras = ["bench", "peers", "shm"] if options.peers else ["bench", "shm"]
+    environment = Environment(interpreter, extras)
     python = environment.ensure()
     command: list[str | Path] = [python, "-m", "bench", "--out", options.out.resolve()]
     other = None if interpreter.free_threaded else find_free_threaded()
     if other:
-        command += ["--also", Environment(inspect(other), []).ensure()]
+        command += ["--also", Environment(inspect(other), extras[1:]).ensure()]
     elif not interpreter.free_threaded:
         say("no free-threaded Python here (tools/freethreaded-python builds one); left out")
     if options.effort:
@@ -56,7 +57,7 @@ def _shown(path: Path) -> Path:
 
 
 def test(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    environment = Environment(interpreter, ["test", "bench"])
+    environment = Environment(interpreter, ["test", "bench", "shm"])
     python = environment.ensure()
     return run([python, "-m", "pytest", *rest], cwd=environment.tree)
 
@@ -98,6 +99,11 @@ def parser() -> argparse.ArgumentParser:
     effort = comparing.add_mutually_exclusive_group()
     for name in ("quick", "full"):
         effort.add_argument(f"--{name}", dest="effort", action="store_const", const=name)
+    comparing.add_argument(
+        "--peers",
+        action="store_true",
+        help="also beside other packages' atomics and maps (installs them)",
+    )
     comparing.add_argument("--out", type=Path, default=ROOT / "bench-results")
     add("test", test)
     for name, command in (("lint", run_lint), ("verify", run_verify)):

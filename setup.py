@@ -10,7 +10,9 @@ FASTPRIMS_SANITIZE    "thread" or "address,undefined": build with these sanitize
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -30,9 +32,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._base": ("_base.pyx", COMMON),
     "fastprims._channel": (
         "_channel.pyx",
-        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_lock.c", "fp_segq.c"],
+        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_glance.c"]
+        + ["fp_lock.c", "fp_segq.c"],
     ),
-    "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_lock.c"]),
+    "fastprims._hot": ("_hot.pyx", []),
+    "fastprims._integer": ("_integer.pyx", []),
+    "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",
@@ -42,7 +47,17 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         "_ctrie.pyx",
         [
             *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
-            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_lineage.c", "fp_mem.c", "fp_thread.c"),
+            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_guard.c", "fp_lineage.c"),
+            *("fp_lineage_sort.c", "fp_mem.c", "fp_thread.c"),
+        ],
+    ),
+    "fastprims._topic": (
+        "_topic.pyx",
+        [
+            *("fp_topic_change.c", "fp_topic_edit.c", "fp_topic_match.c", "fp_topic_node.c"),
+            *("fp_topic_syntax.c", "fp_topic_table.c"),
+            *("fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c", "fp_mem.c"),
+            "fp_thread.c",
         ],
     ),
     "fastprims._rings": (
@@ -51,7 +66,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
 }
 # Whose structures other processes or C threads use: real atomics, whatever the interpreter has.
-ALWAYS_ATOMIC = {"fastprims._shm"}
+ALWAYS_ATOMIC = {"fastprims._raw", "fastprims._shm"}
 if sys.platform == "linux":
     MODULES["fastprims._shm"] = (
         "_shm.pyx",
@@ -60,6 +75,50 @@ if sys.platform == "linux":
             *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
     )
+
+# For C programs and for other languages: the face of fastprims.h. Its threads know no GIL, so it is
+# always compiled with atomics. As a static library for any interpreter, and as a cffi module where
+# cffi is there when fastprims is built.
+RAW = [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"]
+RAW += ["fp_lane.c", "fp_raw.c", "fp_raw_bytes.c"]
+RAW_MODULE = "fastprims._raw"
+RAW_HEADER = Path("csrc", "fastprims.h")
+
+# For fastprims/raw.py, where a signal handler may run, and raise, after every call: what was taken
+# stands in memory of the caller's, and a record is taken only if nobody did so meanwhile.
+RAW_DECLARATIONS = """
+struct word_box { uint64_t word; int taken; };
+enum fastprims_status take_word(fastprims_ring *, struct word_box *, int64_t timeout_ns);
+
+struct record_box { const void *where; size_t size; uint64_t ticket; int taken; };
+enum fastprims_status look_at_record(fastprims_bytes *, struct record_box *, int64_t timeout_ns);
+void take_record(fastprims_bytes *, struct record_box *);
+"""
+RAW_DEFINITIONS = """
+static enum fastprims_status take_word(fastprims_ring *ring, struct word_box *box,
+                                       int64_t timeout_ns) {
+    enum fastprims_status status = fastprims_ring_get(ring, &box->word, timeout_ns);
+    box->taken = status == FASTPRIMS_OK;
+    return status;
+}
+
+static enum fastprims_status look_at_record(fastprims_bytes *ring, struct record_box *box,
+                                            int64_t timeout_ns) {
+    enum fastprims_status status =
+        fastprims_bytes_peek(ring, &box->where, &box->size, timeout_ns);
+    uint64_t puts;
+    fastprims_bytes_count(ring, &puts, &box->ticket);
+    return status;
+}
+
+static void take_record(fastprims_bytes *ring, struct record_box *box) {
+    uint64_t puts, gets;
+    fastprims_bytes_count(ring, &puts, &gets);
+    box->taken = gets == box->ticket;
+    if (box->taken)
+        fastprims_bytes_take(ring);
+}
+"""
 
 NO_COMPILER = (
     "fastprims: no C compiler found (looked for {compiler!r}). fastprims is compiled when it is "
@@ -137,6 +196,30 @@ def check_toolchain(compiler: Any, compile_args: list[str]) -> None:
     raise SystemExit(NO_HEADERS.format(version=version, folder=sysconfig.get_path("include")))
 
 
+def has_cffi() -> bool:
+    """cffi needs the GIL, or Python 3.14."""
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and sys.version_info < (3, 14):
+        return False
+    return importlib.util.find_spec("cffi") is not None
+
+
+def write_raw_module(target: str) -> None:
+    """The cffi module's source: declarations from the header, which is the only place for them."""
+    from cffi import FFI
+
+    text = RAW_HEADER.read_text(encoding="utf-8")
+    _, _, rest = text.partition("/* cffi reads from here on. */")
+    declarations, found, _ = rest.partition("/* cffi reads up to here. */")
+    if not found:
+        raise SystemExit(f"fastprims: {RAW_HEADER} lacks the marks for cffi")
+    ffi = FFI()
+    ffi.cdef(declarations.replace("FASTPRIMS_EXPORT ", ""))
+    ffi.cdef(RAW_DECLARATIONS)
+    structures = re.sub(r"^(enum|void).*\n", "", RAW_DECLARATIONS, flags=re.MULTILINE)
+    ffi.set_source(RAW_MODULE, f'#include "{RAW_HEADER.name}"\n{structures}{RAW_DEFINITIONS}')
+    ffi.emit_c_code(target)
+
+
 class BuildExtensions(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -148,6 +231,12 @@ class BuildExtensions(build_ext):
         check_toolchain(self.compiler, compile_args)
         from Cython.Build import cythonize
 
+        for extension in self.extensions:
+            if extension.name == RAW_MODULE:
+                source = Path(self.build_temp, "_raw.c")
+                source.parent.mkdir(parents=True, exist_ok=True)
+                write_raw_module(str(source))
+                extension.sources = [str(source), *extension.sources]
         generated = cythonize(self.extensions, build_dir=self.build_temp, force=True)
         for extension, translated in zip(self.extensions, generated, strict=True):
             extension.sources = translated.sources
@@ -155,6 +244,39 @@ class BuildExtensions(build_ext):
             extension.extra_link_args = link_args
             extension.libraries = libraries
         super().build_extensions()
+        self.build_library(compile_args)
+
+    def build_library(self, compile_args: list[str]) -> None:
+        """libfastprims.a and its header, beside the modules."""
+        header, library = self.library_files(Path(self.build_lib))
+        for file in (header, library):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.unlink(missing_ok=True)  # `ar` would keep what was in it
+        self.copy_file(str(RAW_HEADER), str(header))
+        objects = self.compiler.compile(
+            [f"csrc/{source}" for source in RAW],
+            output_dir=os.path.join(self.build_temp, "libfastprims"),
+            macros=definitions(RAW_MODULE),
+            extra_postargs=compile_args,
+        )
+        self.compiler.create_static_lib(objects, "fastprims", output_dir=str(library.parent))
+
+    def library_files(self, folder: Path) -> tuple[Path, Path]:
+        library = "fastprims.lib" if os.name == "nt" else "libfastprims.a"
+        return (
+            folder / "fastprims" / "include" / RAW_HEADER.name,
+            folder / "fastprims" / "lib" / library,
+        )
+
+    def copy_extensions_to_source(self) -> None:
+        super().copy_extensions_to_source()
+        built, here = self.library_files(Path(self.build_lib)), self.library_files(Path())
+        for file, place in zip(built, here, strict=True):
+            place.parent.mkdir(exist_ok=True)
+            self.copy_file(str(file), str(place))
+
+    def get_outputs(self) -> list[str]:
+        return [*super().get_outputs(), *map(str, self.library_files(Path(self.build_lib)))]
 
     def build_extension(self, ext: Extension) -> None:
         # The modules share C files and are compiled side by side: each one has its own objects.
@@ -163,16 +285,24 @@ class BuildExtensions(build_ext):
         super(BuildExtensions, own).build_extension(ext)
 
 
+def extension(name: str, sources: list[str]) -> Extension:
+    return Extension(
+        name,
+        sources,
+        include_dirs=["csrc", "fastprims"],
+        define_macros=definitions(name),
+        depends=sorted([*glob("csrc/*.h"), *glob("fastprims/*.h"), *glob("fastprims/*.pxd")]),
+    )
+
+
+modules = [
+    extension(name, [f"fastprims/{pyx}", *(f"csrc/{source}" for source in sources)])
+    for name, (pyx, sources) in MODULES.items()
+]
+if has_cffi():
+    modules.append(extension(RAW_MODULE, [f"csrc/{source}" for source in RAW]))
+
 setup(
-    ext_modules=[
-        Extension(
-            name,
-            [f"fastprims/{pyx}", *(f"csrc/{source}" for source in sources)],
-            include_dirs=["csrc", "fastprims"],
-            define_macros=definitions(name),
-            depends=sorted([*glob("csrc/*.h"), *glob("fastprims/*.h"), *glob("fastprims/*.pxd")]),
-        )
-        for name, (pyx, sources) in MODULES.items()
-    ],
+    ext_modules=modules,
     cmdclass={"build_ext": BuildExtensions},
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench import processes
 from bench.latency import wants_latency
+from bench.native.session import any_native, wants_native
 from bench.runner import DEFAULT, FULL, QUICK
 from bench.suite import SUITE, select
 
@@ -40,7 +41,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="CASE",
-        help="cases to run, as a pattern; also 'latency'",
+        help="cases to run, as a pattern; also 'latency' and 'native'",
+    )
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="also what needs no interpreter: C threads, C and C++ peers (included in --full)",
     )
     parser.add_argument(
         "--shm",
@@ -65,14 +71,16 @@ def main(arguments: list[str]) -> int:
         options.only
         and not select(options.only)
         and not wants_latency(options.effort, options.only)
+        and not any_native(options.only)
     ):
-        known = ", ".join([case.key for case in SUITE] + ["latency"])
+        known = ", ".join([case.key for case in SUITE] + ["latency", "native"])
         print(f"no case matches {' '.join(options.only)}; there are {known}", file=sys.stderr)
         return 2
     try:
         from rich.console import Console
 
         from bench.display import LiveDisplay
+        from bench.native.report import draw_native, print_native
         from bench.picture import draw
         from bench.report import print_report, write_json
     except ImportError as missing:
@@ -87,12 +95,18 @@ def main(arguments: list[str]) -> int:
         results = json.loads(options.redraw.read_text(encoding="utf-8"))
     else:
         pythons = [sys.executable, *options.also]
+        native = wants_native(options.effort, options.only, options.native)
         try:
             with LiveDisplay(
                 console, pythons, wants_latency(options.effort, options.only)
             ) as display:
                 results = run_session(
-                    pythons, options.effort, display, only=options.only, arguments=arguments
+                    pythons,
+                    options.effort,
+                    display,
+                    only=options.only,
+                    arguments=arguments,
+                    native=display.show_native if native else None,
                 )
         except WorkerFailure as failure:
             console.print(f"[bold red]failed:[/] {failure}", highlight=False)
@@ -103,10 +117,13 @@ def main(arguments: list[str]) -> int:
         )
     options.out.mkdir(parents=True, exist_ok=True)
     print_report(console, results)
+    print_native(console, results)
     if not options.redraw:
         write_json(results, options.out / "results.json")
     if results["interpreters"] and results["interpreters"][0]["cases"]:
         draw(results, options.out / "comparison.png")
+    if (results.get("native") or {}).get("cases"):
+        draw_native(results["native"], options.out / "native.png")
     written = ", ".join(str(path) for path in sorted(options.out.iterdir()) if path.is_file())
     took = f"{results['seconds']:.0f} s; " if "seconds" in results else ""
     console.print(f"{took}in {options.out}: {written}", highlight=False)

@@ -13,7 +13,7 @@ from bench.environment import load_fastprims
 
 fastprims = load_fastprims()
 
-STDLIB, FASTPRIMS, BASELINE = "stdlib", "fastprims", "baseline"
+STDLIB, FASTPRIMS, PEER, BASELINE = "stdlib", "fastprims", "peer", "baseline"
 
 
 class LockedDeque:
@@ -53,6 +53,7 @@ class Contender:
 
     @property
     def empty_loop(self) -> bool:
+        """It does no work, so there is nothing to check."""
         return self.side == BASELINE
 
 
@@ -68,6 +69,18 @@ def _trying(key: str, make: Callable[[int], Any]) -> Contender:
 RING_SLOTS = 1024  # for rings in cases that name no bound: they have no unbounded form
 
 NOOP = Contender("empty loop", BASELINE, lambda bound: [], "append", "pop", "none")
+
+
+class EmptyCalls:
+    """Two methods in C that do nothing to speak of: what the calls of a pair cost by themselves."""
+
+    put = staticmethod(callable)
+
+    def __init__(self) -> None:
+        self.get = fastprims.AtomicFlag().test
+
+
+EMPTY_CALLS = Contender("empty calls", BASELINE, lambda bound: EmptyCalls())
 
 STD_QUEUE = Contender("queue.Queue", STDLIB, queue.Queue)
 STD_SIMPLE = Contender("queue.SimpleQueue", STDLIB, lambda bound: queue.SimpleQueue())
@@ -129,6 +142,9 @@ FP_CHANNEL_SIZED = Contender(
     "fastprims.BoundedChannel, sizes checked",
     FASTPRIMS,
     lambda bound: _channel(bound, max_item_size=64, size_of=int.bit_length),
+)
+FP_CHANNEL_PACED = Contender(
+    "fastprims.BoundedChannel, with a rate", FASTPRIMS, lambda bound: _channel(bound, rate=1e9)
 )
 FP_REJECT = _flooded("reject", "try_put")
 FP_DROP_NEWEST = _flooded("drop_newest")

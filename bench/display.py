@@ -19,6 +19,7 @@ class LiveDisplay:
     def __init__(self, console: Console, pythons: list[str], latency: bool) -> None:
         self._console = console
         self._latency = latency
+        self._native: TaskID | None = None
         self._expected = 1
         self._finished = 0
         self._progress = Progress(
@@ -41,6 +42,12 @@ class LiveDisplay:
 
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
+
+    def show_native(self, title: str, done: float) -> None:
+        """Progress of what is measured without an interpreter."""
+        if self._native is None:
+            self._native = self._progress.add_task("no interpreter", total=1.0, now="")
+        self._progress.update(self._native, completed=done, now=title)
 
     def __call__(self, python: str, event: dict[str, Any]) -> None:
         task = self._tasks[python]

@@ -16,13 +16,18 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from bench.cases import FRESH
-from bench.report import format_ns, format_ratio
+from bench.report import format_ns, format_ratio, memory_line
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 STDLIB_COLOUR, FASTPRIMS_COLOUR, SLOWER_COLOUR = "#a9b4c0", "#0e8a7d", "#c2571a"
-SHOWN_CASES = ("pair", "1x1", "4x4", "100x100", "1x8", "ping-pong", "batch-64")
-NOT_SHOWN = {"empty loop"}
-REFERENCES = {"queue.Queue": "over\nQueue", "queue.SimpleQueue": "over\nSimple-\nQueue"}
+SHOWN_CASES = (
+    *("pair", "1x1", "4x4", "100x100", "1x8", "ping-pong", "batch-64"),
+    *("map-get", "map-insert", "map-mix-10-2", "map-mix-50-2", "map-snapshot", "map-crowd"),
+)
+NOT_SHOWN = {"empty loop", "empty calls"}
+# The columns of ratios: over whom, in which words.
+QUEUES = {"queue.Queue": "over\nQueue", "queue.SimpleQueue": "over\nSimple-\nQueue"}
+MAPS = {"dict + Lock": "over\ndict +\nLock", "immutables.Map + Lock": "over\nMap +\nLock"}
 COLUMN_AT = (1.06, 1.17)  # where the columns of ratios stand, as fractions of a panel's width
 GROUP_GAP = 1.7  # rows between two groups, the upper one holding the group's title
 ROW_INCHES = 0.235
@@ -47,6 +52,7 @@ class Group:
     title: str
     y: float
     rows: tuple[Row, ...]
+    references: dict[str, str]
 
 
 def _contenders(case: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,7 +67,11 @@ def _contenders(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _speedups(case: dict[str, Any], contender: str) -> tuple[float | None, ...]:
     found = {r["baseline"]: r["median"] for r in case["ratios"] if r["contender"] == contender}
-    return tuple(found.get(reference) for reference in REFERENCES)
+    return tuple(found.get(reference) for reference in _references(case))
+
+
+def _references(case: dict[str, Any]) -> dict[str, str]:
+    return MAPS if case["key"].startswith("map-") else QUEUES
 
 
 def layout(result: dict[str, Any]) -> list[Group]:
@@ -89,7 +99,7 @@ def layout(result: dict[str, Any]) -> list[Group]:
                 )
             )
         unit = "" if case["unit"] == "item" else f" (per {case['unit']})"
-        groups.append(Group(case["title"] + unit, title_y, tuple(rows)))
+        groups.append(Group(case["title"] + unit, title_y, tuple(rows), _references(case)))
         y += GROUP_GAP
     return groups
 
@@ -122,7 +132,7 @@ def _draw_row(axes: Axes, row: Row) -> None:
             )
 
 
-def _draw_heading(axes: Axes, group: Group, first: bool) -> None:
+def _draw_heading(axes: Axes, group: Group, titled: bool) -> None:
     axes.annotate(
         group.title,
         (0, group.y),
@@ -134,7 +144,7 @@ def _draw_heading(axes: Axes, group: Group, first: bool) -> None:
         fontweight="bold",
         color=INK,
     )
-    for at, title in zip(COLUMN_AT, REFERENCES.values(), strict=True) if first else ():
+    for at, title in zip(COLUMN_AT, group.references.values(), strict=True) if titled else ():
         axes.annotate(
             title,
             (at, group.y + 0.4),
@@ -152,8 +162,10 @@ def _draw_panel(axes: Axes, result: dict[str, Any], limits: tuple[float, float])
     axes.set_xscale("log")
     axes.set_xlim(limits)
     axes.set_ylim(rows[-1].y + 0.9, -0.9)
+    above = None
     for group in groups:
-        _draw_heading(axes, group, group is groups[0])
+        _draw_heading(axes, group, group.references is not above)
+        above = group.references
         for row in group.rows:
             _draw_row(axes, row)
     axes.set_yticks([row.y for row in rows], [row.name for row in rows], fontsize=9.5)
@@ -200,6 +212,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         if index and _same_rows(interpreters, index):
             axes.set_yticklabels([])
     environment = interpreters[0]["environment"]
+    memory = interpreters[0].get("memory")
     figure.suptitle(
         "Time per item: fastprims beside the standard library (log scale, shorter is faster)",
         x=0.01,
@@ -213,7 +226,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
         f"right: how many times as fast.\n"
         f"Fresh (not immortal) items; between threads and for batches bound 1024, SimpleQueue "
         f"unbounded; try_*: try_put and try_get.\n"
-        f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}; "
+        + (f"Maps: {memory_line(memory)}.\n" if memory else "")
+        + f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}; "
         f"fastprims {environment['fastprims_version']}; {results['date'][:10]}; "
         f"effort: {results['effort']['name']}",
         x=0.01,
@@ -224,7 +238,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     figure.legend(
         handles=[
             Patch(color=FASTPRIMS_COLOUR, label="fastprims"),
-            Patch(color=STDLIB_COLOUR, label="standard library"),
+            Patch(color=STDLIB_COLOUR, label="standard library and others"),
         ],
         loc="upper right",
         ncols=2,

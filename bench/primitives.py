@@ -13,9 +13,9 @@ from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
-from bench import loops
+from bench import loops, peers
 from bench.cases import FRESH, Case, Pairing, Trial
-from bench.contenders import BASELINE, FASTPRIMS, STDLIB, Contender, fastprims
+from bench.contenders import BASELINE, FASTPRIMS, PEER, STDLIB, Contender, fastprims
 from bench.harness import BenchmarkFailure
 
 Loop = Callable[[Any, int], None]
@@ -106,6 +106,18 @@ def add_atomic(subject: Any, count: int) -> None:
         fetch_add(1)
 
 
+def add_cereggii(subject: Any, count: int) -> None:
+    get_and_increment = subject.get_and_increment
+    for _ in repeat(None, count):
+        get_and_increment()
+
+
+def add_ft(subject: Any, count: int) -> None:
+    incr = subject.incr
+    for _ in repeat(None, count):
+        incr()
+
+
 def add_in_place(subject: Any, count: int) -> None:
     for _ in repeat(None, count):
         subject += 1
@@ -122,6 +134,12 @@ def read_atomic(subject: Any, count: int) -> None:
     load = subject.load
     for _ in repeat(None, count):
         load()
+
+
+def read_peer(subject: Any, count: int) -> None:
+    get = subject.get
+    for _ in repeat(None, count):
+        get()
 
 
 def call(subject: Any, count: int) -> None:
@@ -179,9 +197,12 @@ LOOPS: dict[str, Loop] = {
     "none": spin,
     "with lock: value += 1": add_locked,
     "fetch_add(1)": add_atomic,
+    "get_and_increment()": add_cereggii,
+    "incr()": add_ft,
     "+= 1": add_in_place,
     "with lock: value": read_locked,
     "load()": read_atomic,
+    "get()": read_peer,
     "test()": call,
     "try_acquire()": try_acquire,
     "take()": take_locked,
@@ -194,7 +215,9 @@ LOOPS: dict[str, Loop] = {
 
 
 def final_count(subject: Any) -> int:
-    return subject.value if isinstance(subject, LockedInt) else int(subject)
+    if isinstance(subject, LockedInt):
+        return subject.value
+    return int(subject.get() if hasattr(subject, "get") else subject)
 
 
 def repeat_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
@@ -240,6 +263,9 @@ def _case(
 
 
 EMPTY = Contender("empty loop", BASELINE, lambda bound: None, calls="none")
+EMPTY_CALL = Contender(  # a method compiled by Cython that does next to nothing
+    "empty call (AtomicFlag.test)", BASELINE, lambda bound: fastprims.AtomicFlag(), calls="test()"
+)
 
 LOCKED_INT = Contender(
     "int + Lock", STDLIB, lambda bound: LockedInt(), calls="with lock: value += 1"
@@ -263,13 +289,22 @@ FP_REF = Contender(
 LOCKED_BUCKET = Contender(
     "bucket + Lock", STDLIB, lambda bound: LockedBucket(1e6, 10**6), calls="take()"
 )
-FP_CALL = Contender(
-    "a call (AtomicFlag.test)", FASTPRIMS, lambda bound: fastprims.AtomicFlag(), calls="test()"
-)
 FP_LIMITER = Contender(
     "fastprims.RateLimiter",
     FASTPRIMS,
     lambda bound: fastprims.RateLimiter(1e6, 10**6),
+    calls="try_acquire()",
+)
+FP_LIMITER_FULL = Contender(
+    "fastprims.RateLimiter, always full",
+    FASTPRIMS,
+    lambda bound: fastprims.RateLimiter(1e9, 10**6),
+    calls="try_acquire()",
+)
+FP_LIMITER_EMPTY = Contender(
+    "fastprims.RateLimiter, always empty",
+    FASTPRIMS,
+    lambda bound: fastprims.RateLimiter(1e-3, 1),
     calls="try_acquire()",
 )
 
@@ -290,26 +325,67 @@ FP_LEASE = Contender(
     "fastprims.ObjectPool lease", FASTPRIMS, lambda bound: fp_pool(IN_POOL), calls="with lease()"
 )
 
-_INTS = (EMPTY, LOCKED_INT, FP_INT, FP_INT_IN_PLACE)
-_REFS = (EMPTY, LOCKED_REF, FP_REF)
+_cereggii = peers.load("cereggii")[0]
+_ft_utils = peers.load("ft_utils.concurrency")[0]
+PEER_INTS: list[Contender] = []
+PEER_REFS: list[Contender] = []
+if _cereggii:
+    PEER_INTS.append(
+        Contender(
+            "cereggii.AtomicInt64",
+            PEER,
+            lambda bound: _cereggii.AtomicInt64(0),
+            calls="get_and_increment()",
+        )
+    )
+    PEER_REFS.append(
+        Contender(
+            "cereggii.AtomicRef", PEER, lambda bound: _cereggii.AtomicRef(object()), calls="get()"
+        )
+    )
+if _ft_utils:
+    PEER_INTS.append(
+        Contender(
+            "ft_utils.AtomicInt64", PEER, lambda bound: _ft_utils.AtomicInt64(0), calls="incr()"
+        )
+    )
+    PEER_REFS.append(
+        Contender(
+            "ft_utils.AtomicReference",
+            PEER,
+            lambda bound: _ft_utils.AtomicReference(object()),
+            calls="get()",
+        )
+    )
 
-_LIMITERS = (EMPTY, LOCKED_BUCKET, FP_CALL, FP_LIMITER)
+_INTS = (EMPTY, EMPTY_CALL, LOCKED_INT, *PEER_INTS, FP_INT, FP_INT_IN_PLACE)
+_REFS = (EMPTY, EMPTY_CALL, LOCKED_REF, *PEER_REFS, FP_REF)
 
-_POOLS = (EMPTY, LIFO_POOL, DEQUE_POOL, CONSTRUCT, FP_POOL, FP_LEASE)
+_LIMITERS = (EMPTY, EMPTY_CALL, LOCKED_BUCKET, FP_LIMITER, FP_LIMITER_FULL, FP_LIMITER_EMPTY)
+
+_POOLS = (EMPTY, EMPTY_CALL, LIFO_POOL, DEQUE_POOL, CONSTRUCT, FP_POOL, FP_LEASE)
 
 PRIMITIVES: tuple[Case, ...] = (
     _case(
         "counter",
         "count by one, one thread",
         _INTS,
-        (Pairing(FP_INT, LOCKED_INT, 3, 3), Pairing(FP_INT_IN_PLACE, LOCKED_INT)),
+        (
+            Pairing(FP_INT, LOCKED_INT, 3, 3),
+            Pairing(FP_INT_IN_PLACE, LOCKED_INT),
+            *(Pairing(FP_INT, peer, 1, 1) for peer in PEER_INTS),
+        ),
         "addition",
     ),
     _case(
         "counter-4",
         "count by one, 4 threads, one counter",
         _INTS,
-        (Pairing(FP_INT, LOCKED_INT, None, 4), Pairing(FP_INT_IN_PLACE, LOCKED_INT)),
+        (
+            Pairing(FP_INT, LOCKED_INT, None, 4),
+            Pairing(FP_INT_IN_PLACE, LOCKED_INT),
+            *(Pairing(FP_INT, peer, None, 1) for peer in PEER_INTS),
+        ),
         "addition",
         threads=4,
     ),
@@ -317,14 +393,14 @@ PRIMITIVES: tuple[Case, ...] = (
         "reference",
         "read a shared reference, one thread",
         _REFS,
-        (Pairing(FP_REF, LOCKED_REF),),
+        (Pairing(FP_REF, LOCKED_REF), *(Pairing(FP_REF, peer) for peer in PEER_REFS)),
         "load",
     ),
     _case(
         "reference-4",
         "read a shared reference, 4 threads",
         _REFS,
-        (Pairing(FP_REF, LOCKED_REF),),
+        (Pairing(FP_REF, LOCKED_REF), *(Pairing(FP_REF, peer) for peer in PEER_REFS)),
         "load",
         threads=4,
     ),
@@ -332,7 +408,12 @@ PRIMITIVES: tuple[Case, ...] = (
         "limiter",
         "take a token, one thread",
         _LIMITERS,
-        (Pairing(FP_LIMITER, FP_CALL, 0.5, 0.5), Pairing(FP_LIMITER, LOCKED_BUCKET)),
+        (
+            Pairing(FP_LIMITER, EMPTY_CALL, 0.5, 0.5),
+            Pairing(FP_LIMITER_FULL, EMPTY_CALL, 0.5, 0.5),
+            Pairing(FP_LIMITER_EMPTY, EMPTY_CALL, 0.5, 0.5),
+            Pairing(FP_LIMITER, LOCKED_BUCKET),
+        ),
         "token",
     ),
     _case(

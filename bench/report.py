@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -26,8 +27,10 @@ COLUMNS = (
     ("fastprims.MPMCRing", "MPMC\nRing"),
     ("fastprims.SPSCRing try_*", "SPSC\ntry_*"),
     ("fastprims.MPMCRing try_*", "MPMC\ntry_*"),
+    ("empty calls", "empty\ncalls"),
     ("empty loop", "empty\nloop"),
 )
+FLOORS = {"empty loop", "empty calls"}
 # The LIFO and priority cases have contenders of their own, shown in the plain queues' columns.
 STANDS_FOR = {
     "queue.LifoQueue": "queue.Queue",
@@ -52,6 +55,44 @@ def format_ratio(value: float) -> str:
     return f"{value:.{digits}f}×"
 
 
+def has_columns(case: dict[str, Any]) -> bool:
+    """Whether its contenders are those of the table of queues."""
+    known = {key for key, _ in COLUMNS} - FLOORS
+    return any(STANDS_FOR.get(c["key"], c["key"]) in known for c in case["contenders"])
+
+
+def other_times_table(result: dict[str, Any]) -> Table | None:
+    """Median time per operation of the cases that have contenders of their own."""
+    cases = [case for case in result["cases"] if not has_columns(case)]
+    if not cases:
+        return None
+    table = Table(
+        title=f"{result['environment']['name']}: median time per operation; bold: fastest",
+        box=box.SIMPLE_HEAD,
+        title_style="bold",
+    )
+    for title in ("case", "contender", "time", "per"):
+        table.add_column(title, justify="right" if title == "time" else "left", no_wrap=True)
+    for case in cases:
+        rivals = [c for c in case["contenders"] if c["key"] != "empty loop"]
+        fastest = min(c["median"] for c in rivals if c["side"] != "baseline")
+        for c in rivals:
+            table.add_row(
+                case["key"] if c is rivals[0] else "",
+                Text(c["key"], style="cyan" if c["side"] == "fastprims" else ""),
+                Text(format_ns(c["median"]), style="bold" if c["median"] == fastest else ""),
+                case["unit"] if c is rivals[0] else "",
+            )
+        table.add_section()
+    return table
+
+
+def memory_line(memory: dict[str, Any]) -> str:
+    """What the maps need beside keys and values."""
+    parts = [f"{key} {value:.0f} B" for key, value in memory["bytes_per_key"].items()]
+    return f"memory per key, of {memory['keys']:,}: {', '.join(parts)}"
+
+
 def times_table(result: dict[str, Any]) -> Table:
     """Median time per operation: a row per case and kind of item, a column per contender."""
     environment = result["environment"]
@@ -70,12 +111,12 @@ def times_table(result: dict[str, Any]) -> Table:
             title,
             justify="right",
             no_wrap=True,
-            style="cyan" if ours else "dim" if key == "empty loop" else None,
+            style="cyan" if ours else "dim" if key in FLOORS else None,
         )
     previous = None
-    for case in result["cases"]:
+    for case in filter(has_columns, result["cases"]):
         cells = {STANDS_FOR.get(c["key"], c["key"]): c["median"] for c in case["contenders"]}
-        fastest = min(value for key, value in cells.items() if key != "empty loop")
+        fastest = min(value for key, value in cells.items() if key not in FLOORS)
         texts = [
             Text(format_ns(cells[key]), style="bold" if cells[key] == fastest else "")
             if key in cells
@@ -171,19 +212,25 @@ def latency_table(result: dict[str, Any]) -> Table | None:
 def print_report(console: Console, results: dict[str, Any]) -> None:
     """Every interpreter's tables, and what was left out."""
     for result in results["interpreters"]:
-        if result["cases"]:
+        if any(map(has_columns, result["cases"])):
             console.print(times_table(result))
+        others = other_times_table(result)
+        if others is not None:
+            console.print(others)
+        if result["cases"]:
             console.print(ratios_table(result))
         latency = latency_table(result)
         if latency is not None:
             console.print(latency)
+        if result.get("memory"):
+            console.print(memory_line(result["memory"]), highlight=False)
         for reason in result["skipped"]:
-            console.print(f"[yellow]skipped:[/] {reason}")
+            console.print(f"[yellow]skipped:[/] {escape(reason)}")
     if "processes" in results:
         for table in processes.tables(results["processes"]):
             console.print(table)
         for reason in results["processes"]["skipped"]:
-            console.print(f"[yellow]skipped:[/] {reason}")
+            console.print(f"[yellow]skipped:[/] {escape(reason)}")
 
 
 def write_json(results: dict[str, Any], path: Path) -> None:

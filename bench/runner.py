@@ -14,7 +14,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -29,7 +29,11 @@ Emit = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure. Times in seconds; `spread_bound` relative to the median."""
+    """How long to measure. Times in seconds; `spread_bound` relative to the median.
+
+    `case_s` is the most that one case takes, `run_s` what all cases of all interpreters take
+    together (about: no case has fewer than `min_rounds`).
+    """
 
     name: str
     sample_s: float
@@ -38,6 +42,7 @@ class Effort:
     min_rounds: int
     max_rounds: int
     case_s: float
+    run_s: float
     spread_bound: float
     latency_samples: int
     with_latency: bool = False
@@ -49,15 +54,18 @@ class Effort:
             return self.sample_s
         return self.threaded_sample_s if case.threads < CROWD else self.crowd_sample_s
 
+    def round_seconds(self, case: Case) -> float:
+        return len(case.contenders) * self.sample_seconds(case)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 CROWD = 32  # from here on, starting the threads costs enough to ask for longer runs
 
-QUICK = Effort("quick", 0.004, 0.012, 0.04, 3, 9, 0.45, 0.15, 2_500)
-DEFAULT = Effort("default", 0.010, 0.040, 0.10, 5, 25, 2.6, 0.08, 10_000)
-FULL = Effort("full", 0.025, 0.100, 0.30, 15, 101, 15.0, 0.04, 100_000, True)
+QUICK = Effort("quick", 0.004, 0.012, 0.04, 3, 9, 0.45, 45, 0.15, 2_500)
+DEFAULT = Effort("default", 0.010, 0.040, 0.10, 5, 25, 2.6, 120, 0.08, 10_000)
+FULL = Effort("full", 0.025, 0.100, 0.30, 15, 101, 15.0, 7200, 0.04, 100_000, True)
 EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, FULL)}
 
 MAX_COUNT = 4_000_000  # an unbounded queue may hold a whole run's items
@@ -164,12 +172,11 @@ def worst_spread(case: Case, series: dict[str, list[float]]) -> float:
 
 
 def run_rounds(
-    bench: Bench, counts: dict[str, int], progress: Callable[[float], None]
+    bench: Bench, counts: dict[str, int], began: float, progress: Callable[[float], None]
 ) -> tuple[dict[str, list[float]], str]:
     """Alternate the contenders until the stop rule holds; the series, and what ended them."""
     case, effort = bench.case, bench.effort
     series: dict[str, list[float]] = {contender.key: [] for contender in case.contenders}
-    began = perf_counter()
     for rounds in range(1, effort.max_rounds + 1):
         turn = rounds % len(case.contenders)
         for contender in case.contenders[turn:] + case.contenders[:turn]:
@@ -188,6 +195,7 @@ def run_case(
     case: Case, kind: str, effort: Effort, progress: Callable[[float], None] = lambda done: None
 ) -> dict[str, Any]:
     """Verify, calibrate and measure one case with one kind of item; the record for results.json."""
+    began = perf_counter()
     with no_collector(), Crew(case.threads) as crew:
         bench = Bench(case, kind, effort, crew)
         if kind == FRESH:
@@ -195,7 +203,7 @@ def run_case(
                 with hard_limit(2 * effort.watchdog_s):
                     verify(case, contender, crew, effort.verify_count, effort.watchdog_s)
         counts = {c.key: bench.calibrate(c) for c in case.contenders}
-        series, ended_by = run_rounds(bench, counts, progress)
+        series, ended_by = run_rounds(bench, counts, began, progress)
     return {
         "key": case.key,
         "title": case.title,
@@ -224,14 +232,31 @@ def run_case(
     }
 
 
+def planned_kinds(case: Case, kinds: Sequence[str], effort: Effort) -> list[str]:
+    """The kinds of items with which the case is measured in this run; maybe none."""
+    if case.only_full and effort.name != FULL.name:
+        return []
+    return [kind for kind in case.kinds if kind in kinds]
+
+
 def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit: Emit) -> None:
-    """Measure every case with every kind of item, reporting each step through `emit`."""
-    for case in cases:
-        for kind in (kind for kind in case.kinds if kind in kinds):
-            label = {"case": case.key, "title": case.title, "kind": kind}
+    """Measure every case with every kind of item, reporting each step through `emit`.
 
-            def progress(done: float, label: dict[str, str] = label) -> None:
-                emit({"event": "progress", "done": done, **label})
+    A case gets its share, by the length of its rounds, of the time that is left, so that one that
+    is soon done leaves more to the others.
+    """
+    ends = perf_counter() + effort.run_s
+    todo = [(case, kind) for case in cases for kind in planned_kinds(case, kinds, effort)]
+    wanted = sum(effort.round_seconds(case) for case, _ in todo)
+    for case, kind in todo:
+        label = {"case": case.key, "title": case.title, "kind": kind}
 
-            progress(0.0)
-            emit({"event": "case", "record": run_case(case, kind, effort, progress)})
+        def progress(done: float, label: dict[str, str] = label) -> None:
+            emit({"event": "progress", "done": done, **label})
+
+        progress(0.0)
+        share = (ends - perf_counter()) * effort.round_seconds(case) / wanted
+        wanted -= effort.round_seconds(case)
+        most = min(effort.case_s * case.time_share, max(share, 1e-3))
+        limited = replace(effort, case_s=most)
+        emit({"event": "case", "record": run_case(case, kind, limited, progress)})

@@ -6,12 +6,13 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from bench.environment import ROOT
 from bench.latency import histogram_record
+from bench.native.session import NativeFailure, Progress, run_native
 from bench.runner import Effort
 
 SCHEMA = 1
@@ -29,6 +30,8 @@ class InterpreterResult:
     environment: dict[str, Any] = field(default_factory=dict)
     cases: list[dict[str, Any]] = field(default_factory=list)
     latency: list[dict[str, Any]] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,6 +39,8 @@ class InterpreterResult:
             "environment": self.environment,
             "cases": self.cases,
             "latency": self.latency,
+            "memory": self.memory,
+            "layers": self.layers,
             "skipped": self.skipped,
         }
 
@@ -71,8 +76,15 @@ def measure_with(python: str, plan: dict[str, Any], listener: Listener) -> Inter
                     finished = name == "end"
                 elif name == "case":
                     result.cases.append(event["record"])
+                elif name == "memory":
+                    result.memory = event
+                elif name == "skipped":
+                    result.skipped += event["reasons"]
                 elif name == "latency":
                     _add_latency(result, event)
+                elif name == "layers":
+                    result.layers = event["rows"]
+                    result.skipped += event["skipped"]
                 elif name == "failure":
                     raise WorkerFailure(f"{event['message']}\n{event.get('details', '')}".strip())
                 listener(python, event)
@@ -94,9 +106,18 @@ def run_session(
     only: Sequence[str] = (),
     kinds: Sequence[str] = (),
     arguments: Sequence[str] = (),
+    native: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure every interpreter in turn, never two at once; the content of results.json."""
-    plan = {"effort": effort.as_dict(), "only": list(only), "kinds": list(kinds)}
+    """Measure every interpreter in turn, never two at once, and then (`native`: who listens) what
+    needs none; the content of results.json.
+    """
+    share = replace(effort, run_s=effort.run_s / len(pythons))
+    plan = {
+        "effort": share.as_dict(),
+        "only": list(only),
+        "kinds": list(kinds),
+        "layers": native is not None,
+    }
     began = datetime.now(timezone.utc)
     results = []
     for python in pythons:
@@ -104,6 +125,10 @@ def run_session(
             results.append(measure_with(python, plan, listener).as_dict())
         except WorkerFailure as failure:
             raise WorkerFailure(f"{python}: {failure}") from failure
+    try:
+        without = None if native is None else run_native(effort, native)
+    except NativeFailure as failure:
+        raise WorkerFailure(f"without an interpreter: {failure}") from failure
     return {
         "schema": SCHEMA,
         "date": began.isoformat(timespec="seconds"),
@@ -111,4 +136,5 @@ def run_session(
         "arguments": list(arguments),
         "effort": effort.as_dict(),
         "interpreters": results,
+        "native": without,
     }

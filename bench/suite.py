@@ -16,7 +16,9 @@ from bench.cases import (
     pingpong_trial,
 )
 from bench.contenders import Contender
+from bench.maps import MAPS
 from bench.primitives import PRIMITIVES
+from bench.topics import TOPIC_CASES
 
 BOUND = 1024
 
@@ -24,6 +26,7 @@ _QUEUES = (who.STD_QUEUE, who.STD_SIMPLE, who.FP_QUEUE, who.FP_SIMPLE)
 _HANDOFF = (who.NOOP, *_QUEUES, who.FP_MPMC)
 _PAIR = (
     who.NOOP,
+    who.EMPTY_CALLS,
     who.STD_QUEUE,
     who.STD_SIMPLE,
     who.DEQUE,
@@ -96,13 +99,14 @@ SUITE: tuple[Case, ...] = (
         "pair-channel",
         f"put + get, one thread, limits that are not hit, bound {BOUND}",
         pair_trial,
-        (who.NOOP, who.STD_QUEUE, who.FP_QUEUE, who.FP_CHANNEL, who.FP_DROP_OLDEST)
-        + (who.FP_CHANNEL_SIZED,),
+        (who.NOOP, who.EMPTY_CALLS, who.STD_QUEUE, who.FP_QUEUE, who.FP_CHANNEL)
+        + (who.FP_DROP_OLDEST, who.FP_CHANNEL_SIZED, who.FP_CHANNEL_PACED),
         (
             Pairing(who.FP_CHANNEL, who.STD_QUEUE),
             Pairing(who.FP_CHANNEL, who.FP_QUEUE, 1 / 1.3, 1 / 1.3),
             Pairing(who.FP_DROP_OLDEST, who.FP_QUEUE, 1 / 1.3, 1 / 1.3),
             Pairing(who.FP_CHANNEL_SIZED, who.FP_QUEUE),
+            Pairing(who.FP_CHANNEL_PACED, who.FP_QUEUE),
         ),
         bound=BOUND,
         kinds=(FRESH,),
@@ -198,6 +202,8 @@ SUITE: tuple[Case, ...] = (
         bound=BOUND,
     ),
     *PRIMITIVES,
+    *MAPS,
+    *TOPIC_CASES,
 )
 
 

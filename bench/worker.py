@@ -12,13 +12,17 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TextIO
 
+from bench import peers
 from bench.cases import KINDS, Case
 from bench.environment import describe
 from bench.harness import BenchmarkFailure
 from bench.latency import run_latency, wants_latency
-from bench.runner import Effort, Emit, run_suite
+from bench.memory import run_memory
+from bench.native.layers import run_layers
+from bench.runner import Effort, Emit, planned_kinds, run_suite
 from bench.suite import select
 
 
@@ -27,11 +31,16 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
     effort = Effort(**plan["effort"])
     try:
         kinds = plan.get("kinds") or KINDS
-        records = sum(kind in kinds for case in cases for kind in case.kinds)
+        records = sum(len(planned_kinds(case, kinds, effort)) for case in cases)
         emit({"event": "start", "environment": describe(), "records": records})
+        emit({"event": "skipped", "reasons": peers.missing()})
         run_suite(cases, kinds, effort, emit)
+        if wants_memory(plan.get("only", [])):
+            run_memory(effort, emit)
         if wants_latency(effort, plan.get("only", [])):
             run_latency(effort, emit)
+        if plan.get("layers"):
+            run_layers(effort, emit)
         emit({"event": "end", "environment": describe()})
     except BenchmarkFailure as failure:
         emit({"event": "failure", "message": str(failure)})
@@ -42,8 +51,14 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
     return 0
 
 
+def wants_memory(only: Sequence[str]) -> bool:
+    """Whether the maps' memory is asked for: by name, or by not naming anything."""
+    return not only or any(fnmatchcase("map-memory", pattern) for pattern in only)
+
+
 def main(plan_text: str) -> int:
     """Run one plan with standard output as the channel of events."""
+    peers.keep_gil_off("bench.worker", [plan_text])
     plan = json.loads(plan_text)
     channel: TextIO = sys.stdout
 

@@ -5,6 +5,7 @@
 #define FP_BACKOFF_H
 
 #include "fp_config.h"
+#include "fp_park.h"
 
 #if defined(_MSC_VER)
 #include <intrin.h>
@@ -18,6 +19,13 @@ static inline void fp_pause(void) {
 #elif defined(_MSC_VER)
     _mm_pause();
 #endif
+}
+
+/* For loops that watch: the thread watched may be next in line for this very processor. */
+static inline void fp_give_way(void) {
+    for (int turn = 0; turn < 4; turn++)
+        fp_pause();
+    fp_yield();
 }
 
 /* Starts at zero. */

@@ -59,7 +59,7 @@ static enum fp_status renew(struct fp_access *a, const struct place *p, struct f
 /* Goes down to the slot of the hash where no I-node is: FP_OK and the place. */
 static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *p) {
     p->in = NULL;
-    p->m = fp_ptr_load_seq_cst(&a->trie->root);
+    p->m = fp__ctrie_root(a);
     p->level = 0;
     p->generation = p->m->birth;
     for (p->turned = fp_hash_turn(hash);; p->turned = fp_hash_turn(p->turned), p->level++) {
@@ -92,7 +92,8 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
 static void dig_up_all(struct fp_access *a, uint32_t hash) {
     struct place p;
 again:
-    p = (struct place){NULL, fp_ptr_load_seq_cst(&a->trie->root), 0, fp_hash_turn(hash), 0};
+    fp_guard_widen(a->pin);
+    p = (struct place){NULL, fp__ctrie_root(a), 0, fp_hash_turn(hash), 0};
     p.generation = p.m->birth;
     for (;; p.turned = fp_hash_turn(p.turned), p.level++) {
         if (!fp_has_slot(p.m, p.turned))
@@ -277,7 +278,8 @@ static enum fp_status look(struct fp_access *a, struct fp_ctrie_change *c, bool 
     return *done ? FP_OK : s;
 }
 
-static enum fp_status attempt(struct fp_access *a, struct fp_ctrie_change *c) {
+static enum fp_status attempt(struct fp_access *a, void *arg) {
+    struct fp_ctrie_change *c = arg;
     struct place p;
     struct fp_leaf *leaf = NULL;
     bool done = false;
@@ -312,34 +314,18 @@ static enum fp_status attempt(struct fp_access *a, struct fp_ctrie_change *c) {
 
 enum fp_status fp_ctrie_change(struct fp_ctrie *t, struct fp_ctrie_change *c) {
     struct fp_access a;
-    enum fp_status s;
     fp__access_begin(&a, t, true);
-    for (;;) {
-        a.pin = fp_epoch_pin();
-        if (a.pin == NULL) {
-            s = FP_NO_MEMORY;
-            break;
-        }
-        s = attempt(&a, c);
-        fp_epoch_unpin(a.pin);
-        if (FP_LIKELY(s != FP_BUSY))
-            break;
-        s = fp__access_ask(&a);
-        if (s != FP_OK)
-            break;
-    }
-    fp__access_end(&a);
-    return s;
+    return fp__access_run(&a, attempt, c);
 }
 
 /* The key of some leaf, retained. */
 static enum fp_status any_key(struct fp_ctrie *t, uint64_t *key, uint32_t *hash) {
     struct fp_access a;
     fp__access_begin(&a, t, true);
-    a.pin = fp_epoch_pin();
+    a.pin = fp_guard();
     if (a.pin == NULL)
         return FP_NO_MEMORY;
-    struct fp_main *m = fp_ptr_load_seq_cst(&t->root);
+    struct fp_main *m = fp__ctrie_root(&a);
     enum fp_status s = m->bitmap == 0 ? FP_EMPTY : FP_OK; /* only the root's may be empty */
     while (s == FP_OK && (m->slot[0] & FP_KIND) == FP_INODE)
         m = fp__ctrie_settle(&a, fp_node(m->slot[0]));
@@ -352,7 +338,7 @@ static enum fp_status any_key(struct fp_ctrie *t, uint64_t *key, uint32_t *hash)
         *hash = leaf->hash;
         t->host->retain(*key);
     }
-    fp_epoch_unpin(a.pin);
+    fp_unguard(a.pin);
     fp__access_end(&a);
     return s;
 }

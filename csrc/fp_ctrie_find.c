@@ -168,50 +168,50 @@ static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, str
     }
 }
 
+struct wanted {
+    struct fp_version *version; /* NULL: the live trie */
+    uint64_t key, value;
+    uint32_t hash;
+};
+
+static enum fp_status get_attempt(struct fp_access *a, void *arg) {
+    struct wanted *w = arg;
+    struct fp_leaf *leaf;
+    /* Linearizes here, or where a main node below was found decided. */
+    struct fp_main *m = w->version == NULL ? fp__ctrie_root(a) : fp_node(w->version->root);
+    enum fp_status s = fp__ctrie_find(a, m, w->key, w->hash, &leaf);
+    if (s == FP_OK) {
+        w->value = leaf->value;
+        a->trie->host->retain(leaf->value);
+    }
+    return s;
+}
+
 /* v: NULL for the live trie. */
 static FP_NOINLINE enum fp_status get_slowly(struct fp_ctrie *t, struct fp_version *v, uint64_t key,
                                              uint32_t hash, uint64_t *value) {
     struct fp_access a;
-    struct fp_leaf *leaf;
-    enum fp_status s;
+    struct wanted w = {v, key, 0, hash};
     fp__access_begin(&a, t, v == NULL);
-    for (;;) {
-        a.pin = fp_epoch_pin();
-        if (FP_UNLIKELY(a.pin == NULL)) {
-            s = FP_NO_MEMORY;
-            break;
-        }
-        /* Linearizes here, or where a main node below was found decided. */
-        struct fp_main *m = v == NULL ? fp_ptr_load_seq_cst(&t->root) : fp_node(v->root);
-        s = fp__ctrie_find(&a, m, key, hash, &leaf);
-        if (FP_LIKELY(s == FP_OK)) {
-            *value = leaf->value;
-            t->host->retain(leaf->value);
-        }
-        fp_epoch_unpin(a.pin);
-        if (FP_LIKELY(s != FP_BUSY))
-            break;
-        s = fp__access_ask(&a);
-        if (s != FP_OK)
-            break;
-    }
-    fp__access_end(&a);
+    enum fp_status s = fp__access_run(&a, get_attempt, &w);
+    *value = w.value;
     return s;
 }
 
 static inline enum fp_status get(struct fp_ctrie *t, struct fp_version *v, uint64_t key,
                                  uint32_t hash, uint64_t *value) {
-    struct fp_epoch_record *pin = fp_epoch_pin();
+    struct fp_epoch_record *pin = fp_guard();
     if (FP_UNLIKELY(pin == NULL))
         return FP_NO_MEMORY;
     const struct fp_ctrie_host *host = t->host;
     struct fp_main *m = v == NULL ? fp_ptr_load_seq_cst(&t->root) : fp_node(v->root);
+    fp_guard_narrow(pin, m->birth);
     struct fp_leaf *leaf = find_quickly(host, m, key, hash);
     if (FP_LIKELY(leaf != NULL)) {
         *value = leaf->value;
         host->retain(leaf->value);
     }
-    fp_epoch_unpin(pin);
+    fp_unguard(pin);
     return leaf != NULL ? FP_OK : get_slowly(t, v, key, hash, value);
 }
 

@@ -10,7 +10,7 @@ static void retire(struct fp_access *a, struct fp_main *old, uint64_t end, const
         return; /* the parent's, and so is what it holds */
     old->unit.part[0] = gone[0];
     old->unit.part[1] = gone[1];
-    a->tidy |= fp_lineage_retire(l, &old->unit, end, &a->trash);
+    a->tidy |= fp_lineage_retire(l, a->pin, &old->unit, end, &a->trash);
 }
 
 static bool has_leaf(const struct fp_main *m) {
@@ -25,12 +25,19 @@ static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too)
         fp__ctrie_lineage_ops.discard(&a->trie->line, m->unit.part[1], &a->trash);
 }
 
+/* The root may have been born after the limit that this call has set itself. */
+static uint64_t root_birth(struct fp_access *a) {
+    uint64_t limit = fp_guard_widen(a->pin);
+    uint64_t birth = ((struct fp_main *)fp_ptr_load_seq_cst(&a->trie->root))->birth;
+    fp_guard_narrow(a->pin, limit);
+    return birth;
+}
+
 void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *m, void *prev) {
     if (((uintptr_t)prev & FP_FAILED_BIT) == 0) {
         /* The load is the linearization point of the change, if it stays. Seq_cst: it must not
          * come before the swap that put `m` in place. */
-        struct fp_main *root = a->live ? fp_ptr_load_seq_cst(&a->trie->root) : NULL;
-        bool stays = root != NULL && root->birth == in->birth;
+        bool stays = a->live && root_birth(a) == in->birth;
         void *expected = prev, *failed = (void *)((uintptr_t)prev | FP_FAILED_BIT);
         FP_STEP();
         if (fp_ptr_cas_seq_cst(&m->prev, &expected, stays ? NULL : failed) && stays)
@@ -44,7 +51,13 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
     /* It was undecided all the time: nobody has gone below it. */
     discard_fresh(a, m, true);
     m->unit.part[0] = m->unit.part[1] = 0;
-    a->tidy |= fp_lineage_retire(&a->trie->line, &m->unit, 0, &a->trash);
+    a->tidy |= fp_lineage_retire(&a->trie->line, a->pin, &m->unit, 0, &a->trash);
+}
+
+/* A root was replaced: it is no longer a copy of its version. */
+static inline void let_go(struct fp_access *a, struct fp_main *root) {
+    if (root->version != NULL)
+        a->tidy |= fp_version_let_go(root->version, &a->trash);
 }
 
 /* A swap at the root is decided at once: generation and change are in the same word. */
@@ -55,6 +68,7 @@ static bool commit_at_root(struct fp_access *a, struct fp_main *old, struct fp_m
     if (!fp_ptr_cas_seq_cst(&a->trie->root, &expected, fresh))
         return false;
     FP_STEP();
+    let_go(a, old);
     retire(a, old, fresh->birth, fresh->gone);
     return true;
 }
@@ -99,9 +113,10 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
                                        struct fp_main *fresh, bool cut, struct fp_version **v) {
     struct fp_ctrie *t = a->trie;
     void *expected = old;
-    *v = fp_version_enter(&t->line, old->birth, fp_word(old, FP_MAIN));
+    *v = fp_version_enter(&t->line, old->birth, fp_word(old, FP_MAIN), cut ? 1 : 2);
     if (*v == NULL)
         return FP_NO_MEMORY;
+    fresh->version = cut ? NULL : *v; /* the second reference */
     FP_STEP();
     /* The linearization point. The version has been entered before. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
@@ -110,8 +125,7 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
     }
     FP_STEP();
     fp_version_open(*v, cut);
-    if (!cut)
-        retire(a, old, fresh->birth, fresh->gone);
+    let_go(a, old);
     return FP_OK;
 }
 
@@ -128,17 +142,24 @@ static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version
     enum fp_status s;
     fp__access_begin(&a, t, true);
     do {
-        a.pin = fp_epoch_pin();
+        a.pin = fp_guard();
         if (a.pin == NULL) {
             s = FP_NO_MEMORY;
             break;
         }
         struct fp_main *old = fp_ptr_load_seq_cst(&t->root);
+        fp_guard_narrow(a.pin, old->birth);
+        *v = old->version;
+        if (!clear && *v != NULL) { /* unchanged since then; or no longer the root */
+            s = fp_version_try_retain(*v) ? FP_OK : FP_BUSY;
+            fp_unguard(a.pin);
+            continue;
+        }
         struct fp_main *fresh = next_root(t, old, clear);
         s = fresh != NULL ? raise_generation(&a, old, fresh, clear, v) : FP_NO_MEMORY;
         if (s != FP_OK && fresh != NULL)
             fp__main_free(t, fresh);
-        fp_epoch_unpin(a.pin);
+        fp_unguard(a.pin);
     } while (s == FP_BUSY);
 #if FP_PLAIN
     if (s == FP_OK) {
@@ -184,5 +205,9 @@ struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_ver
 }
 
 void fp_ctrie_end(struct fp_ctrie *t) {
-    fp_lineage_end(&t->line, fp_word(fp_ptr_load_acquire(&t->root), FP_MAIN));
+    struct fp_main *root = fp_ptr_load_acquire(&t->root);
+    struct fp_version *v = root->version;
+    root->version = NULL;
+    fp_version_release(v);
+    fp_lineage_end(&t->line, fp_word(root, FP_MAIN));
 }

@@ -35,6 +35,8 @@ struct fp_main {
     struct fp_unit unit;
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
+    struct fp_version
+        *version; /* what a root is a copy of, and holds while it is the root. Or NULL */
     uint64_t birth;
     /* What a reader needs is together. */
     fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
@@ -83,7 +85,7 @@ struct fp_access {
     struct fp_ctrie *trie;
     bool live; /* false: of a version; nothing may be committed any more */
     bool tidy;
-    struct fp_epoch_record *pin;
+    struct fp_epoch_record *pin; /* guarded by */
     struct fp_leaf *leaf; /* made for this call, not yet part of the trie */
     struct fp_trash trash;
     uint32_t verdicts, room;
@@ -141,6 +143,13 @@ static inline struct fp_main *fp__ctrie_settle(struct fp_access *a, struct fp_in
 bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
                       struct fp_main *fresh);
 
+/* The root, of whose generation everything below is, or of an earlier one. Once after guarding. */
+static inline struct fp_main *fp__ctrie_root(struct fp_access *a) {
+    struct fp_main *root = fp_ptr_load_seq_cst(&a->trie->root);
+    fp_guard_narrow(a->pin, root->birth);
+    return root;
+}
+
 /* fp_ctrie_find.c ----------------------------------------------------------------------------- */
 
 void fp__access_begin(struct fp_access *a, struct fp_ctrie *t, bool live);
@@ -153,6 +162,27 @@ int fp__access_judge(struct fp_access *a, uint64_t theirs, uint64_t mine);
 enum fp_status fp__access_note(struct fp_access *a, uint64_t theirs, uint64_t mine);
 /* Unpinned: asks the host, up to the first yes. FP_OK: now try again. */
 enum fp_status fp__access_ask(struct fp_access *a);
+
+/* Attempts a call, guarded, until it says something else than FP_BUSY; in between the host is asked
+ * what was noted. Ends the call. */
+static inline enum fp_status fp__access_run(struct fp_access *a,
+                                            enum fp_status (*attempt)(struct fp_access *, void *),
+                                            void *arg) {
+    enum fp_status s;
+    do {
+        a->pin = fp_guard();
+        s = FP_NO_MEMORY;
+        if (FP_UNLIKELY(a->pin == NULL))
+            break;
+        s = attempt(a, arg);
+        fp_unguard(a->pin);
+        if (FP_LIKELY(s != FP_BUSY))
+            break;
+        s = fp__access_ask(a);
+    } while (s == FP_OK);
+    fp__access_end(a);
+    return s;
+}
 
 /* The leaf of the key among those of a leaf or bucket: FP_OK, FP_EMPTY, or FP_BUSY: ask and try
  * again; FP_NO_MEMORY. */

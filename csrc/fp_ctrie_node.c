@@ -16,6 +16,7 @@ struct fp_main *fp__main_new(struct fp_ctrie *t, uint32_t bitmap, uint64_t birth
     m->gone[0] = m->gone[1] = 0;
     fp_ptr_store_relaxed(&m->prev, NULL);
     fp_u64_store_relaxed(&m->count, 0);
+    m->version = NULL;
     m->birth = birth;
     m->bitmap = bitmap;
     m->tomb = 0;
@@ -174,6 +175,7 @@ static uint64_t birth(uint64_t node) {
 }
 
 static uint64_t of_unit(struct fp_unit *u) { return fp_word(u, FP_MAIN); /* the first member */ }
+static struct fp_unit *unit(uint64_t root) { return fp_node(root); }
 
 static void free_node(struct fp_ctrie *t, uint64_t node) {
     switch (node & FP_KIND) {
@@ -275,6 +277,7 @@ static void destroy(struct fp_lineage *l) {
 const struct fp_lineage_ops fp__ctrie_lineage_ops = {
     .birth = birth,
     .of_unit = of_unit,
+    .unit = unit,
     .discard = discard,
     .dissolve = dissolve,
     .visit = visit,

@@ -43,9 +43,10 @@ enum fp_status fp_ctrie_walk_next(struct fp_ctrie_walk *w, uint64_t *key, uint64
     struct fp_access a;
     struct fp_ctrie *t = fp_ctrie_of(w->version);
     fp__access_begin(&a, t, false);
-    a.pin = fp_epoch_pin();
+    a.pin = fp_guard();
     if (a.pin == NULL)
         return FP_NO_MEMORY;
+    fp_guard_narrow(a.pin, w->version->generation);
     struct fp_leaf *leaf = next_leaf(&a, w);
     if (leaf != NULL) {
         *key = leaf->key;
@@ -55,7 +56,7 @@ enum fp_status fp_ctrie_walk_next(struct fp_ctrie_walk *w, uint64_t *key, uint64
             t->host->retain(*value);
         }
     }
-    fp_epoch_unpin(a.pin);
+    fp_unguard(a.pin);
     fp__access_end(&a);
     return leaf != NULL ? FP_OK : FP_EMPTY;
 }
@@ -84,11 +85,12 @@ enum fp_status fp_ctrie_version_size(struct fp_version *v, uint64_t *size) {
     if (FP_PLAIN)
         return FP_OK;
     fp__access_begin(&a, fp_ctrie_of(v), false);
-    a.pin = fp_epoch_pin();
+    a.pin = fp_guard();
     if (a.pin == NULL)
         return FP_NO_MEMORY;
+    fp_guard_narrow(a.pin, v->generation);
     *size = count(&a, fp_node(v->root));
-    fp_epoch_unpin(a.pin);
+    fp_unguard(a.pin);
     fp__access_end(&a);
     return FP_OK;
 }
@@ -133,11 +135,12 @@ static size_t bytes(struct fp_access *a, struct fp_main *m) {
 size_t fp_ctrie_bytes(struct fp_version *v) {
     struct fp_access a;
     fp__access_begin(&a, fp_ctrie_of(v), false);
-    a.pin = fp_epoch_pin();
+    a.pin = fp_guard();
     if (a.pin == NULL)
         return 0;
+    fp_guard_narrow(a.pin, v->generation);
     size_t sum = sizeof(struct fp_ctrie) + bytes(&a, fp_node(v->root));
-    fp_epoch_unpin(a.pin);
+    fp_unguard(a.pin);
     fp__access_end(&a);
     return sum;
 }

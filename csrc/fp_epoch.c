@@ -21,7 +21,7 @@ enum { STEP = 2, GRACE = 2 * STEP };
 fp_u64 fp__epoch_now = STEP;
 FP_THREAD_LOCAL struct fp_epoch_record *fp__epoch_mine = NULL;
 
-static fp_ptr records; /* a list that only grows; records are handed on, never freed */
+fp_ptr fp__epoch_records;
 
 /* Thread exit and fork ------------------------------------------------------------------------ */
 
@@ -63,7 +63,7 @@ static void on_thread_exit(void *record) {
 /* The other threads do not exist in the child. What they had retired is leaked: one of them may
  * have been changing its list at the moment of the fork. */
 static void in_child(void) {
-    struct fp_epoch_record *r = fp_ptr_load_relaxed(&records);
+    struct fp_epoch_record *r = fp_ptr_load_relaxed(&fp__epoch_records);
     for (; r != NULL; r = r->next) {
         if (r == fp__epoch_mine)
             continue;
@@ -91,16 +91,19 @@ static struct fp_epoch_record *new_record(void) {
     fp_u64_store_relaxed(&r->state, 0);
     fp_u64_store_relaxed(&r->owned, 1);
     fp_u64_store_relaxed(&r->limbo_bytes, 0);
+    fp_u64_store_relaxed(&r->era, 0);
+    fp_u64_store_relaxed(&r->limit, 0);
+    r->handed = 0;
     r->first = r->last = NULL;
-    void *head = fp_ptr_load_acquire(&records);
+    void *head = fp_ptr_load_acquire(&fp__epoch_records);
     do
         r->next = head;
-    while (!fp_ptr_cas_seq_cst(&records, &head, r));
+    while (!fp_ptr_cas_seq_cst(&fp__epoch_records, &head, r));
     return r;
 }
 
 struct fp_epoch_record *fp__epoch_register(void) {
-    struct fp_epoch_record *r = fp_ptr_load_acquire(&records);
+    struct fp_epoch_record *r = fp_ptr_load_acquire(&fp__epoch_records);
     while (r != NULL && !try_own(r))
         r = r->next;
     if (r == NULL)
@@ -115,9 +118,9 @@ struct fp_epoch_record *fp__epoch_register(void) {
 
 /* Collection ---------------------------------------------------------------------------------- */
 
-void fp_epoch_advance(void) {
+static void advance(void) {
     uint64_t now = fp_u64_load_seq_cst(&fp__epoch_now);
-    struct fp_epoch_record *r = fp_ptr_load_seq_cst(&records);
+    struct fp_epoch_record *r = fp_ptr_load_seq_cst(&fp__epoch_records);
     for (; r != NULL; r = r->next) {
         uint64_t state = fp_u64_load_seq_cst(&r->state); /* (D) */
         if (state != 0 && state != (now | 1))
@@ -145,7 +148,7 @@ static void free_old(struct fp_epoch_record *r) {
 
 /* What ended threads left behind. */
 static void free_orphans(void) {
-    struct fp_epoch_record *r = fp_ptr_load_acquire(&records);
+    struct fp_epoch_record *r = fp_ptr_load_acquire(&fp__epoch_records);
     for (; r != NULL; r = r->next) {
         if (fp_u64_load_relaxed(&r->limbo_bytes) == 0 || !try_own(r))
             continue;
@@ -156,14 +159,10 @@ static void free_orphans(void) {
 
 /* A read-modify-write reads the newest epoch, never a stale one: too low a stamp would free a node
  * while a reader of the true epoch holds it. */
-uint64_t fp_epoch_stamp(void) { return fp_u64_fetch_add_seq_cst(&fp__epoch_now, 0); }
-
-bool fp_epoch_passed(uint64_t stamp) {
-    return stamp + GRACE <= fp_u64_load_seq_cst(&fp__epoch_now);
-}
+static uint64_t stamp(void) { return fp_u64_fetch_add_seq_cst(&fp__epoch_now, 0); }
 
 void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired *node) {
-    node->epoch = fp_epoch_stamp();
+    node->epoch = stamp();
     node->next = NULL;
     if (r->last != NULL)
         r->last->next = node;
@@ -173,15 +172,15 @@ void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired *node) {
     uint64_t limbo = fp_u64_load_relaxed(&r->limbo_bytes) + node->bytes;
     fp_u64_store_relaxed(&r->limbo_bytes, limbo);
     if (limbo >= COLLECT_BYTES) {
-        fp_epoch_advance();
+        advance();
         free_old(r);
         free_orphans();
     }
 }
 
 void fp_epoch_collect(void) {
-    fp_epoch_advance();
-    fp_epoch_advance();
+    advance();
+    advance();
     if (fp__epoch_mine != NULL)
         free_old(fp__epoch_mine);
     free_orphans();
@@ -189,7 +188,7 @@ void fp_epoch_collect(void) {
 
 size_t fp_epoch_limbo_bytes(void) {
     size_t sum = 0;
-    struct fp_epoch_record *r = fp_ptr_load_acquire(&records);
+    struct fp_epoch_record *r = fp_ptr_load_acquire(&fp__epoch_records);
     for (; r != NULL; r = r->next)
         sum += (size_t)fp_u64_load_relaxed(&r->limbo_bytes);
     return sum;

@@ -56,14 +56,13 @@ static inline void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired 
 }
 static inline void fp_epoch_collect(void) {}
 static inline size_t fp_epoch_limbo_bytes(void) { return 0; }
-static inline uint64_t fp_epoch_stamp(void) { return 0; }
-static inline bool fp_epoch_passed(uint64_t stamp) { return (void)stamp, true; }
-static inline void fp_epoch_advance(void) {}
 
 #else
 
 struct fp_epoch_record {
     FP_LINE fp_u64 state;   /* 0: not pinned; otherwise the epoch | 1. Written by the owner. */
+    fp_u64 era, limit;      /* see fp_guard.h. Written by the owner */
+    uint64_t handed;        /* for fp_lineage; touched by the owner only */
     fp_u64 owned;           /* 1: belongs to a live thread or to a collector */
     struct fp_retired *first, *last; /* oldest first; touched by the owner only */
     fp_u64 limbo_bytes;     /* written by the owner, read by fp_epoch_limbo_bytes */
@@ -71,6 +70,7 @@ struct fp_epoch_record {
 };
 
 extern fp_u64 fp__epoch_now;
+extern fp_ptr fp__epoch_records; /* a list that only grows; records are handed on, never freed */
 
 extern FP_THREAD_LOCAL struct fp_epoch_record *fp__epoch_mine;
 
@@ -103,13 +103,6 @@ void fp_epoch_collect(void);
 
 /* Bytes retired and not yet freed, all threads together (a snapshot). */
 size_t fp_epoch_limbo_bytes(void);
-
-/* For who keeps lists of unlinked memory of his own: the epoch now; has every thread that was
- * pinned at `stamp`, drawn after the unlinking, unpinned since; and a try to move the epoch on, not
- * while pinned. */
-uint64_t fp_epoch_stamp(void);
-bool fp_epoch_passed(uint64_t stamp);
-void fp_epoch_advance(void);
 
 #endif
 #endif

@@ -28,6 +28,8 @@ static uint64_t next_epoch(uint64_t word) {
 void fp_event_init(struct fp_event *e) {
     fp_sync_u64_store_relaxed(&e->word, 0);
     fp_sync_u64_store_relaxed(&e->waits, 0);
+    fp_sync_u64_store_relaxed(&e->misses, 0);
+    fp_sync_u64_store_relaxed(&e->repeats, 0);
 }
 
 /* Raises the epoch, unless nobody waits or `unless` is set already. True: somebody may sleep. */
@@ -38,8 +40,11 @@ static bool raise_epoch(struct fp_event *e, uint64_t unless) {
         next = next_epoch(now) | FP_EVENT_SIGNALLED;
         if (now < FP_EVENT_WAITER)
             next = now; /* nobody; what fork left behind goes */
-        else if (now & unless)
+        else if (now & unless) {
+            if (FP_PLAIN) /* one thread at a time, or else a count is lost: no harm */
+                fp_sync_u64_store_relaxed(&e->repeats, fp_event_repeats(e) + 1);
             return false;
+        }
         FP_STEP();
     } while (!fp_sync_u64_cas_seq_cst(&e->word, &word, next));
     FP_STEP();
@@ -75,10 +80,7 @@ bool fp_event_watch(struct fp_event *e, uint64_t key, int64_t ns) {
             return true;
         if (word >= 2 * FP_EVENT_WAITER)
             return false;
-        for (int turn = 0; turn < 4; turn++)
-            fp_pause();
-        /* The one it waits for may be next in line for this very processor. */
-        fp_yield();
+        fp_give_way();
     } while (fp_now() < end);
     return false;
 }

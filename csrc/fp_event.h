@@ -51,7 +51,9 @@
 
 struct fp_event {
     fp_sync_u64 word;
-    fp_sync_u64 waits; /* announcements, for statistics */
+    fp_sync_u64 waits;   /* announcements, for statistics */
+    fp_sync_u64 misses;  /* watches in vain since the last that was not; for fp_wait.c */
+    fp_sync_u64 repeats; /* with FP_PLAIN: changes with each notification of what is signalled */
 };
 
 #define FP_EVENT_SIGNALLED ((uint64_t)1 << 32)
@@ -69,6 +71,11 @@ void fp_event_send_all(struct fp_event *e);
  * store-load pairing described above. */
 static inline uint32_t fp_event_waiters(struct fp_event *e) {
     return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word) >> 44);
+}
+
+/* Differs from what it was if the notifier has gone on since. Only a sign of life: relaxed. */
+static inline uint64_t fp_event_repeats(struct fp_event *e) {
+    return fp_sync_u64_load_relaxed(&e->repeats);
 }
 
 /* To be called after the structure was changed, with a seq_cst write. */

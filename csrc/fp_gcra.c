@@ -1,6 +1,8 @@
 /* fp_gcra.c - see fp_gcra.h for the idea and the argument. */
 #include "fp_gcra.h"
 
+#include "fp_product.h"
+
 #include <math.h>
 
 enum { SECOND = 1000000000, RATE_BITS = 31, CORRECTIONS = 4096 };
@@ -16,23 +18,12 @@ static bool read_system_clock(void *arg, int64_t *now) {
 
 const struct fp_clock fp_system_clock = {read_system_clock, NULL};
 
-/* The upper half of the product. */
-static inline uint64_t high_product(uint64_t a, uint64_t b) {
-#if defined(__SIZEOF_INT128__)
-    return (uint64_t)(((unsigned __int128)a * b) >> 64);
-#else
-    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
-    uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (uint32_t)middle;
-    return a1 * b1 + (middle >> 32) + (other >> 32);
-#endif
-}
-
 /* The position at that time, modulo 2^64. Before the origin it is negative. The part is too large
  * by less than 2^-64, so the product by less than 1/2 for any reading of 63 bits. */
 static inline uint64_t position(const struct fp_gcra *g, int64_t now) {
     uint64_t d = (uint64_t)now - (uint64_t)g->origin;
     uint64_t below = (int64_t)d < 0 ? g->part : 0; /* d is 2^64 too large then */
-    return d * g->whole + high_product(d, g->part) - below;
+    return d * g->whole + fp_high_product(d, g->part) - below;
 }
 
 /* 2^64 rest / divisor, rounded up: a token that is due at a whole nanosecond is there, then. For
@@ -114,24 +105,44 @@ static int64_t time_until(const struct fp_gcra *g, int64_t now, uint64_t target)
     return d > 0 ? (int64_t)d : 1;
 }
 
+enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used,
+                                    struct fp_glance between) {
+    const uint64_t low = position(g, between.early);
+    const uint64_t width = (uint64_t)(between.late - between.early);
+    /* Not less than the position then: two parts of a unit may make up a whole one. */
+    const uint64_t high = low + width * g->whole + fp_high_product(width, g->part) + (width != 0);
+    const uint64_t next = used_after(g, used, high, n);
+    if (FP_LIKELY((int64_t)(low - next) >= 0)) {
+        FP_STEP();
+        /* Release half: pairs with the load before each look at the time. */
+        if (FP_UNLIKELY(!fp_u64_cas_seq_cst(&g->used, &used, next)))
+            return FP_BUSY;
+        fp_u64_fetch_add_relaxed(&g->granted, n);
+        return FP_OK;
+    }
+    if ((int64_t)(high - next) >= 0 || (int64_t)(low - used) < -(int64_t)g->depth)
+        return FP_BUSY; /* in between; or from the future, see observe() */
+    fp_u64_fetch_add_relaxed(&g->refused, 1);
+    return FP_FULL;
+}
+
 enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock *clock) {
+    uint64_t used, x;
+    int64_t now;
+    if (FP_LIKELY(clock == &fp_system_clock)) {
+        used = fp_u64_load_acquire(&g->used); /* as in observe() */
+        FP_STEP();
+        enum fp_status s = fp__gcra_try_between(g, n, used, fp_glance());
+        if (FP_LIKELY(s != FP_BUSY))
+            return s;
+    }
     for (;;) {
-        uint64_t used, x, next;
-        int64_t now;
         enum fp_status s = observe(g, clock, &used, &now, &x);
         if (FP_UNLIKELY(s != FP_OK))
             return s;
-        next = used_after(g, used, x, n);
-        if ((int64_t)(x - next) < 0) {
-            fp_u64_fetch_add_relaxed(&g->refused, 1);
-            return FP_FULL;
-        }
-        FP_STEP();
-        /* Release half: pairs with observe(). */
-        if (FP_LIKELY(fp_u64_cas_seq_cst(&g->used, &used, next))) {
-            fp_u64_fetch_add_relaxed(&g->granted, n);
-            return FP_OK;
-        }
+        s = fp__gcra_try_between(g, n, used, (struct fp_glance){now, now});
+        if (s != FP_BUSY)
+            return s;
     }
 }
 

@@ -16,6 +16,11 @@
  * that was rounded is ever accumulated, so there is no drift: after any time t, burst + rate t
  * tokens can have been had, and no more.
  *
+ * The system's clock is not read if a glance at the time (fp_glance.h) is enough: tokens are there
+ * if they are at the earliest that it may be, and are not if they are not at the latest. If the
+ * bucket may be full, it is as of the latest: of the tokens that are given next, none comes early,
+ * and none later than the glance is wide. Otherwise `used` depends on no clock.
+ *
  * Modulo 2^64. Only differences of positions are used, so the word may run over; that takes 136
  * years of the clock or more. A jump by as much may count as one in the other direction, and 292
  * years after the first reading the positions jump themselves, once.
@@ -37,6 +42,7 @@
 #ifndef FP_GCRA_H
 #define FP_GCRA_H
 
+#include "fp_glance.h"
 #include "fp_lock.h"
 
 /* Reads the clock, in nanoseconds. False: it failed, and the host has something to raise. */
@@ -69,6 +75,12 @@ enum fp_status fp_gcra_init(struct fp_gcra *g, double rate, uint64_t burst, int6
 /* n: 1 .. burst, here and below. FP_OK; FP_FULL: not now, nothing was taken; FP_FAILED: the clock
  * failed. */
 enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock *clock);
+
+/* One attempt, `used` being what the word was just before and the clock between two readings.
+ * FP_OK; FP_FULL: whatever the clock says in there, try would say so; FP_BUSY: that is not enough
+ * to tell, or another thread changed the word. */
+enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used,
+                                    struct fp_glance between);
 
 /* Waits until the tokens can be had, unless it is clear that they won't be before `deadline`
  * (fp_now's clock). FP_OK; FP_TIMED_OUT, FP_INTERRUPTED, FP_FAILED: none were taken; FP_BUSY: this

@@ -6,11 +6,14 @@
  * structure, or the point where it was given up. As in ZFS ("birth times" and dead lists), a node
  * knows the generation in which it was made, its birth b; when it is replaced, in generation e, it
  * is handed over here. It is part of exactly the versions s with b <= s < e. So, once no thread can
- * still be looking at it on behalf of the live structure (fp_epoch.h):
+ * still be looking at it on behalf of the live structure (fp_guard.h):
  *
  *   - if there is no such version, the node is discarded;
  *   - otherwise it goes to the dead list of the newest one, s. When s is closed, each node of that
  *     list is discarded, or goes to the next older version if that one can see it (b <= it).
+ *
+ * The root of a version is part of that version alone (opening one gives the live structure a
+ * copy), so it is not handed over, but discarded with the version.
  *
  * A version without a successor that shares nodes with it (`cut`: the live structure was given up
  * or cleared, or all versions after it are closed) owns what it can see: when it is closed, the
@@ -25,8 +28,8 @@
  *
  * Opening is two steps beside a change of the structure: the version is entered (TENTATIVE) before
  * the structure's generation is raised, so that nodes replaced afterwards find it; then it is
- * declared OPEN, or dropped if raising failed. While any version is TENTATIVE nothing is sorted
- * out. That delays frees no more than the epoch does, in which the opener is pinned anyway.
+ * declared OPEN, or dropped if raising failed. Meanwhile whoever opens it is guarded, with its
+ * generation for a limit: what it can see, and no more than that, is in use.
  *
  * What is handed over waits in lock-free stacks (limbo, inbox, closing). A sweep takes them and
  * sorts them out under a lock that is only ever tried: whoever finds it taken leaves a note and the
@@ -42,9 +45,10 @@
 #ifndef FP_LINEAGE_H
 #define FP_LINEAGE_H
 
-#include "fp_epoch.h"
+#include "fp_guard.h"
 
 struct fp_lineage;
+struct fp_version;
 
 /* Nodes to be freed once nothing is pinned or locked, linked as the structure likes. */
 struct fp_trash {
@@ -56,7 +60,7 @@ struct fp_trash {
 struct fp_unit {
     struct fp_unit *next;
     uint64_t end;     /* generation in which it was replaced; 0: no version ever saw it */
-    fp_u64 stamp;     /* in the limbo: how many there are; later: the epoch when it was taken */
+    uint64_t stamp;   /* the era when it was taken from the limbo */
     uint64_t part[2]; /* or 0 */
 };
 
@@ -67,6 +71,7 @@ typedef int (*fp_visitor)(uint64_t *handle, void *arg);
 struct fp_lineage_ops {
     uint64_t (*birth)(uint64_t node);
     uint64_t (*of_unit)(struct fp_unit *unit);
+    struct fp_unit *(*unit)(uint64_t root); /* every root of a version has one */
     /* Puts the node, not what is below it, into the trash (or frees it, if that is cheap). */
     void (*discard)(struct fp_lineage *l, uint64_t node, struct fp_trash *trash);
     /* discard() for everything reachable from `root` that was born after `floor`. */
@@ -88,20 +93,27 @@ struct fp_memory {
 
 struct fp_deadlist; /* a piece of one */
 
-enum fp_version_state { FP_VERSION_TENTATIVE, FP_VERSION_DROPPED, FP_VERSION_OPEN };
+enum fp_version_state {
+    FP_VERSION_TENTATIVE,
+    FP_VERSION_DROPPED,
+    FP_VERSION_OPEN,
+    FP_VERSION_OPEN_CUT,
+    FP_VERSION_LISTED, /* by a sweep, from OPEN */
+    FP_VERSION_CLOSED  /* before any sweep met it */
+};
 
 struct fp_version {
     struct fp_lineage *lineage;
     uint64_t generation, root;
     fp_u64 size; /* for the structure */
-    fp_sync_u64 refs;
+    fp_u64 refs;
     fp_u64 state;
     struct fp_version *next_opened, *next_closing;
     /* Under the lock. */
     struct fp_version *older, *newer;
     struct fp_deadlist *dead;
     bool cut;
-    uint64_t cut_stamp;
+    uint64_t stamp; /* the era when it was cut, and later when it was closed */
 };
 
 struct fp_lineage {
@@ -109,16 +121,18 @@ struct fp_lineage {
     const struct fp_memory *memory;
     uint64_t floor;
     struct fp_version *base; /* of a branch */
-    fp_sync_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
+    fp_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
-    fp_u64 waiting; /* units in `aging` */
+    fp_u64 waiting; /* units that are not sorted out yet, about */
     struct fp_lineage *next_queued;
-    fp_sync_u64 lock;
+    fp_u64 lock;
     /* Under the lock. */
     uint64_t root; /* once ended, and not yet dissolved */
-    struct fp_version *newest, *undecided, *todo;
-    struct fp_unit *aging, *aging_last;
+    struct fp_version *newest, *undecided, *todo, *dying, *dying_last;
+    struct fp_unit *held; /* units that may be in use */
+    uint64_t held_count,
+        since_held; /* how many; and how many others came since they were looked at */
 };
 
 /* A generation that is later than all drawn before. */
@@ -136,10 +150,10 @@ void fp_lineage_drop(struct fp_lineage *l);
 /* The live structure is given up; nobody uses it any more. May destroy the lineage. */
 void fp_lineage_end(struct fp_lineage *l, uint64_t root);
 
-/* Pinned, after the node was replaced. Parts must be set. Not for nodes born up to the floor,
- * unless end is 0. True: call fp_lineage_tidy after unpinning. */
-bool fp_lineage_retire(struct fp_lineage *l, struct fp_unit *unit, uint64_t end,
-                       struct fp_trash *trash);
+/* Guarded by `by`, after the node was replaced. Parts must be set. Not for nodes born up to the
+ * floor, unless end is 0. True: call fp_lineage_tidy after unguarding. */
+bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct fp_unit *unit,
+                       uint64_t end, struct fp_trash *trash);
 
 /* Sweeps. Not pinned; by who holds the live structure. */
 void fp_lineage_tidy(struct fp_lineage *l);
@@ -147,14 +161,20 @@ void fp_lineage_tidy(struct fp_lineage *l);
 /* Sweeps every lineage that has something left. Not pinned. */
 void fp_lineage_collect(void);
 
-/* Pinned, before raising the generation. NULL: no memory. */
-struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root);
+/* Before raising the generation. Until it is opened or dropped, the caller is guarded with that
+ * generation for a limit, or none. NULL: no memory. */
+struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root,
+                                    uint64_t references);
 /* The generation was raised. cut: and nothing is shared with what comes after. */
 void fp_version_open(struct fp_version *v, bool cut);
 /* It was not. */
 void fp_version_drop(struct fp_version *v);
 
 void fp_version_retain(struct fp_version *v);
+/* False: it has been closed. Pinned, where a version was found that somebody else held. */
+bool fp_version_try_retain(struct fp_version *v);
+/* Gives a reference up, pinned. True: call fp_lineage_tidy after unpinning. */
+bool fp_version_let_go(struct fp_version *v, struct fp_trash *trash);
 /* The last one closes it. Not pinned. */
 void fp_version_release(struct fp_version *v);
 

@@ -38,10 +38,65 @@ static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t dead
     return FP_INTERRUPTED;
 }
 
+/* Watching in vain costs processor time, so it is cut short where it was in vain the last few
+ * times, but for every 32nd time: the other side may have come to life. */
+enum { IN_VAIN = 4, SHORTER = 8, TRY_AGAIN = 32 };
+
+static int64_t patience(struct fp_event *e, const struct fp_host *host) {
+    if (host->watch == 0)
+        return 0;
+    uint64_t misses = fp_sync_u64_load_relaxed(&e->misses);
+    return misses < IN_VAIN || misses % TRY_AGAIN == 0 ? host->watch : host->watch / SHORTER;
+}
+
+static bool watch(struct fp_event *e, uint64_t key, int64_t ns) {
+    bool news = fp_event_watch(e, key, ns);
+    uint64_t misses = news ? 0 : fp_sync_u64_load_relaxed(&e->misses) + 1;
+    fp_sync_u64_store_relaxed(&e->misses, misses); /* a lost count does no harm */
+    return news;
+}
+
+/* How often threads of this process have come here, having let the others of their host run. */
+static fp_sync_u64 rests;
+
+/* A host of which one thread runs at a time runs the sender of the news right now. To ask for its
+ * turn at once would put this thread to sleep until the other waits, for want of room, say: two
+ * sleeps for each ringful. So it looks on, until the other rests too, or falls silent. */
+enum { SILENCE = 4000 };
+
+static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
+    int64_t now = fp_now(), end = now + ns, next_look = now + SILENCE;
+    uint64_t repeats = fp_event_repeats(e);
+    while (now < end && fp_sync_u64_load_relaxed(&rests) == own_rest) {
+        fp_give_way();
+        now = fp_now();
+        if (now < next_look)
+            continue; /* each look takes the word out of the other's cache */
+        next_look = now + SILENCE;
+        uint64_t before = repeats;
+        repeats = fp_event_repeats(e);
+        if (repeats == before)
+            return;
+    }
+}
+
+/* Until there is news, with the other threads of the host running. */
+static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
+                           const struct fp_host *host, int64_t *to_watch, int64_t *slice) {
+    uint64_t own_rest = host->settle == 0 ? 0 : fp_sync_u64_fetch_add_relaxed(&rests, 1) + 1;
+    if (*to_watch == 0 || !watch(e, key, *to_watch)) {
+        *to_watch = 0;
+        return sleep_slice(e, key, deadline, slice);
+    }
+    if (host->settle != 0)
+        settle(e, own_rest, host->settle);
+    return FP_OK;
+}
+
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
     enum fp_status s = spin(e, op, host, FP_EMPTY);
-    int64_t watch = host->watch, slice = FIRST_SLICE;
+    int64_t to_watch = patience(e, host), slice = FIRST_SLICE;
     while (must_wait(s)) {
         /* Only here, where the last attempt failed and no news can be meant for this thread. */
         if (host->interrupted())
@@ -54,10 +109,7 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         enum fp_status woke = FP_OK;
         if (must_wait(s)) {
             void *state = host->before_sleep();
-            if (watch == 0 || !fp_event_watch(e, key, watch)) {
-                woke = sleep_slice(e, key, deadline, &slice);
-                watch = 0;
-            }
+            woke = rest(e, key, deadline, host, &to_watch, &slice);
             host->after_sleep(state);
         }
         fp_event_leave(e, key);

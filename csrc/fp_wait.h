@@ -12,8 +12,11 @@ struct fp_host {
     void *(*before_sleep)(void);         /* lets other threads of the host run */
     void (*after_sleep)(void *);         /* undoes it */
     bool (*interrupted)(void);           /* true: stop waiting, the host has something to raise */
-    unsigned spin; /* attempts with a pause between them, before all that */
-    int64_t watch; /* nanoseconds of watching between before_sleep and the sleep */
+    unsigned spin;  /* attempts with a pause between them, before all that */
+    int64_t watch;  /* nanoseconds of watching between before_sleep and the sleep, at most */
+    int64_t settle; /* then, if news came: for at most so many nanoseconds more, let their sender
+                       go on until it waits itself or falls silent. For a host of which one thread
+                       runs at a time; 0: no such */
 };
 
 /* The operation: FP_FULL, FP_EMPTY and FP_BUSY mean "wait", everything else is final. `more`

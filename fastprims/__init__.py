@@ -3,15 +3,18 @@
 import sys
 from queue import Empty, Full
 
-from fastprims._atomics import AtomicFlag, AtomicInt, AtomicRef
+from fastprims._atomics import AtomicFlag, AtomicRef
 from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
 from fastprims._ctrie import Ctrie, CtrieSnapshot
 from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._integer import AtomicInt
 from fastprims._limiter import RateLimiter
+from fastprims._native import get_include, get_library
 from fastprims._pool import ObjectPool
 from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
+from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
 
 if sys.platform == "linux":
     from fastprims._shm import ShmReservation, ShmRing, ShmView
@@ -45,7 +48,12 @@ __all__ = [
     "ShmView",
     "ShutDown",
     "SimpleQueue",
+    "Subscription",
+    "TopicSnapshot",
+    "TopicTrie",
     "build_info",
+    "get_include",
+    "get_library",
 ]
 
 __version__ = "0.1.0"

@@ -1,15 +1,21 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_status
+
+cdef extern from "Python.h":
+    void INCREF "Py_INCREF"(PyObject*)
+    void DECREF "Py_DECREF"(PyObject*)
 
 
 cdef _core.fp_host host
 
 cdef object to_index(object value, str name)
 
-# The items in a list for which nobody else can have a reference.
-cdef list hidden(object iterable)
+# A list for which nobody else can have a reference: of the items of `source`, if room < 0, or with
+# room for so many, to be shown with as many as were filled in.
+cdef list hidden(object source, Py_ssize_t room)
 
 
 cdef class BaseQueue:
@@ -42,5 +48,20 @@ cdef class BaseQueue:
     cdef object get_item(self, bint block, object timeout)
 
 
+# Raises TypeError; `instead` is what to do.
+cdef int refuse_pickle(object self, str instead) except -1
+
 cdef int64_t deadline_of(object timeout) except? -1
 cdef int check_timeout(object timeout) except -1
+
+
+cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:
+    INCREF(item)
+    cdef fp_status status = self.put_one(self.core, <uint64_t>item)
+    if _core.FP_UNLIKELY(status != _core.FP_OK):
+        DECREF(item)
+    return status
+
+
+cdef inline bint raised(fp_status status) noexcept:
+    return status == _core.FP_FAILED or status == _core.FP_INTERRUPTED

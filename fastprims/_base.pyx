@@ -23,23 +23,17 @@ from types import GenericAlias
 from fastprims._errors import ShutDown
 
 cdef extern from "Python.h":
-    void INCREF "Py_INCREF"(PyObject*)
-    void DECREF "Py_DECREF"(PyObject*)
     bint PyIndex_Check(object)
     Py_ssize_t PyNumber_AsSsize_t(object, void*) except? -1
     list PyList_New(Py_ssize_t)
     list PySequence_List(object)
-    list PyList_GetSlice(list, Py_ssize_t, Py_ssize_t)
 
 cdef extern from "_slots.h":
-    ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     ctypedef int (*visitproc)(PyObject*, void*) noexcept
     ctypedef int (*traverseproc)(PyObject*, visitproc, void*) noexcept
     ctypedef int (*inquiry)(PyObject*) noexcept
     void fp_set_gc(object, traverseproc, inquiry, traverseproc*, inquiry*)
-    int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_propagate() except -1
-    bint fp_is_heap_type(PyObject*)
     void fp_hide_list(list)
     void fp_show_list(list, size_t)
     bint fp_is_unshared(list)
@@ -47,7 +41,6 @@ cdef extern from "_slots.h":
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
-    PyObject* fp_constant(object)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
@@ -60,8 +53,11 @@ host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
-# About what going to sleep and being woken costs.
+# About what going to sleep and being woken costs; with a GIL, where the other side can't answer
+# before this one's turn is over, the time to fill or empty a ring of a thousand.
 host.watch = 10000
+if not FREE_THREADED:
+    host.watch = host.settle = 100000
 if _core.fp_cpu_count() > 1 and not getattr(sys, "_is_gil_enabled", lambda: True)():
     host.spin = 12  # polls of the queue: about two microseconds
 
@@ -81,26 +77,25 @@ cdef object to_index(object value, str name):
             f"{name} must be an integer, not {type(value).__name__}") from None
 
 
-cdef list hidden(object iterable):
+cdef int refuse_pickle(object self, str instead) except -1:
+    name = type(self).__name__
+    article = "an" if name[:1] in "AEIOU" else "a"
+    raise TypeError(
+        f"cannot pickle or copy {article} {name}: it belongs to the threads of one process. "
+        f"{instead}")
+
+
+cdef list hidden(object source, Py_ssize_t room):
     # While a list is visible, anybody may find it by way of the collector, and keep it.
-    cdef list own = PySequence_List(iterable)
-    fp_hide_list(own)
-    while not fp_is_unshared(own):
-        fp_show_list(own, <size_t>len(own))
-        own = PyList_GetSlice(own, 0, len(own))
+    cdef list own
+    while True:
+        own = PySequence_List(source) if room < 0 else PyList_New(room)
         fp_hide_list(own)
-    return own
-
-
-cdef list new_hidden(size_t size):
-    """With room for `size` items; to be shown with as many as were filled in."""
-    cdef list items = PyList_New(<Py_ssize_t>size)
-    fp_hide_list(items)
-    while not fp_is_unshared(items):
-        fp_show_list(items, 0)
-        items = PyList_New(<Py_ssize_t>size)
-        fp_hide_list(items)
-    return items
+        if fp_is_unshared(own):
+            return own
+        fp_show_list(own, <size_t>len(own) if room < 0 else 0)
+        if room < 0:
+            source = own
 
 
 cdef int64_t deadline_of(object timeout) except? -1:
@@ -305,7 +300,7 @@ cdef class BaseQueue:
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
         shutdown().
         """
-        cdef fp_status status = give(<PyObject*>self, <PyObject*>item)
+        cdef fp_status status = give(self, <PyObject*>item)
         if status == _core.FP_OK:
             return True
         if status != _core.FP_FULL:
@@ -341,7 +336,7 @@ cdef class BaseQueue:
             if done == <size_t>len(iterable):
                 return done
             iterable = iterable[done:]
-        return done + self.put_list(hidden(iterable), done, block, timeout)
+        return done + self.put_list(hidden(iterable, -1), done, block, timeout)
 
     def get_many(self, max_items, bint block=True, timeout=None):
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
@@ -361,7 +356,7 @@ cdef class BaseQueue:
         # The list comes first: with the items taken, a failed allocation would lose them.
         cdef uint64_t chunk = puts - gets if self.ops.calls_host else <uint64_t>CHUNK
         cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, chunk)))
-        cdef list items = new_hidden(room)
+        cdef list items = hidden(None, <Py_ssize_t>room)
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
@@ -456,9 +451,7 @@ cdef class BaseQueue:
         return object.__sizeof__(self) + self.ops.bytes(self.core)
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(
-            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
-            "process. Send its items, or use a queue made for processes")
+        refuse_pickle(self, "Send its items, or use a queue made for processes")
 
     @classmethod
     def __class_getitem__(cls, item):
@@ -476,7 +469,8 @@ cdef list take_more(list items, size_t most, Batch* batch):
     if puts == gets:
         return items
     try:
-        longer = new_hidden(have + min(most - have, min(puts - gets, <uint64_t>CHUNK)))
+        longer = hidden(
+            None, <Py_ssize_t>(have + min(most - have, min(puts - gets, <uint64_t>CHUNK))))
     except MemoryError:
         return items
     fp_move_items(longer, items)
@@ -494,104 +488,6 @@ cdef size_t put_in_place(BaseQueue self, list items) noexcept:
     for i in range(done):
         INCREF(<PyObject*>words[i])
     return done
-
-
-# The short way of the hot methods (see _slots.h). ------------------------------------------------
-
-cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
-
-
-cdef inline fp_status give(PyObject* self, PyObject* item) noexcept:
-    INCREF(item)
-    cdef fp_status status = (<BaseQueue>self).put_one((<BaseQueue>self).core, <uint64_t>item)
-    if _core.FP_UNLIKELY(status != _core.FP_OK):
-        DECREF(item)
-    return status
-
-
-cdef inline bint is_subclass(PyObject* self) noexcept:
-    return fp_is_heap_type(self)
-
-
-cdef inline bint raised(fp_status status) noexcept:
-    return status == _core.FP_FAILED or status == _core.FP_INTERRUPTED
-
-
-# The arguments are passed on by what is known of them, so that they need not be kept meanwhile.
-cdef inline PyObject* put_slowly(fp_fastcall slow, PyObject* self, PyObject* item,
-                                 fp_status status) noexcept:
-    return NULL if raised(status) else slow(self, &item, 1, NULL)
-
-
-cdef inline PyObject* get_slowly(fp_fastcall slow, PyObject* self, fp_status status) noexcept:
-    return NULL if raised(status) else slow(self, NULL, 0, NULL)
-
-
-cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                        PyObject* names) noexcept:
-    cdef PyObject* item
-    cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
-        item = args[0]
-        status = give(self, item)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return fp_constant(None)
-        return put_slowly(slow_put, self, item, status)
-    return slow_put(self, args, n, names)
-
-
-cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                               PyObject* names) noexcept:
-    cdef PyObject* item
-    cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and not is_subclass(self)):
-        item = args[0]
-        status = give(self, item)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return fp_constant(None)
-        return put_slowly(slow_put_nowait, self, item, status)
-    return slow_put_nowait(self, args, n, names)
-
-
-cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                            PyObject* names) noexcept:
-    cdef PyObject* item
-    cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
-        item = args[0]
-        status = give(self, item)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return fp_constant(True)
-        if status == _core.FP_FULL:
-            return fp_constant(False)
-        return put_slowly(slow_try_put, self, item, status)
-    return slow_try_put(self, args, n, names)
-
-
-cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                        PyObject* names) noexcept:
-    cdef uint64_t word
-    cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
-        status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return <PyObject*>word
-        return get_slowly(slow_get, self, status)
-    return slow_get(self, args, n, names)
-
-
-cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
-                            PyObject* names) noexcept:
-    cdef uint64_t word
-    cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
-        status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return <PyObject*>word
-        if status == _core.FP_EMPTY:
-            return fp_constant(None)
-        return get_slowly(slow_try_get, self, status)
-    return slow_try_get(self, args, n, names)
 
 
 # Garbage collection of cycles through the items. --------------------------------------------------
@@ -622,14 +518,7 @@ cdef int clear(PyObject* self) noexcept:
     return cython_clear(self)
 
 
-HOT_METHODS = ("put", "get", "put_nowait", "get_nowait", "try_put", "try_get")
-
 fp_set_gc(BaseQueue, traverse, clear, &cython_traverse, &cython_clear)
-fp_set_fastcall(BaseQueue, "put", fast_put, &slow_put)
-fp_set_fastcall(BaseQueue, "get", fast_get, &slow_get)
-fp_set_fastcall(BaseQueue, "put_nowait", fast_put_nowait, &slow_put_nowait)
-fp_set_fastcall(BaseQueue, "try_put", fast_try_put, &slow_try_put)
-fp_set_fastcall(BaseQueue, "try_get", fast_try_get, &slow_try_get)
 
 
 def build_info():

@@ -4,7 +4,7 @@
 """BoundedChannel over fp_channel: what enters, what is dropped, and who is told."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
@@ -12,8 +12,8 @@ from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from queue import Full
 
 from fastprims import _limits
-from fastprims._base import HOT_METHODS
 from fastprims._errors import ItemTooLarge
+from fastprims._hot import HOT_METHODS
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -21,8 +21,6 @@ cdef extern from "Python.h":
     void PyErr_SetInterrupt()
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
-    const Py_ssize_t PY_SSIZE_T_MAX
-    Py_ssize_t PyObject_Size(PyObject*) noexcept
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)
     list PySequence_List(object)
@@ -33,6 +31,8 @@ cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
     bint fp_is_heap_type(PyObject*)
+    bint fp_small_int(PyObject*, int64_t*) noexcept
+    PyObject* fp_constant(object)
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
@@ -121,8 +121,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     cdef Overflow policy
     cdef bint measured, paced
     cdef bint measured_by_len
-    cdef Py_ssize_t most_by_len
     cdef object most
+    cdef int64_t most_word  # the same, as far as that goes
     cdef object size_of
     cdef readonly object rate
     """Items per second and items at once, as a pair; None: any."""
@@ -142,7 +142,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         self.most = _limits.to_item_size(
             _base.to_index(max_item_size, "max_item_size")) if self.measured else None
         self.measured_by_len = size_of is len
-        self.most_by_len = min(self.most or 0, PY_SSIZE_T_MAX)
+        self.most_word = min(self.most or 0, INT64_MAX)
         self.size_of = size_of
         self.on_pressure = on_pressure
         self.interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
@@ -165,10 +165,19 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef int measure(self, object item) except -1:
         """Raises ItemTooLarge, or what size_of raises."""
+        cdef int64_t word
         if not self.measured:
             return 0
-        size = len(item) if self.measured_by_len else _base.to_index(
-            self.size_of(item), "what size_of returns")
+        if self.measured_by_len:
+            word = len(item)
+            if word <= self.most_word:
+                return 0
+            size = word
+        else:
+            size = self.size_of(item)
+            if fp_small_int(<PyObject*>size, &word) and word <= self.most_word:
+                return 0
+            size = _base.to_index(size, "what size_of returns")
         if size > self.most:
             self.dropped(_core.FP_DROP_OVERSIZED, 1)
             raise ItemTooLarge(
@@ -265,7 +274,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 self.measure(item)
         if self.policy == DROP_OLDEST or self.paced:
             return self.put_each(PySequence_List(iterable), block, timeout)
-        items = _base.hidden(iterable)
+        items = _base.hidden(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0
         cdef bint silent = self.policy == DROP_NEWEST
         try:
@@ -432,71 +441,52 @@ cdef int set_rate(_core.fp_channel* channel, tuple rate) except -1:
     return 0
 
 
-# The short way of put and try_put (see _slots.h): there is room, and at most len() to be called. --
+# The short way of put and try_put (see _slots.h): there is room, and a token. --------------------
 
 cdef fp_fastcall slow_put, slow_try_put
 
 
-cdef PyObject* new_reference(object o) noexcept:
-    INCREF(<PyObject*>o)
-    return <PyObject*>o
-
-
-cdef inline fp_status enter(PyObject* self, PyObject* item, bint* paced) noexcept:
-    cdef Py_ssize_t size
-    if (<BoundedChannel>self).measured:
-        if not (<BoundedChannel>self).measured_by_len:
-            return _core.FP_BUSY
-        size = PyObject_Size(item)
-        if size < 0:
-            return _core.FP_FAILED
-        if size > (<BoundedChannel>self).most_by_len:
-            return _core.FP_BUSY
-    if (<BoundedChannel>self).paced:
-        if _core.fp_channel_pace((<BoundedChannel>self).channel(), 0, NULL) != _core.FP_OK:
-            return _core.FP_BUSY
-        paced[0] = True
-    INCREF(item)
-    cdef fp_status status = _core.fp_segq_put((<BoundedChannel>self).core, <uint64_t>item)
-    if _core.FP_UNLIKELY(status != _core.FP_OK):
+cdef inline fp_status enter(BoundedChannel self, PyObject* item,
+                            bint may_wait) except? _core.FP_FAILED:
+    """As measure() and offer()."""
+    cdef Wait wait = [may_wait, <PyObject*>None, 0]
+    cdef bint paced = False
+    cdef fp_status status = _core.FP_OK
+    if self.measured:
+        self.measure(<object>item)
+    if self.paced:
+        status = _core.fp_channel_pace(self.channel(), 0, NULL)
+        paced = status == _core.FP_OK
+    if _core.FP_LIKELY(status == _core.FP_OK):
+        INCREF(item)
+        status = _core.fp_segq_put(self.core, <uint64_t>item)
+        if _core.FP_LIKELY(status == _core.FP_OK):
+            return status
         DECREF(item)
-    return status
+    return self.offer(<object>item, &wait, paced)
 
 
 cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) except NULL:
-    cdef bint paced = False
-    cdef Wait wait = [True, <PyObject*>None, 0]
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
-        status = enter(self, args[0], &paced)
-        if _core.FP_LIKELY(status == _core.FP_OK):
-            return new_reference(None)
-        if status == _core.FP_FAILED:
-            fp_propagate()
-        if paced:
-            (<BoundedChannel>self).conclude(
-                (<BoundedChannel>self).offer(<object>args[0], &wait, True))
-            return new_reference(None)
+        status = enter(<BoundedChannel>self, args[0], True)
+        if _core.FP_UNLIKELY(status != _core.FP_OK):
+            (<BoundedChannel>self).conclude(status)
+        return fp_constant(None)
     return slow_put(self, args, n, names)
 
 
 cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) except NULL:
-    cdef bint paced = False
-    cdef Wait wait = [False, <PyObject*>None, 0]
     cdef fp_status status
     if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
-        status = enter(self, args[0], &paced)
+        status = enter(<BoundedChannel>self, args[0], False)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return new_reference(True)
-        if status == _core.FP_FAILED:
-            fp_propagate()
-        if paced:
-            status = (<BoundedChannel>self).offer(<object>args[0], &wait, True)
-            if status != _core.FP_OK and status != _core.FP_FULL:
-                (<BoundedChannel>self).refuse(status)
-            return new_reference(status == _core.FP_OK)
+            return fp_constant(True)
+        if status != _core.FP_FULL:
+            (<BoundedChannel>self).refuse(status)
+        return fp_constant(False)
     return slow_try_put(self, args, n, names)
 
 

@@ -51,6 +51,7 @@ cdef extern from "fp_wait.h":
         fp_bool (*interrupted)() noexcept
         unsigned spin
         int64_t watch
+        int64_t settle
     struct fp_attempt:
         fp_status (*run)(void*) noexcept
         fp_bool (*more)(void*) noexcept
@@ -125,6 +126,7 @@ cdef extern from "fp_lineage.h":
         pass
     struct fp_version:
         pass
+    uint64_t fp_lineage_generation()
     void fp_lineage_hold(fp_lineage*)
     void fp_lineage_drop(fp_lineage*)
     void fp_lineage_collect()
@@ -164,3 +166,45 @@ cdef extern from "fp_ctrie.h":
     void fp_ctrie_walk_start(fp_ctrie_walk*, fp_version*)
     fp_status fp_ctrie_walk_next(fp_ctrie_walk*, uint64_t*, uint64_t*, fp_bool)
     size_t fp_ctrie_bytes(fp_version*)
+
+cdef extern from "fp_topic.h":
+    struct fp_topic_host:
+        pass
+    enum fp_topic_fault:
+        FP_TOPIC_GOOD
+        FP_TOPIC_NOTHING
+        FP_TOPIC_EMPTY_TOKEN
+        FP_TOPIC_NUL
+        FP_TOPIC_SPACE
+        FP_TOPIC_TOO_LONG
+        FP_TOPIC_PART
+        FP_TOPIC_NOT_LAST
+        FP_TOPIC_NOT_LITERAL
+    enum:
+        FP_TOPIC_SYNTAXES
+    struct fp_topic_syntax:
+        const char* name
+        char separator, one, rest
+    struct fp_topic:
+        fp_lineage line
+    struct fp_memory:
+        pass
+    struct fp_words:
+        size_t count
+    struct fp_topic_counts:
+        uint64_t subscriptions, patterns
+    const size_t FP_TOPIC_BYTES
+    const fp_topic_syntax fp_topic_syntaxes[3]
+    fp_topic_fault fp_topic_check(const fp_topic_syntax*, const char*, size_t, fp_bool)
+    fp_topic* fp_topic_create(const fp_topic_host*, const fp_topic_syntax*)
+    void fp_topic_end(fp_topic*)
+    fp_status fp_topic_subscribe(fp_topic*, const char*, size_t, uint64_t, uint64_t*)
+    fp_status fp_topic_unsubscribe(fp_topic*, const char*, size_t, uint64_t)
+    fp_status fp_topic_match(fp_topic*, const char*, size_t, fp_words*)
+    fp_status fp_topic_version_match(fp_version*, const char*, size_t, fp_words*)
+    fp_version* fp_topic_snapshot(fp_topic*)
+    fp_bool fp_topic_count(fp_topic*, fp_topic_counts*)
+    fp_topic_counts fp_topic_version_count(fp_version*)
+    size_t fp_topic_bytes(fp_version*)
+    void fp_words_init(fp_words*, const fp_memory*)
+    void fp_words_free(fp_words*)

@@ -217,8 +217,10 @@ cdef class Ctrie(CtrieBase):
     remembers what it counted in the nodes: O(n) at first, then O(changes since).
 
     A value that is replaced or removed is released at once when no snapshot can see it. On
-    free-threaded builds it may take some more writes to this map (about a hundred), or
-    gc.collect(): another thread could still be reading it.
+    free-threaded builds it may take some more writes by the same thread (about thirty), or
+    gc.collect(): another thread could still be reading it. A thread that loses its processor in the
+    middle of a call holds back what it may be reading, nothing that is stored after the next
+    snapshot.
 
     Prokopec, Bronson, Bagwell and Odersky, "Concurrent Tries with Efficient Non-Blocking
     Snapshots", PPoPP'12; csrc/fp_ctrie.h has the algorithm, and what differs.
@@ -402,7 +404,8 @@ cdef class Ctrie(CtrieBase):
 
     def readonly_snapshot(self):
         """Return an immutable mapping with the present contents, in O(1), at one instant between
-        call and return. It keeps what it shows until it is dropped.
+        call and return. It keeps what it shows until it is dropped. As long as the map does not
+        change, its snapshots share what they keep.
         """
         cdef CtrieSnapshot snapshot = CtrieSnapshot.__new__(CtrieSnapshot)
         snapshot.lineage = self.lineage

@@ -10,14 +10,12 @@ from libc.stdint cimport int64_t, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_bool, fp_status
 
-cdef extern from "Python.h":
-    void INCREF "Py_INCREF"(PyObject*)
-
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
+    PyObject* fp_constant(object)
 
 cdef extern from "fp_atomic.h":
     ctypedef struct fp_u64:
@@ -62,7 +60,8 @@ cdef class RateLimiter:
     1e9) in the long run: in any period of t seconds no more than burst + rate * t. It starts full.
 
     Exact: the rate is taken to its last bit and nothing that was rounded is added up, so there is
-    no drift, whatever the rate and however long it runs.
+    no drift, whatever the rate and however long it runs. No token comes early; after a time in
+    which the bucket was full, the next ones may come up to 7 microseconds late.
 
     try_acquire and retry_after never wait; try_acquire is lock-free (a thread suspended at any
     point stops no other) and O(1). acquire waits asleep, one thread after the other. The tokens of
@@ -203,26 +202,19 @@ cdef class RateLimiter:
         return object.__sizeof__(self) + sizeof(fp_gcra)
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(
-            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
-            "process. Send its rate and burst")
+        _base.refuse_pickle(self, "Send its rate and burst")
 
 
 # The short way of try_acquire (see _slots.h): one token, the system's clock.
 cdef fp_fastcall slow_try_acquire
 
 
-cdef inline PyObject* new_reference(object o) noexcept:
-    INCREF(<PyObject*>o)
-    return <PyObject*>o
-
-
 cdef PyObject* fast_try_acquire(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                 PyObject* names) noexcept:
     if _core.FP_LIKELY(n == 0 and names == NULL and (<RateLimiter>self).quick):
         if fp_gcra_try((<RateLimiter>self).core, 1, &fp_system_clock) == _core.FP_OK:
-            return new_reference(True)
-        return new_reference(False)
+            return fp_constant(True)
+        return fp_constant(False)
     return slow_try_acquire(self, args, n, names)
 
 

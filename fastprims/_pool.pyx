@@ -326,9 +326,7 @@ cdef class ObjectPool:
         return object.__sizeof__(self) + (fp_pool_bytes(self.core) if self.core != NULL else 0)
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(
-            f"cannot pickle or copy an {type(self).__name__}: it belongs to the threads of one "
-            "process. Make one there, with the same factory")
+        _base.refuse_pickle(self, "Make one there, with the same factory")
 
     @classmethod
     def __class_getitem__(cls, item):

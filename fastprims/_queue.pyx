@@ -9,8 +9,8 @@ from libc.stdint cimport INT64_MIN, int64_t, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
-from fastprims._base import HOT_METHODS
 from fastprims._errors import Refused
+from fastprims._hot import HOT_METHODS
 
 cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept

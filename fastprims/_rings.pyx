@@ -8,8 +8,7 @@ from libc.stdint cimport INT64_MAX, uint64_t
 from fastprims cimport _base, _core
 from fastprims._core cimport fp_status
 
-
-from fastprims._base import HOT_METHODS
+from fastprims._hot import HOT_METHODS
 
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1

@@ -16,6 +16,7 @@ __all__ = [
     "QueueStats",
     "RateLimiterStats",
     "ShmStats",
+    "TopicStats",
 ]
 
 # For fastprims.metrics: what only grows. Everything else is a gauge.
@@ -163,6 +164,18 @@ class CtrieStats:
     """Keys."""
     bytes: int
     """Memory of the nodes, keys and values excluded; what is shared with snapshots included."""
+
+
+@dataclass(frozen=True)
+class TopicStats:
+    """What a TopicTrie consists of at one moment."""
+
+    size: int
+    """Subscriptions."""
+    patterns: int
+    """Different patterns among them."""
+    bytes: int
+    """Memory of the nodes, subscribers excluded; what is shared with snapshots included."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # at the end: the installed fastprims goes first
 
 from bench import contenders as who
-from bench import loops, stats
+from bench import loops, peers, stats
 from bench.cases import FRESH, KINDS, Case, Pairing, handoff_trial, verify
 from bench.contenders import Contender
 from bench.harness import BenchmarkFailure, Crew
-from bench.runner import QUICK, Bench, run_case
+from bench.runner import DEFAULT, FULL, QUICK, Bench, planned_kinds, run_case
 from bench.session import WorkerFailure, measure_with, run_session
 from bench.suite import SUITE, select
 from bench.worker import serve
@@ -208,7 +208,8 @@ def test_missing_interpreter_fails_the_session(tmp_path: Path) -> None:
         run_session([str(tmp_path / "python")], TINY, lambda python, event: None)
 
 
-@pytest.mark.parametrize("case", SUITE, ids=lambda case: case.key)
+# The long cases are others with more keys.
+@pytest.mark.parametrize("case", [c for c in SUITE if not c.only_full], ids=lambda case: case.key)
 @pytest.mark.timeout(120)
 def test_every_case_runs(case: Case) -> None:
     for kind in KINDS:
@@ -224,6 +225,28 @@ def test_select_takes_patterns() -> None:
         "pair-priority",
         "4x4",
     ]
+    assert [case.key for case in select(["topics-50-50-*"])] == [
+        f"topics-50-50-{threads}" for threads in (1, 2, 4)
+    ]
+
+
+def test_long_cases_are_for_full_runs_only() -> None:
+    (case,) = select(["map-snapshot-full"])
+    assert planned_kinds(case, KINDS, DEFAULT) == planned_kinds(case, KINDS, TINY) == []
+    assert planned_kinds(case, KINDS, FULL) == [FRESH]
+
+
+def test_a_map_that_lost_a_key_fails_the_run() -> None:
+    (case,) = select(["map-insert"])
+
+    class Forgetful(dict[int, int]):
+        def __setitem__(self, key: int, value: int) -> None:
+            if key % 1000:
+                super().__setitem__(key, value)
+
+    suspect = Contender("suspect", who.FASTPRIMS, lambda bound: Forgetful(), calls="map")
+    with Crew(1) as crew, pytest.raises(BenchmarkFailure, match="49950 keys instead of 50000"):
+        verify(case, suspect, crew, 1, 10)
 
 
 def check_interpreter(result: dict[str, Any]) -> None:
@@ -266,7 +289,8 @@ def test_session_measures_every_interpreter_in_turn() -> None:
 def test_command_writes_json_and_picture(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(
-        [*command, "--only", "pair-bounded", "--only", "latency"],
+        [*command, "--only", "pair-bounded", "--only", "latency", "--only", "map-snapshot"]
+        + ["--only", "map-memory"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -283,6 +307,10 @@ def test_command_writes_json_and_picture(tmp_path: Path) -> None:
         assert {"50", "99", "99.9", "99.99"} == set(result["latency"][0]["percentiles_ns"])
     else:
         assert any("hdrhistogram" in reason for reason in result["skipped"])
+    assert result["memory"]["bytes_per_key"]["fastprims.Ctrie"] > 0
+    assert "memory per key, of 10,000: dict" in done.stdout
+    for package in peers.PEERS:
+        assert (f"skipped: {package}" in done.stdout) == (peers.load(package)[0] is None)
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 

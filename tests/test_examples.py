@@ -384,6 +384,28 @@ sys.exit(metrics.main([]))
     assert "pip install 'fastprims[metrics]'" in run_snippet(source, status=1).stderr
 
 
+# --- bus.py
+
+
+def test_bus_delivers_every_message(tmp_path: Path) -> None:
+    result = run_json(tmp_path, "bus.py", "--units", "5", "--readings", "200")["results"]
+    assert result["published"] == result["archived"] == 5 * 220
+    assert result["alarms"] == result["paged"] == 5 * 20
+    assert result["shown"] + result["overtaken"] == result["offered"] <= 5 * 200
+
+
+def test_bus_notices_a_message_that_is_lost() -> None:
+    source = """
+import bus
+
+publish = bus.Bus.publish
+bus.Bus.publish = lambda self, topic, value: value == 9 or publish(self, topic, value)
+sys.exit(bus.main(sys.argv[1:]))
+"""
+    done = run_snippet(source, "--units", "2", "--readings", "20", status=1)
+    assert "not accounted for" in done.stderr
+
+
 # --- service.py
 
 SMALL_LOAD = ("--load", "3", "--seconds", "0.5", "--workers", "2", "--bound", "4")

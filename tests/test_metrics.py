@@ -192,42 +192,31 @@ def test_threads_register_and_collect_at_once() -> None:
     assert metrics.registered() == {}
 
 
-def fork_while_collecting() -> int:
-    """A child forked while another thread registers and collects all the time."""
-    import os
-    import threading
-    import warnings
+def fork_while_collecting() -> None:
+    """Forks while another thread registers and collects all the time."""
+    from support.forks import busy, in_child
 
     from fastprims import Queue, metrics
 
-    warnings.simplefilter("ignore", DeprecationWarning)
-    stop = False
+    def churn(metrics, make) -> None:
+        q = make()
+        metrics.register("q", q)
+        metrics.samples()
+        metrics.unregister("q")
 
-    def churn():
-        while not stop:
-            q = Queue()
-            metrics.register("q", q)
-            metrics.samples()
-            metrics.unregister("q")
+    def use(metrics, make) -> None:
+        mine = make()
+        metrics.register("mine", mine)
+        assert "mine" in metrics.registered() and metrics.samples()
 
-    thread = threading.Thread(target=churn)
-    thread.start()
-    bad = 0
-    for _ in range(30):
-        pid = os.fork()
-        if pid == 0:
-            mine = Queue()
-            metrics.register("mine", mine)
-            os._exit(0 if "mine" in metrics.registered() and metrics.samples() else 1)
-        bad += os.waitpid(pid, 0)[1] != 0
-    stop = True
-    thread.join()
-    return bad
+    with busy(churn, metrics, Queue, threads=1):
+        for _ in range(30):
+            in_child(use, metrics, Queue)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_forked_child_can_collect() -> None:
-    assert run_child(fork_while_collecting) == 0
+    run_child(fork_while_collecting)
 
 
 # Prometheus.

@@ -168,14 +168,14 @@ def child_of_sleepers(source):
     time.sleep(0.2)
     pid = os.fork()
     if pid == 0:
-        signal.alarm(20)
+        signal.alarm(60)
         for n in range(5):
             got = []
             consumer = threading.Thread(target=lambda got=got: got.append(q.get()))
             consumer.start()
             time.sleep(0.1)
             q.put(n)
-            consumer.join(5)
+            consumer.join(30)
             if got != [n]:
                 os._exit(1)
         os._exit(0)

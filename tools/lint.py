@@ -86,7 +86,9 @@ def cython(tools: Tools) -> bool:
 def c_format(tools: Tools) -> bool:
     """clang-format: the layout of C code"""
     how = ["-i"] if tools.fix else ["--dry-run", "--Werror"]
-    return tools("clang-format", *how, *_c_files("csrc", "fastprims", "tests/c"))
+    return tools(
+        "clang-format", *how, *_c_files("csrc", "fastprims", "tests/c", "examples", "bench")
+    )
 
 
 def c_warnings(tools: Tools) -> bool:
@@ -164,7 +166,7 @@ def main(interpreter: Interpreter, names: list[str], only_list: bool, fix: bool)
     if unknown := set(names) - set(CHECKS):
         raise Stop(f"no such check: {', '.join(sorted(unknown))} (--list: which there are)")
     chosen = names or list(CHECKS)
-    environment = Environment(interpreter, ["dev", "test", "bench"])
+    environment = Environment(interpreter, ["dev", "test", "bench", "shm"])
     tools = Tools(environment.ensure(current="stubs" in chosen), fix)
     failed = []
     for name in chosen:

@@ -14,6 +14,7 @@ from tools.venvs import ROOT, Environment, Interpreter, Stop, explain, run, say
 
 DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 BUILD_FILES = ["pyproject.toml", "setup.py", "dev.py", "Makefile"]
+HEADER = "fastprims/include/fastprims.h"
 FOLDERS = ["csrc", "fastprims", "tests", "bench", "examples", "docs", "tools"]
 
 SMOKE = """
@@ -27,6 +28,14 @@ for kind in (fastprims.Queue, fastprims.SimpleQueue, fastprims.LifoQueue, fastpr
 for ring in (fastprims.SPSCRing(1), fastprims.MPMCRing(1)):
     assert ring.try_put(1) and not ring.try_put(2) and ring.try_get() == 1, ring
 assert queue.Queue is fastprims.Queue
+assert os.path.isfile(os.path.join(fastprims.get_include(), "fastprims.h"))
+assert os.path.isfile(fastprims.get_library())
+try:
+    import fastprims.raw
+except ImportError as error:
+    assert "fastprims[shm]" in str(error), error  # nothing is required, so cffi is not there
+else:
+    raise AssertionError("fastprims.raw without cffi")
 probe = getattr(sys, "_is_gil_enabled", None)
 print(fastprims.build_info())
 if probe and "t" in sys.abiflags:
@@ -40,7 +49,7 @@ def _files(folder: str, *patterns: str) -> set[str]:
     return {file.relative_to(ROOT).as_posix() for file in found}
 
 
-def check_wheel(wheel: Path) -> None:
+def check_wheel(wheel: Path, extras: list[str]) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
@@ -53,15 +62,18 @@ def check_wheel(wheel: Path) -> None:
         raise Stop(f"{wheel.name} has run-time dependencies: {required}")
     if strangers := sorted(n for n in names if not n.startswith(("fastprims/", "fastprims-"))):
         raise Stop(f"{wheel.name} installs files outside the package: {strangers}")
-    sources = sorted(n for n in names if Path(n).suffix in (".c", ".h", ".pyx"))
+    sources = {n for n in names if Path(n).suffix in (".c", ".h", ".pyx")} - {HEADER}
     if sources:
-        raise Stop(f"{wheel.name} contains sources: {sources}")
-    wanted = _files("fastprims", "*.py", "*.pyi", "*.pxd", "py.typed")
+        raise Stop(f"{wheel.name} contains sources: {sorted(sources)}")
+    wanted = {HEADER, *_files("fastprims", "*.py", "*.pyi", "*.pxd", "py.typed")}
     if missing := sorted(wanted - names):
         raise Stop(f"{wheel.name} lacks {missing}")
-    for module in (ROOT / "fastprims").glob("*.pyx"):
-        if not any(n.startswith(f"fastprims/{module.stem}.") and ".pyi" not in n for n in names):
-            raise Stop(f"{wheel.name} lacks the compiled module {module.stem}")
+    modules = [file.stem for file in (ROOT / "fastprims").glob("*.pyx")]
+    for module in [*modules, *(["_raw"] if "shm" in extras else [])]:
+        if not any(n.startswith(f"fastprims/{module}.") and ".pyi" not in n for n in names):
+            raise Stop(f"{wheel.name} lacks the compiled module {module}")
+    if not any(Path(n).match("fastprims/lib/*fastprims.*") for n in names):
+        raise Stop(f"{wheel.name} lacks the static library")
 
 
 def check_sdist(sdist: Path) -> None:
@@ -70,13 +82,14 @@ def check_sdist(sdist: Path) -> None:
     wanted = {*DOCUMENTS, *BUILD_FILES}
     for folder in FOLDERS:
         wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.pxd", "*.[ch]", "*.md")
-    wanted = {n for n in wanted if not n.startswith(("docs/_build", "tests/c/build"))}
+    built = ("docs/_build", "tests/c/build", "fastprims/include")
+    wanted = {n for n in wanted if not n.startswith(built)}
     if missing := sorted(wanted - names):
         raise Stop(f"{sdist.name} lacks {missing}")
     ours = (".ci", ".clang-format", ".editorconfig", ".pre-commit-config.yaml")
     hidden = {n for n in names if re.search(r"(^|/)\.", n) and not n.startswith(ours)}
-    built = {n for n in names if n.endswith((".so", ".pyd", ".o", ".pyc"))}
-    if strangers := sorted(hidden | built):
+    compiled = {n for n in names if n.endswith((".so", ".pyd", ".o", ".a", ".lib", ".pyc"))}
+    if strangers := sorted(hidden | compiled):
         raise Stop(f"{sdist.name} contains what was left behind by a tool: {strangers[:10]}")
 
 
@@ -102,7 +115,7 @@ def check_installs(interpreter: Interpreter, archive: Path) -> None:
 
 
 def main(interpreter: Interpreter) -> int:
-    environment = Environment(interpreter, ["dev"])
+    environment = Environment(interpreter, ["dev", "shm"])
     python = environment.ensure()
     dist = ROOT / "dist"
     if dist.exists():
@@ -119,7 +132,7 @@ def main(interpreter: Interpreter) -> int:
         raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
     log.unlink()
     (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
-    check_wheel(wheel)
+    check_wheel(wheel, environment.extras)
     check_sdist(sdist)
     for archive in (wheel, sdist):
         check_installs(interpreter, archive)

@@ -28,6 +28,9 @@ NOT_COPIED = (
     ".*_cache",
 )
 
+# What a build puts into the package beside its modules; see setup.py.
+BUILT_FOLDERS = ("include", "lib")
+
 # A build with one of these set is another one: it gets a folder and a copy of the tree of its own.
 KNOBS = (
     "FASTPRIMS_ATOMICS",
@@ -130,6 +133,8 @@ class Environment:
         self.interpreter = interpreter
         # hdrhistogram, in `bench`, would switch the GIL back on; see pyproject.toml.
         names = {"report" if e == "bench" and interpreter.free_threaded else e for e in extras}
+        if interpreter.free_threaded and interpreter.version < "3.14":
+            names.discard("shm")  # cffi does not install there
         self.extras = sorted(names)
         self.env = _knobs(knobs or {})
         suffix = "".join(f"-{_slug(name, value)}" for name, value in self.env.items())
@@ -222,12 +227,16 @@ class Environment:
     def _copy_tree(self, keep_modules: bool) -> None:
         kept = {}
         if keep_modules:
-            for name in self._modules():
-                kept[name] = self.folder / name
-                shutil.move(self.tree / "fastprims" / name, kept[name])
+            package = self.tree / "fastprims"
+            folders = [name for name in BUILT_FOLDERS if (package / name).is_dir()]
+            for name in [*self._modules(), *folders]:
+                kept[name] = self.folder / f"kept-{name}"
+                shutil.move(package / name, kept[name])
         if self.tree.exists():
             shutil.rmtree(self.tree)
         shutil.copytree(ROOT, self.tree, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        for name in BUILT_FOLDERS:  # those of another build
+            shutil.rmtree(self.tree / "fastprims" / name, ignore_errors=True)
         for name, place in kept.items():
             shutil.move(place, self.tree / "fastprims" / name)
 

@@ -24,7 +24,7 @@ def _suite(
     pytest: tuple[str, ...] = (),
     env: dict[str, str] | None = None,
 ) -> int:
-    environment = Environment(interpreter, ["test", "bench"], knobs)
+    environment = Environment(interpreter, ["test", "bench", "shm"], knobs)
     python = environment.ensure()
     return run([python, "-m", "pytest", "-q", *pytest], cwd=environment.tree, env=env)
 

@@ -158,7 +158,8 @@ const struct fp_host torture_moody_host = {.before_sleep = nothing,
                                            .after_sleep = nothing_back,
                                            .interrupted = sometimes,
                                            .spin = 3,
-                                           .watch = 3000};
+                                           .watch = 3000,
+                                           .settle = 9000};
 
 /* Steps
  * -------------------------------------------------------------------------------------------- */

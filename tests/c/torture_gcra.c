@@ -149,6 +149,69 @@ static void out_of_range(void) {
           "a clock that fails");
 }
 
+/* The clock is within the bounds, which are close together, whatever the thread waits for. */
+static void glances(void) {
+    const int64_t end = fp_now() + scaled(300) * (int64_t)1000000;
+    for (int64_t before = 0, after = 0; after < end;) {
+        before = fp_now();
+        struct fp_glance g = fp_glance();
+        after = fp_now();
+        CHECK(g.early <= after && g.late >= before,
+              "a glance of %lld .. %lld between %lld and %lld", (long long)g.early,
+              (long long)g.late, (long long)before, (long long)after);
+        CHECK(g.late >= g.early && g.late - g.early < 7000, "a glance %lld ns wide",
+              (long long)(g.late - g.early));
+        if (torture_random(20000) == 0)
+            usleep((unsigned)torture_random(3000));
+    }
+}
+
+/* What is decided at a glance is what the clock decides, wherever it is in between; but a bucket
+ * that may be full is full as of the latest. */
+static void decisions(void) {
+    int answers[FP_FAILED + 1] = {0};
+    for (int i = 0; i < scaled(300000); i++) {
+        struct fp_gcra g, exact;
+        const double rate = rates[torture_random(RATES)];
+        const uint64_t burst = rate < 1e-6 ? 1 : 1 + torture_random(1000);
+        CHECK(fp_gcra_init(&g, rate, burst, 0) == FP_OK, "refused");
+        const double full = (double)burst / rate * 1e9; /* nanoseconds until then */
+        const int64_t now = (int64_t)(full / 1000 * (double)torture_random(3000));
+        const int64_t width = torture_random(4) == 0 ? 0 : torture_random(10000);
+        const int64_t early = now - (width > 0 ? torture_random((uint32_t)width + 1) : 0);
+        const uint64_t n = 1 + torture_random((uint32_t)burst);
+        atomic_store(&told, 0);
+        CHECK(fp_gcra_try(&g, 1 + torture_random((uint32_t)burst), &clock_told) == FP_OK, "full");
+        if (torture_random(8) == 0) /* from the future, perhaps */
+            fp_u64_fetch_add_relaxed(&g.used, 2 * g.depth);
+        exact = g;
+        atomic_store(&told, now);
+        const uint64_t used = fp_u64_load_relaxed(&g.used);
+        const struct fp_glance between = {early, early + width};
+        enum fp_status s = fp__gcra_try_between(&g, n, used, between);
+        enum fp_status truth = fp_gcra_try(&exact, n, &clock_told);
+        answers[s]++;
+        if (s == FP_BUSY) {
+            CHECK(fp_u64_load_relaxed(&g.used) == used, "undecided, and yet tokens were taken");
+            continue;
+        }
+        CHECK(s == truth, "%d at a glance, %d by the clock", (int)s, (int)truth);
+        uint64_t more = fp_u64_load_relaxed(&g.used) - fp_u64_load_relaxed(&exact.used);
+        CHECK((double)more <= (double)width * 2.148 + 1, "%llu units lost in %lld ns",
+              (unsigned long long)more, (long long)width);
+        CHECK(fp_u64_load_relaxed(&g.granted) == fp_u64_load_relaxed(&exact.granted) &&
+                  fp_u64_load_relaxed(&g.refused) == fp_u64_load_relaxed(&exact.refused),
+              "the counts");
+    }
+    CHECK(answers[FP_OK] != 0 && answers[FP_FULL] != 0 && answers[FP_BUSY] != 0, "one-sided");
+    struct fp_gcra g; /* the word was changed by somebody else */
+    CHECK(fp_gcra_init(&g, 1, 2, 0) == FP_OK, "refused");
+    const struct fp_glance begin = {0, 0};
+    const uint64_t used = fp_u64_load_relaxed(&g.used);
+    CHECK(fp__gcra_try_between(&g, 1, used, begin) == FP_OK, "the first");
+    CHECK(fp__gcra_try_between(&g, 1, used, begin) == FP_BUSY, "the same one again");
+}
+
 static void waiting_alone(void) {
     struct fp_gcra g;
     int64_t begin = fp_now();
@@ -247,6 +310,8 @@ static const struct torture_case cases[] = {
     {"long runs", long_runs},
     {"a clock that jumps", jumping_clock},
     {"out of range, a clock that fails", out_of_range},
+    {"glances at the time", glances},
+    {"decided at a glance", decisions},
     {"waiting", waiting_alone},
     {"waiting in vain", waiting_in_vain},
 #if !FP_PLAIN

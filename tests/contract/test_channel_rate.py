@@ -219,7 +219,7 @@ def test_a_hundred_threads_keep_to_the_rate(overflow: str, scale: Any) -> None:
 
     def put() -> int:
         tried = 0
-        while not stop.is_set():
+        while tried == 0 or not stop.is_set():  # the threads may take longer to start
             q.try_put(tried)
             tried += 1
             time.sleep(0.002)

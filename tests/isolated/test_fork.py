@@ -13,38 +13,6 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform ha
 kinds = pytest.mark.parametrize("kind", OURS, ids=str)
 
 
-def in_child(act, seconds: float = 20.0) -> None:
-    """Run `act` in a forked child; its failure or hang raises here."""
-    import os
-    import signal
-    import sys
-    import time
-    import traceback
-    import warnings
-
-    sys.stdout.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is the point
-        pid = os.fork()
-    if pid == 0:
-        try:
-            act()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            assert status == 0, f"the child ended with status {status}"
-            return
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGABRT)
-    os.waitpid(pid, 0)
-    raise AssertionError("the child hangs")
-
-
 def use_thoroughly(q, cls: str) -> None:
     """Everything that may hang: both directions, with and without waiting, with threads."""
     import threading
@@ -53,9 +21,9 @@ def use_thoroughly(q, cls: str) -> None:
     import fastprims
 
     while not q.empty():
-        q.get(timeout=5)
-    q.put(1, timeout=5)
-    assert q.get(timeout=5) == 1
+        q.get(timeout=30)
+    q.put(1, timeout=30)
+    assert q.get(timeout=30) == 1
     try:
         q.get(timeout=0.01)
     except fastprims.Empty:
@@ -67,17 +35,17 @@ def use_thoroughly(q, cls: str) -> None:
 
     def produce() -> None:
         for n in range(50):
-            q.put(n, timeout=5)
+            q.put(n, timeout=30)
         if cls == "SPSCRing":
             q.release_producer()
 
     thread = threading.Thread(target=produce)
     thread.start()
-    assert sorted(q.get(timeout=5) for _ in range(50)) == list(range(50))
+    assert sorted(q.get(timeout=30) for _ in range(50)) == list(range(50))
     thread.join()
     if cls == "SPSCRing":
         q.release_consumer()
-    getter = threading.Thread(target=lambda: q.get(timeout=5))
+    getter = threading.Thread(target=lambda: q.get(timeout=30))
     getter.start()
     time.sleep(0.02)
     q.put("late")
@@ -88,6 +56,8 @@ def use_thoroughly(q, cls: str) -> None:
 def fork_beside_sleepers(cls: str) -> list[int]:
     import threading
     import time
+
+    from support.forks import in_child
 
     import fastprims
 
@@ -108,8 +78,8 @@ def fork_beside_sleepers(cls: str) -> list[int]:
         sleeper.start()
     time.sleep(0.1)
     for _ in range(3):
-        in_child(lambda: use_thoroughly(empty, cls))
-        in_child(lambda: use_thoroughly(full, cls))
+        in_child(use_thoroughly, empty, cls)
+        in_child(use_thoroughly, full, cls)
     # The parent's sleepers did not notice, and are woken as ever.
     getters = 1 if cls == "SPSCRing" else 4
     for n in range(getters):
@@ -124,69 +94,57 @@ def fork_beside_sleepers(cls: str) -> list[int]:
 
 @kinds
 def test_fork_beside_sleepers(kind: Kind) -> None:
-    left = run_child(
-        fork_beside_sleepers, kind.cls.__name__, helpers=(in_child, use_thoroughly), timeout=80
-    )
+    left = run_child(fork_beside_sleepers, kind.cls.__name__, helpers=(use_thoroughly,), timeout=80)
     assert left == ([1, 2, 3] if kind.roles else [1, 2, 3, 4, 5, 6])
 
 
 def fork_beside_traffic(cls: str, forks: int) -> int:
-    import threading
     import time
+
+    from support.forks import busy, in_child
+    from support.threads import wait_until
 
     import fastprims
 
+    def produce(q, sleep, full) -> None:
+        if q.qsize() > 1000:
+            sleep(0.001)  # an unbounded backlog would take the child long to drain
+        try:
+            q.put((1, "item"), timeout=0.05)
+        except full:
+            pass
+
+    def consume(q, empty) -> None:
+        try:
+            q.get(timeout=0.05)
+        except empty:
+            pass
+
     make = getattr(fastprims, cls)
     q = make() if cls == "SimpleQueue" else make(3)
-    stop = False
-
-    def produce() -> None:
-        while not stop:
-            if q.qsize() > 1000:
-                time.sleep(0.001)  # an unbounded backlog would take the child long to drain
-            try:
-                q.put((1, "item"), timeout=0.05)
-            except fastprims.Full:
-                continue
-
-    def consume() -> None:
-        while True:
-            try:
-                q.get(timeout=0.05)
-            except fastprims.Empty:
-                continue
-            except fastprims.ShutDown:
-                return
-
     ends = 1 if cls == "SPSCRing" else 2
-    threads = [threading.Thread(target=t, daemon=True) for t in [produce, consume] * ends]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(forks):
-            in_child(lambda: use_thoroughly(q, cls))
-    finally:
-        stop = True
-    for thread in threads[::2]:
-        thread.join(20)
-    q.shutdown()
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    return q.qsize()
+    with busy(consume, q, fastprims.Empty, threads=ends):
+        with busy(produce, q, time.sleep, fastprims.Full, threads=ends):
+            for _ in range(forks):
+                in_child(use_thoroughly, q, cls)
+        wait_until(q.empty, "the consumers are to take what is left")
+    stats = q.stats()
+    return stats.puts - stats.gets
 
 
 @kinds
 def test_fork_beside_traffic(kind: Kind) -> None:
     """A thread that the fork left in the middle of an operation never finishes it."""
     left = run_child(
-        fork_beside_traffic, kind.cls.__name__, 12, helpers=(in_child, use_thoroughly), timeout=80
+        fork_beside_traffic, kind.cls.__name__, 12, helpers=(use_thoroughly,), timeout=80
     )
     assert left == 0
 
 
 def fork_keeps_items(cls: str) -> bool:
     """Items put before the fork are in both processes, and each takes its own."""
+    from support.forks import in_child
+
     import fastprims
 
     make = getattr(fastprims, cls)
@@ -207,4 +165,4 @@ def fork_keeps_items(cls: str) -> bool:
 
 @kinds
 def test_parent_and_child_have_queues_of_their_own(kind: Kind) -> None:
-    assert run_child(fork_keeps_items, kind.cls.__name__, helpers=(in_child,))
+    assert run_child(fork_keeps_items, kind.cls.__name__)

@@ -163,10 +163,7 @@ def test_no_reference_is_leaked() -> None:
 
 
 def interrupted() -> list[float]:
-    import os
-    import signal
-    import threading
-    import time
+    from support.interrupts import interrupt
 
     from fastprims import ObjectPool
 
@@ -174,21 +171,7 @@ def interrupted() -> list[float]:
     for timeout in (None, 20, None, 20):
         pool = ObjectPool(list, max_size=1)
         thing = pool.acquire()
-        sent = [0.0]
-        started = threading.Event()
-
-        def interrupt(started=started, sent=sent) -> None:
-            started.wait()
-            time.sleep(0.03)
-            sent[0] = time.monotonic()
-            os.kill(os.getpid(), signal.SIGINT)
-
-        threading.Thread(target=interrupt).start()
-        started.set()
-        try:
-            pool.acquire(timeout=timeout)
-        except KeyboardInterrupt:
-            delays.append(time.monotonic() - sent[0])
+        delays.append(interrupt(pool.acquire, timeout=timeout))
         pool.release(thing)
         assert pool.acquire(False) is thing
         assert pool.stats().size == 1
@@ -198,33 +181,17 @@ def interrupted() -> list[float]:
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
 def test_control_c_ends_a_wait_and_loses_nothing() -> None:
     delays = run_child(interrupted)
-    assert len(delays) == 4 and min(delays) < 0.1
+    assert min(delays) < 0.1
 
 
-def storm() -> int:
-    """Many interrupted waits, one after the other; returns how many."""
-    import signal
-    import time
+def interrupted_many_times() -> int:
+    from support.interrupts import storm
 
     from fastprims import ObjectPool
 
-    class Interrupt(Exception):
-        pass
-
-    def handle(*_):
-        raise Interrupt
-
     pool = ObjectPool(list, max_size=1)
     thing = pool.acquire()
-    signal.signal(signal.SIGALRM, handle)
-    interrupts = 0
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end or (interrupts <= 20 and time.monotonic() < end + 30):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.001)
-            pool.acquire(timeout=5)
-        except Interrupt:
-            interrupts += 1
+    interrupts = storm(pool.acquire, timeout=5)
     pool.release(thing)
     assert pool.acquire(False) is thing
     assert pool.stats().size == 1
@@ -233,54 +200,41 @@ def storm() -> int:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals as POSIX has them")
 def test_interrupted_waits_lease_nothing() -> None:
-    assert run_child(storm) > 20
+    assert run_child(interrupted_many_times) > 20
 
 
 def fork_beside_threads() -> int:
-    import os
     import threading
-    import time
-    import warnings
+
+    from support.forks import busy, in_child
 
     from fastprims import ObjectPool
 
+    def work(pool) -> None:
+        thing = pool.acquire()
+        thing.append(1)
+        give = pool.discard if len(thing) > 5 else pool.release
+        give(thing)
+
+    def use(pool) -> None:
+        # Two threads of the parent had one object each in their hands, or were making one.
+        things = [pool.acquire(timeout=30) for _ in range(6)]
+        assert len({id(thing) for thing in things}) == 6
+        for thing in things:
+            pool.release(thing)
+        thing = pool.acquire(timeout=30)
+        pool.discard(thing)
+        helper = threading.Thread(target=lambda: pool.release(pool.acquire(timeout=30)))
+        helper.start()
+        helper.join(30)
+        assert not helper.is_alive()
+
     pool = ObjectPool(list, max_size=8)
     pool.prefill(8)
-    stop = False
-
-    def work() -> None:
-        while not stop:
-            thing = pool.acquire()
-            thing.append(1)
-            give = pool.discard if len(thing) > 5 else pool.release
-            give(thing)
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.02)
-    for _ in range(10):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            # Two threads of the parent had one object each in their hands, or were making one.
-            things = [pool.acquire(timeout=5) for _ in range(6)]
-            assert len({id(thing) for thing in things}) == 6
-            for thing in things:
-                pool.release(thing)
-            thing = pool.acquire(timeout=5)
-            pool.discard(thing)
-            helper = threading.Thread(target=lambda: pool.release(pool.acquire(timeout=5)))
-            helper.start()
-            helper.join(10)
-            os._exit(1 if helper.is_alive() else 0)
-        assert os.waitpid(pid, 0)[1] == 0
-    stop = True
-    for thread in threads:
-        thread.join()
-    assert pool.stats().leased == 0
-    return 0
+    with busy(work, pool):
+        for _ in range(10):
+            in_child(use, pool)
+    return pool.stats().leased
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")

@@ -299,48 +299,35 @@ def test_threads_that_end_strand_nothing() -> None:
 
 
 def fork_beside_writers(forks: int) -> int:
-    import os
-    import threading
     import time
-    import warnings
+
+    from support.forks import busy, in_child
 
     import fastprims
 
+    def write(t, steps) -> None:
+        step = steps.fetch_add()
+        t[step % 1000] = step % 1000
+        if step % 7 == 0:
+            t.readonly_snapshot()
+
+    def use(t) -> None:
+        assert dict(t.items()) == {n: n for n in range(1000)}
+        s = t.readonly_snapshot()
+        for n in range(1000):
+            t[n] = -n
+        for n in range(0, 1000, 2):
+            del t[n]
+        assert len(t) == 500 and len(s) == 1000 and s[3] == 3
+        c = s.snapshot()
+        c.clear()
+        t.clear()
+
     t = fastprims.Ctrie((n, n) for n in range(1000))
-    stop = False
-
-    def write(n: int) -> None:
-        step = 0
-        while not stop:
-            step += 1
-            t[step % 1000] = step % 1000
-            if step % 7 == 0:
-                t.readonly_snapshot()
-
-    threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(forks):
-        time.sleep(0.005)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            good = dict(t.items()) == {n: n for n in range(1000)}
-            s = t.readonly_snapshot()
-            for n in range(1000):
-                t[n] = -n
-            for n in range(0, 1000, 2):
-                del t[n]
-            good = good and len(t) == 500 and len(s) == 1000 and s[3] == 3
-            c = s.snapshot()
-            c.clear()
-            t.clear()
-            os._exit(0 if good else 1)
-        assert os.waitpid(pid, 0)[1] == 0
-    stop = True
-    for thread in threads:
-        thread.join(20)
+    with busy(write, t, fastprims.AtomicInt()):
+        for _ in range(forks):
+            time.sleep(0.005)
+            in_child(use, t)
     return len(t)
 
 

@@ -88,7 +88,7 @@ static struct block *block_of(const volatile void *p) {
 }
 
 void fp_mem_free(void *p, size_t bytes) {
-    if (p == NULL)
+    if (p == NULL || explore_answers_only())
         return;
     struct block *b = block_of(p);
     if (b == NULL || b->start != p || b->bytes != bytes || b->freed)
@@ -99,6 +99,13 @@ void fp_mem_free(void *p, size_t bytes) {
 
 /* The scheduler ---------------------------------------------------------------------------------
  */
+
+bool explore_answers_only(void) {
+    static int yes = -1;
+    if (yes < 0)
+        yes = getenv("EXPLORE_ANSWERS") != NULL;
+    return yes;
+}
 
 int explore_self(void) { return self; }
 unsigned explore_clock(void) { return ++now; }
@@ -367,7 +374,7 @@ static void run_once(void) {
     if (fp_epoch_limbo_bytes() != 0)
         explore_fail("%zu retired bytes were never freed", fp_epoch_limbo_bytes());
     fp__epoch_mine = mine;
-    for (int i = block_kept; i < block_count; i++)
+    for (int i = block_kept; i < block_count && !explore_answers_only(); i++)
         if (!blocks[i].freed)
             explore_fail("%zu bytes were never freed", blocks[i].bytes);
 }

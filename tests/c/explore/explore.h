@@ -36,6 +36,10 @@ bool explore(const struct explore_program *program, double seconds, unsigned lon
 /* Reports the present schedule as wrong and ends the process. */
 __attribute__((noreturn, format(printf, 1, 2))) void explore_fail(const char *format, ...);
 
+/* Does only count what calls answer? Then nothing is freed. For mutants whose use of memory would
+ * give them away first: the environment has EXPLORE_ANSWERS. */
+bool explore_answers_only(void);
+
 /* The running thread, -1 outside. */
 int explore_self(void);
 

@@ -8,6 +8,7 @@
 void explore_pause(void);
 
 static inline void fp_pause(void) { explore_pause(); }
+static inline void fp_give_way(void) { explore_pause(); }
 
 struct fp_backoff {
     unsigned round;

@@ -26,6 +26,7 @@
 #include "fp_spsc.h"
 #include "fp_thread.h"
 #include "special.h"
+#include "topics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -511,6 +512,11 @@ int main(int argc, char **argv) {
         if ((only == NULL || *only == '\0' || strcmp(only, "ctrie") == 0 ||
              strstr(map_name(i), only)) &&
             !in_child(map_work, i, seconds) && ++failed && stop)
+            return 1;
+    for (int i = 0; i < topic_count; i++)
+        if ((only == NULL || *only == '\0' || strcmp(only, "topic") == 0 ||
+             strstr(topic_name(i), only)) &&
+            !in_child(topic_work, i, seconds) && ++failed && stop)
             return 1;
     return failed != 0;
 }

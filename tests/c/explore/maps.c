@@ -52,6 +52,9 @@ static const struct map_script scripts[] = {
     {3, "s11 s21/s12 s22|S S"},
     {3, "s11 s21/s12|s22|S"},
     {3, "s11 s21/d1|S|g1"},
+    /* A reader of an old root, while later main nodes, and what they share with it, are replaced. */
+    {3, "s11 s21/g2|S s13 s23"},
+    {3, "s11 s21/g2|S s13 d2"},
     {3, "s11 s21/S|S|s12"},
     {2, "s11 s21/S s12|S s22|g1 g2"},
     /* The lost update of the published renewed(). */
@@ -107,17 +110,17 @@ static struct {
 /* The host: handles 16 .. are keys, 64 .. values. */
 
 static int same(uint64_t a, uint64_t b) {
-    if (run.references[a] <= 0 || run.references[b] <= 0)
+    if ((run.references[a] <= 0 || run.references[b] <= 0) && !explore_answers_only())
         explore_fail("compared after the last release");
     return a == b;
 }
 static void retain(uint64_t h) {
-    if (run.references[h]++ <= 0)
+    if (run.references[h]++ <= 0 && !explore_answers_only())
         explore_fail("handle %d retained after its last release", (int)h);
     run.total++;
 }
 static void release(uint64_t h) {
-    if (run.references[h]-- <= 0)
+    if (run.references[h]-- <= 0 && !explore_answers_only())
         explore_fail("handle %d released too often", (int)h);
     run.total--;
 }
@@ -383,7 +386,7 @@ static void after(void) {
     fp_ctrie_end(run.trie);
     for (int i = 0; i < 3; i++)
         fp_lineage_collect();
-    if (run.total != 0)
+    if (run.total != 0 && !explore_answers_only())
         explore_fail("%d references are left", run.total);
 }
 

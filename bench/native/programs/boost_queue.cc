@@ -1,0 +1,16 @@
+// boost_queue.cc - boost::lockfree::queue, bounded: its nodes are made at the start.
+#include <boost/lockfree/queue.hpp>
+#include <cstdint>
+#include <new>
+
+typedef boost::lockfree::queue<std::uint64_t> Queue;
+
+static void *queue_make(std::uint64_t capacity) { return new (std::nothrow) Queue(capacity); }
+static inline bool queue_put(void *q, std::uint64_t item) {
+    return static_cast<Queue *>(q)->bounded_push(item);
+}
+static inline bool queue_get(void *q, std::uint64_t *item) {
+    return static_cast<Queue *>(q)->pop(*item);
+}
+
+#include "drive.h"

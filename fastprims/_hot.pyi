@@ -1,0 +1,1 @@
+HOT_METHODS: tuple[str, ...]

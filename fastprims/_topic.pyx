@@ -1,0 +1,438 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False, auto_pickle=False
+"""TopicTrie, its snapshots and its subscriptions over fp_topic."""
+
+cimport cython
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+from fastprims cimport _core
+from fastprims._core cimport fp_bool, fp_status
+
+import gc
+import os
+from types import GenericAlias
+
+cdef extern from "Python.h":
+    object PyUnicode_FromObject(object)
+
+cdef extern from "_slots.h":
+    ctypedef int (*visitproc)(PyObject*, void*) noexcept
+    ctypedef int (*traverseproc)(PyObject*, visitproc, void*) noexcept
+    ctypedef int (*inquiry)(PyObject*) noexcept
+    void fp_set_gc(object, traverseproc, inquiry, traverseproc*, inquiry*)
+    int fp_publish(object, const char*, tuple) except -1
+    int fp_propagate() except -1
+    enum: FREE_THREADED "FP_FREE_THREADED"
+
+cdef extern from "_topic.h":
+    const _core.fp_topic_host fp_subscriber_host
+    const _core.fp_memory fp_subscriber_memory "fp_subscriber_host.memory"
+    uint64_t fp_topic_key[2]
+    fp_bool fp_text(PyObject*, const char**, size_t*, PyObject**) noexcept
+    object fp_list_of(_core.fp_words*)
+    void fp_drop(PyObject*)
+    int fp_traverse_topic(_core.fp_topic*, visitproc, void*) noexcept
+    void fp_clear_topic(_core.fp_topic*) noexcept
+
+fp_topic_key[0], fp_topic_key[1] = [
+    int.from_bytes(os.urandom(8), "little") | 1 for _ in range(2)]
+
+
+MESSAGES = {
+    _core.FP_TOPIC_NOTHING: "must have one character at least",
+    _core.FP_TOPIC_EMPTY_TOKEN: "has an empty token; between two {separator!r}, before the first "
+    "and after the last there must be something",
+    _core.FP_TOPIC_NUL: "contains a NUL character, which no messaging system allows",
+    _core.FP_TOPIC_SPACE: "contains white space, which tokens must not have",
+    _core.FP_TOPIC_TOO_LONG: "is longer than {most} bytes of UTF-8",
+    _core.FP_TOPIC_PART: "has a wildcard that is part of a token; {one!r} and {rest!r} must be "
+    "whole tokens, with {separator!r} around them",
+    _core.FP_TOPIC_NOT_LAST: "goes on after {rest!r}, which stands for all the rest and must be "
+    "the last token",
+    _core.FP_TOPIC_NOT_LITERAL: "contains a wildcard ({one!r} or {rest!r}); only patterns, for "
+    "subscribe(), may",
+}
+
+
+cdef struct Text:
+    const char* start
+    size_t length
+    PyObject* kept  # what it belongs to, if that is not the str
+
+
+cdef object show(object text):
+    return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
+
+
+cdef int refuse(const _core.fp_topic_syntax* rules, object text, bint is_pattern,
+                int fault) except -1:
+    message = MESSAGES[fault].format(
+        separator=chr(rules.separator), one=chr(rules.one), rest=chr(rules.rest),
+        most=f"{_core.FP_TOPIC_BYTES:,}")
+    what = "pattern" if is_pattern else "topic"
+    raise ValueError(f"the {rules.name.decode()} {what} {show(text)} {message}")
+
+
+cdef int check_type(object text, str what) except -1:
+    if not isinstance(text, str):
+        raise TypeError(f"a {what} must be a str, not {type(text).__name__}")
+    return 0
+
+
+cdef int read_text(const _core.fp_topic_syntax* rules, object text, bint is_pattern,
+                   Text* t) except -1:
+    """The UTF-8 of a pattern or topic that keeps the rules; to be let go of."""
+    cdef int fault
+    what = "pattern" if is_pattern else "topic"
+    check_type(text, what)
+    if <size_t>len(text) > _core.FP_TOPIC_BYTES:
+        refuse(rules, text, is_pattern, _core.FP_TOPIC_TOO_LONG)
+    if not fp_text(<PyObject*>text, &t.start, &t.length, &t.kept):
+        try:
+            fp_propagate()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"the {what} {show(text)} has a lone surrogate, which UTF-8 cannot express"
+            ) from None
+    fault = _core.fp_topic_check(rules, t.start, t.length, is_pattern)
+    if fault != _core.FP_TOPIC_GOOD:
+        let_go(t)
+        refuse(rules, text, is_pattern, fault)
+    return 0
+
+
+cdef inline void let_go(Text* t) noexcept:
+    if t.kept != NULL:
+        fp_drop(t.kept)
+
+
+cdef class Subscribers:
+    """Owns, for the garbage collector, the subscribers of a TopicTrie and of its snapshots."""
+
+    cdef _core.fp_topic* core
+    cdef object nothing  # without an attribute, the garbage collector would not look at it
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            _core.fp_lineage_drop(&self.core.line)
+
+
+cdef class Subscription:
+    """What TopicTrie.subscribe() returns and TopicTrie.unsubscribe() takes. Compared by identity;
+    keeps the subscriber, but not the trie, alive. It need not be kept: without it, the subscription
+    is for as long as the trie lives.
+    """
+
+    cdef readonly str pattern
+    """The pattern."""
+    cdef readonly object subscriber
+    """The subscriber."""
+    cdef uint64_t trie, number
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError("a Subscription is made by TopicTrie.subscribe()")
+
+    def __repr__(self):
+        return f"<{type(self).__module__}.{type(self).__qualname__} to {show(self.pattern)}>"
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(
+            "cannot pickle or copy a Subscription: it stands for one entry of one TopicTrie. "
+            "Subscribe again where another is needed")
+
+
+@cython.no_gc_clear  # a cycle is broken at the Subscribers
+cdef class TopicBase:
+    """What TopicTrie and TopicSnapshot share. Not to be instantiated."""
+
+    cdef Subscribers owner
+    cdef const _core.fp_topic_syntax* rules
+    cdef object __weakref__
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError(
+            f"{type(self).__name__} cannot be instantiated; use TopicTrie, and snapshot()")
+
+    cdef int check(self) except -1:
+        if self.owner is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
+                "must call super().__init__()")
+        return 0
+
+    cdef fp_status find(self, const Text* topic, _core.fp_words* found) noexcept:
+        return _core.FP_OK
+
+    cdef _core.fp_version* version(self) except NULL:
+        """The trie as it is now; the reference is the caller's."""
+        fp_propagate()
+
+    cdef _core.fp_topic_counts count(self) except *:
+        pass
+
+    @property
+    def syntax(self):
+        """"nats", "mqtt" or "amqp"."""
+        self.check()
+        return self.rules.name.decode()
+
+    def match(self, topic):
+        """Return a list of the subscribers whose patterns match the topic, in any order: one entry
+        for each subscription, so a subscriber with two that match is there twice; set() makes it
+        one. The list shows one instant of the call.
+
+        Writes nothing, and holds up nobody. At most O(tokens * patterns), for usual patterns
+        O(tokens + subscriptions found). Raises ValueError for what is no topic, TypeError for what
+        is no str.
+        """
+        cdef Text text
+        cdef _core.fp_words found
+        cdef fp_status status
+        self.check()
+        read_text(self.rules, topic, False, &text)
+        _core.fp_words_init(&found, &fp_subscriber_memory)
+        status = self.find(&text, &found)
+        let_go(&text)
+        if status != _core.FP_OK:
+            _core.fp_words_free(&found)
+            raise MemoryError("no memory for the subscribers that match")
+        return fp_list_of(&found)
+
+    def __len__(self):
+        self.check()
+        return self.count().subscriptions
+
+    def __bool__(self):
+        return True
+
+    def stats(self):
+        """The subscriptions, patterns and the memory of the nodes: O(n). See TopicStats."""
+        from fastprims._stats import TopicStats
+
+        self.check()
+        cdef _core.fp_version* v = self.version()
+        cdef _core.fp_topic_counts counts = _core.fp_topic_version_count(v)
+        cdef size_t size_in_bytes = _core.fp_topic_bytes(v)
+        _core.fp_version_release(v)
+        return TopicStats(
+            size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + (self.stats().bytes if self.owner is not None else 0)
+
+    def __repr__(self):
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        if self.owner is None:
+            return f"<{name}, not initialised>"
+        return f"<{name} {self.syntax} size={len(self)} at {<size_t><PyObject*>self:#x}>"
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(
+            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
+            "process, as its Subscriptions do. snapshot() makes a copy to read; to have another "
+            "trie, make one and subscribe")
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """Generic alias: TopicTrie[Callable]."""
+        return GenericAlias(cls, item)
+
+
+cdef class TopicTrie(TopicBase):
+    """TopicTrie(syntax="nats")
+
+    Tells who has subscribed to a topic by a pattern with wildcards; for any number of threads.
+    `syntax` is one of
+
+    - "nats": tokens between ".", none empty, no white space; "*" stands for one token, ">" for one
+      or more and is the last;
+    - "mqtt": levels between "/", which may be empty; "+" stands for one, "#" for any number, none
+      included, and is the last ("a/#" matches "a"). A pattern that begins with a wildcard does not
+      match a topic that begins with "$";
+    - "amqp": words between ".", which may be empty ("" has no word at all); "*" stands for one, "#"
+      for any number, none included, anywhere.
+
+    Wildcards are whole tokens. Patterns and topics are str, up to 65,535 bytes of UTF-8, without
+    NUL. Subscribers are any hashable objects, so that set(trie.match(topic)) is each of them once;
+    the trie itself never compares them.
+
+    Every method takes effect at one instant between call and return (linearizable); match() shows
+    one instant in all its branches, and writes nothing. Subscribing and unsubscribing are lock-free
+    (a thread suspended at any point stops no other): O(log n), and O(tokens) of the pattern. Deep
+    patterns need no stack. Finalizers of subscribers may use the same trie. len() is the number of
+    subscriptions, exact and O(1). A trie is true, also without subscriptions.
+
+    A subscriber that was unsubscribed is released at once when no snapshot can see it. On
+    free-threaded builds it may take some more writes to this trie (about ten), or gc.collect():
+    another thread could still be reading it.
+
+    csrc/fp_topic.h has the algorithm: a persistent trie behind one atomic word, which writers
+    replace by compare-and-swap.
+    """
+
+    cdef _core.fp_topic* core
+    cdef uint64_t serial
+
+    def __init__(self, syntax="nats"):
+        cdef int i
+        cdef const _core.fp_topic_syntax* rules = NULL
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        if not isinstance(syntax, str):
+            raise TypeError(f"syntax must be a str, not {type(syntax).__name__}")
+        for i in range(_core.FP_TOPIC_SYNTAXES):
+            if _core.fp_topic_syntaxes[i].name.decode() == syntax:
+                rules = &_core.fp_topic_syntaxes[i]
+        if rules == NULL:
+            raise ValueError(f"syntax must be 'nats', 'mqtt' or 'amqp', not {show(syntax)}")
+        cdef Subscribers owner = Subscribers.__new__(Subscribers)
+        owner.core = _core.fp_topic_create(&fp_subscriber_host, rules)
+        if owner.core == NULL:
+            raise MemoryError("no memory for a TopicTrie")
+        _core.fp_lineage_hold(&owner.core.line)
+        self.rules = rules
+        self.serial = _core.fp_lineage_generation()
+        self.core = owner.core
+        self.owner = owner
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            _core.fp_topic_end(self.core)
+
+    cdef fp_status find(self, const Text* topic, _core.fp_words* found) noexcept:
+        return _core.fp_topic_match(self.core, topic.start, topic.length, found)
+
+    cdef _core.fp_version* version(self) except NULL:
+        cdef _core.fp_version* v = _core.fp_topic_snapshot(self.core)
+        if v == NULL:
+            raise MemoryError("no memory for a snapshot")
+        return v
+
+    cdef _core.fp_topic_counts count(self) except *:
+        cdef _core.fp_topic_counts counts
+        if not _core.fp_topic_count(self.core, &counts):
+            raise MemoryError("no memory for a thread's first use of fastprims")
+        return counts
+
+    def subscribe(self, pattern, subscriber):
+        """Add a subscription, and return it. Each call adds one: who subscribes twice to the same
+        pattern has two subscriptions, and match() finds both. Raises ValueError for what is no
+        pattern, TypeError if the subscriber is not hashable; nothing has changed then.
+        """
+        cdef Text text
+        cdef fp_status status
+        cdef Subscription subscription = Subscription.__new__(Subscription)
+        self.check()
+        hash(subscriber)
+        check_type(pattern, "pattern")
+        subscription.trie = self.serial
+        subscription.pattern = PyUnicode_FromObject(pattern)  # not of a derived class
+        subscription.subscriber = subscriber
+        read_text(self.rules, subscription.pattern, True, &text)
+        status = _core.fp_topic_subscribe(
+            self.core, text.start, text.length, <uint64_t><PyObject*>subscriber,
+            &subscription.number)
+        let_go(&text)
+        if status != _core.FP_OK:
+            raise MemoryError("no memory for the subscription")
+        return subscription
+
+    def unsubscribe(self, subscription):
+        """Remove a subscription, and return whether it was there: False if it was removed before.
+        Raises ValueError for a subscription of another trie, TypeError for anything else.
+        """
+        cdef Text text
+        cdef fp_status status
+        cdef Subscription it
+        self.check()
+        if not isinstance(subscription, Subscription):
+            raise TypeError(
+                "unsubscribe() takes a Subscription, which subscribe() returned, not "
+                f"{type(subscription).__name__}")
+        it = subscription
+        if it.trie != self.serial:
+            raise ValueError(
+                f"this Subscription to {show(it.pattern)} belongs to another TopicTrie; "
+                "unsubscribe it there")
+        read_text(self.rules, it.pattern, True, &text)
+        status = _core.fp_topic_unsubscribe(self.core, text.start, text.length, it.number)
+        let_go(&text)
+        if status == _core.FP_NO_MEMORY:
+            raise MemoryError("no memory to unsubscribe; the subscription is still there")
+        return status == _core.FP_OK
+
+    def snapshot(self):
+        """Return a TopicSnapshot: the subscriptions as they are now, in O(1), at one instant
+        between call and return. What it shows does not change any more.
+        """
+        self.check()
+        cdef TopicSnapshot snapshot = TopicSnapshot.__new__(TopicSnapshot)
+        snapshot.core = self.version()
+        snapshot.rules = self.rules
+        snapshot.owner = self.owner
+        return snapshot
+
+
+cdef class TopicSnapshot(TopicBase):
+    """What a TopicTrie contained at one instant; read-only. Made by TopicTrie.snapshot(). Keeps
+    the subscribers it shows alive, and needs nothing of the trie any more.
+    """
+
+    cdef _core.fp_version* core
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            _core.fp_version_release(self.core)
+
+    cdef fp_status find(self, const Text* topic, _core.fp_words* found) noexcept:
+        return _core.fp_topic_version_match(self.core, topic.start, topic.length, found)
+
+    cdef _core.fp_version* version(self) except NULL:
+        _core.fp_version_retain(self.core)
+        return self.core
+
+    cdef _core.fp_topic_counts count(self) except *:
+        return _core.fp_topic_version_count(self.core)
+
+    def subscribe(self, pattern, subscriber):
+        """Raises TypeError: a snapshot does not change."""
+        raise TypeError("a TopicSnapshot does not change; subscribe to the TopicTrie")
+
+    def unsubscribe(self, subscription):
+        """Raises TypeError: a snapshot does not change."""
+        raise TypeError("a TopicSnapshot does not change; unsubscribe from the TopicTrie")
+
+    def snapshot(self):
+        """Return this very snapshot."""
+        return self
+
+
+# Garbage collection. ------------------------------------------------------------------------------
+
+cdef traverseproc cython_traverse
+cdef inquiry cython_clear
+
+
+cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
+    cdef int answer = fp_traverse_topic((<Subscribers>self).core, fn, arg)
+    return answer if answer else cython_traverse(self, fn, arg)
+
+
+cdef int clear(PyObject* self) noexcept:
+    fp_clear_topic((<Subscribers>self).core)
+    return 0
+
+
+def collect(phase, info):
+    """For gc.callbacks: what waits until no thread can be reading it."""
+    _core.fp_lineage_collect()
+
+
+fp_set_gc(Subscribers, traverse, clear, &cython_traverse, &cython_clear)
+fp_publish(TopicTrie, "fastprims.TopicTrie", ("match",))
+fp_publish(TopicSnapshot, "fastprims.TopicSnapshot", ("match",))
+fp_publish(Subscription, "fastprims.Subscription", ())
+if FREE_THREADED:
+    gc.callbacks.append(collect)

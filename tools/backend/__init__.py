@@ -1,0 +1,1 @@
+"""A folder of its own, because build tools put it first on the path."""
