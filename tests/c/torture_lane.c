@@ -338,6 +338,47 @@ static void lies(void) {
     CHECK(noticed != 0 && opened != 0, "no lie was noticed");
 }
 
+/* A lane of 8 units whose next record starts at unit 6, with the given tail and header. */
+static enum fp_status peek_at(uint64_t tail, uint64_t header) {
+    struct memory m;
+    struct fp_lane_reader r;
+    const void *where;
+    uint64_t size;
+    open_memory(&m, 8, 6);
+    fp_sync_u64_store_relaxed(&m.tail, tail);
+    fp_sync_u64_store_relaxed(m.at.data + 6, header);
+    fp_sync_u64_store_relaxed(m.at.data, 0);
+    CHECK(fp_lane_reader_open(&r, &m.at) == FP_OK, "reader");
+    enum fp_status s = fp_lane_peek(&r, &where, &size);
+    close_memory(&m);
+    return s;
+}
+
+/* Each lie by itself, beside the truth next to it. */
+static void single_lies(void) {
+    const uint64_t one = (uint64_t)1 << 36;
+    CHECK(peek_at(one + 8, 8) == FP_OK, "a record up to the end");
+    CHECK(peek_at(one + 10, 16) == FP_DAMAGED, "a record beyond the end of the memory");
+    CHECK(peek_at(one + 9, FP_LANE_SKIP) == FP_OK, "a skip");
+    CHECK(peek_at(one + 8, FP_LANE_SKIP) == FP_DAMAGED, "a skip with nothing behind it");
+    CHECK(peek_at(one + 7, FP_LANE_SKIP) == FP_DAMAGED, "a skip beyond the tail");
+    CHECK(peek_at(one + 15, 8) == FP_DAMAGED, "more units than there are");
+    CHECK(peek_at(9 * one + 8, 8) == FP_DAMAGED, "more records than units");
+    struct memory m;
+    struct fp_lane_writer w;
+    void *where;
+    open_memory(&m, 8, 6);
+    CHECK(fp_lane_writer_open(&w, &m.at) == FP_OK, "writer");
+    for (int i = 0; i < 8; i++) {
+        CHECK(fp_lane_reserve(&w, 0, &where) == FP_OK, "reserve");
+        fp_lane_stage(&w, 0);
+    }
+    CHECK(fp_lane_publish(&w) == FP_OK && fp_lane_reserve(&w, 0, &where) == FP_FULL, "full");
+    fp_sync_u64_store_relaxed(&m.head, 9 * one + 15); /* one beyond the tail */
+    CHECK(fp_lane_reserve(&w, 0, &where) == FP_DAMAGED, "a head that has passed the tail");
+    close_memory(&m);
+}
+
 static const struct torture_case cases[] = {
     {"a count is the model; owners die", model},
     {"limits", limits},
@@ -345,6 +386,7 @@ static const struct torture_case cases[] = {
     {"closed in the middle", closing},
     {"delays at the steps", delayed},
     {"words that lie", lies},
+    {"one lie at a time", single_lies},
 };
 
 int main(int argc, char **argv) {
