@@ -8,12 +8,9 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.isolate import child_env
 
 import fastprims
 
@@ -165,18 +162,3 @@ def test_the_stubs_name_nothing_that_is_not_there() -> None:
         for node in stub_of(name).body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
                 assert hasattr(module, node.name), f"{name}.{node.name}"
-
-
-@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
-@pytest.mark.timeout(300)
-def test_mypy_finds_the_stubs_true_to_the_modules(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "fastprims", "--ignore-disjoint-bases"],
-        cwd=tmp_path,
-        env=child_env(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
