@@ -64,7 +64,7 @@ class Effort:
 CROWD = 32  # from here on, starting the threads costs enough to ask for longer runs
 
 QUICK = Effort("quick", 0.004, 0.012, 0.04, 3, 9, 0.45, 45, 0.15, 2_500)
-DEFAULT = Effort("default", 0.010, 0.040, 0.10, 5, 25, 2.6, 120, 0.08, 10_000)
+DEFAULT = Effort("default", 0.010, 0.040, 0.10, 5, 25, 2.6, 90, 0.08, 10_000)
 FULL = Effort("full", 0.025, 0.100, 0.30, 15, 101, 15.0, 7200, 0.04, 100_000, True)
 EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, FULL)}
 
