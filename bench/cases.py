@@ -61,7 +61,7 @@ class Case:
     def least_count(self) -> int:
         """Enough items to fill the bound a few times and to keep every thread busy for a while."""
         if self.workload is handoff_trial:
-            return max(4 * self.bound, 100 * self.threads)
+            return max(4 * self.bound, 20 * self.threads)
         return max(1, self.step)
 
     def round_count(self, wanted: int) -> int:

@@ -132,6 +132,16 @@ class Bench:
             count = self.case.round_count(min(MAX_COUNT, max(2 * count, min(wanted, 16 * count))))
         return count
 
+    def at_most(self, count: int, per_operation: float) -> int:
+        """The count, or less if it took much longer than asked for.
+
+        Some contenders are now fast and now fifty times slower, and were calibrated while fast.
+        """
+        target_ns = self.effort.sample_seconds(self.case) * 1e9
+        if per_operation * count <= 4 * target_ns:
+            return count
+        return self.case.round_count(max(int(target_ns / per_operation), self.case.least_count))
+
 
 def ratio_row(case: Case, pairing: Pairing, series: dict[str, list[float]]) -> dict[str, Any]:
     """A pairing's ratio, its spread, and the goal that applies to this interpreter, if any."""
@@ -180,7 +190,9 @@ def run_rounds(
     for rounds in range(1, effort.max_rounds + 1):
         turn = rounds % len(case.contenders)
         for contender in case.contenders[turn:] + case.contenders[:turn]:
-            series[contender.key].append(bench.sample(contender, counts[contender.key]))
+            per_operation = bench.sample(contender, counts[contender.key])
+            series[contender.key].append(per_operation)
+            counts[contender.key] = bench.at_most(counts[contender.key], per_operation)
         spent = perf_counter() - began
         progress(min(1.0, max(rounds / effort.max_rounds, spent / effort.case_s)))
         if rounds >= effort.min_rounds:
