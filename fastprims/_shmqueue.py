@@ -67,7 +67,10 @@ def _encode(obj: object) -> tuple[int, list[Any]]:
     """The first word, and the parts of the rest; large buffers are left where they are."""
     if type(obj) is bytes:
         return _BYTES, [obj]
-    pickler = _spare.pop() if _spare else _Pickler()
+    try:
+        pickler = _spare.pop()
+    except IndexError:  # not asked beforehand: other threads take them as well
+        pickler = _Pickler()
     data, buffers = pickler.dumps(obj)  # if that raises, this one is not used again
     _spare.append(pickler)
     if not buffers:
