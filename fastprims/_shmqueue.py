@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import os
 import pickle
@@ -49,6 +50,16 @@ class _Pickler:
         self._file = io.BytesIO()
         self._buffers: list[pickle.PickleBuffer] = []
         self._pickler = ForkingPickler(self._file, 5, True, self._buffers.append)
+        # It copies the tables of reducers when it is made, and modules register theirs later.
+        self._tables = copyreg.dispatch_table, ForkingPickler._extra_reducers  # type: ignore[attr-defined]
+        self._known = self._registered()
+
+    def _registered(self) -> list[int]:
+        return [len(table) for table in self._tables]
+
+    def is_current(self) -> bool:
+        """Whether no reducer was registered since it was made."""
+        return self._known == self._registered()
 
     def dumps(self, obj: object) -> tuple[bytes, list[pickle.PickleBuffer]]:
         self._pickler.dump(obj)
@@ -70,6 +81,8 @@ def _encode(obj: object) -> tuple[int, list[Any]]:
     try:
         pickler = _spare.pop()
     except IndexError:  # not asked beforehand: other threads take them as well
+        pickler = _Pickler()
+    if not pickler.is_current():
         pickler = _Pickler()
     data, buffers = pickler.dumps(obj)  # if that raises, this one is not used again
     _spare.append(pickler)

@@ -174,6 +174,8 @@ def test_errors_of_unpickling_are_raised_by_get(q: ShmQueue[Any]) -> None:
 
 
 def test_what_only_multiprocessing_can_pickle(q: ShmQueue[Any]) -> None:
+    q.put({1: 2})  # makes a pickler, maybe before multiprocessing registers how to send connections
+    assert q.get() == {1: 2}
     here, there = multiprocessing.Pipe()
     q.put(there)
     got = q.get()
