@@ -47,9 +47,9 @@ def test_cycles_through_a_reference_are_collected() -> None:
 
 def blocks_that_stay() -> dict[str, list[int]]:
     import contextlib
-    import gc
-    import sys
     import threading
+
+    from support import leaks
 
     from fastprims import AtomicFlag, AtomicInt, AtomicRef
 
@@ -91,17 +91,8 @@ def blocks_that_stay() -> dict[str, list[int]]:
         f.test_and_set()
         f.stats()
 
-    series: dict[str, list[int]] = {}
-    for scenario in (ints, refs, threads, flags):
-        rounds = 20 if scenario is threads else 150
-        series[scenario.__name__] = []
-        for _ in range(5):
-            before = sys.getallocatedblocks()
-            for _ in range(rounds):
-                scenario()
-            gc.collect()
-            series[scenario.__name__].append(sys.getallocatedblocks() - before)
-    return series
+    rounds = {ints: 150, refs: 150, threads: 20, flags: 150}
+    return {act.__name__: leaks.blocks_that_stay(act, n) for act, n in rounds.items()}
 
 
 def test_no_reference_is_leaked() -> None:

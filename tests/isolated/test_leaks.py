@@ -119,19 +119,14 @@ def exercise(cls: str, scenario: str) -> Any:
 
 def blocks_that_stay(cls: str, scenarios: list[str]) -> dict[str, list[int]]:
     """Memory blocks the interpreter has more after each of some equal series of rounds."""
-    import gc
-    import sys
+    from functools import partial
 
-    series: dict[str, list[int]] = {}
+    from support import leaks
+
+    series = {}
     for scenario in scenarios:
         rounds = 30 if scenario in ("handed between threads", "cycle") else 150
-        series[scenario] = []
-        for _ in range(6):
-            before = sys.getallocatedblocks()
-            for _ in range(rounds):
-                exercise(cls, scenario)
-            gc.collect()
-            series[scenario].append(sys.getallocatedblocks() - before)
+        series[scenario] = leaks.blocks_that_stay(partial(exercise, cls, scenario), rounds, laps=6)
     return series
 
 

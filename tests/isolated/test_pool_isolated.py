@@ -90,9 +90,10 @@ def test_a_collection_at_every_allocation() -> None:
 def blocks_that_stay() -> dict[str, list[int]]:
     import contextlib
     import gc
-    import sys
     import threading
     from queue import Empty
+
+    from support import leaks
 
     from fastprims import ObjectPool
 
@@ -144,17 +145,8 @@ def blocks_that_stay() -> dict[str, list[int]]:
         gc.collect()
         gc.collect()
 
-    series: dict[str, list[int]] = {}
-    for scenario in (use, failures, threads, collections):
-        rounds = 150 if scenario in (use, failures) else 20
-        series[scenario.__name__] = []
-        for _ in range(5):
-            before = sys.getallocatedblocks()
-            for _ in range(rounds):
-                scenario()
-            gc.collect()
-            series[scenario.__name__].append(sys.getallocatedblocks() - before)
-    return series
+    rounds = {use: 150, failures: 150, threads: 20, collections: 20}
+    return {act.__name__: leaks.blocks_that_stay(act, n) for act, n in rounds.items()}
 
 
 def test_no_reference_is_leaked() -> None:

@@ -83,8 +83,8 @@ def test_a_forked_child_takes_the_turn_over() -> None:
 
 def blocks_that_stay() -> list[int]:
     import contextlib
-    import gc
-    import sys
+
+    from support import leaks
 
     from fastprims import RateLimiter
 
@@ -102,14 +102,7 @@ def blocks_that_stay() -> list[int]:
         answers.append(3 * 10**12)
         limiter.acquire(timeout=0)
 
-    series = []
-    for _ in range(5):
-        before = sys.getallocatedblocks()
-        for _ in range(150):
-            scenario()
-        gc.collect()
-        series.append(sys.getallocatedblocks() - before)
-    return series
+    return leaks.blocks_that_stay(scenario, 150)
 
 
 def test_no_reference_is_leaked() -> None:
