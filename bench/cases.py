@@ -54,7 +54,6 @@ class Case:
     threads: int = 1
     kinds: tuple[str, ...] = KINDS
     step: int = 0  # operations come in multiples of this; 0: what the threads can share
-    time_share: float = 1.0  # of the time that the effort gives to a case
     only_full: bool = False  # too long for the other efforts
 
     @property

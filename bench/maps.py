@@ -327,7 +327,7 @@ def _case(
         workload,
         contenders,
         tuple(p for p in pairings if p.baseline in contenders),
-        **{"bound": KEYS, "kinds": (FRESH,), "time_share": 0.2, **options},
+        **{"bound": KEYS, "kinds": (FRESH,), **options},
         producers=threads,
         consumers=threads,
     )

@@ -269,6 +269,5 @@ def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit:
         progress(0.0)
         share = (ends - perf_counter()) * effort.round_seconds(case) / wanted
         wanted -= effort.round_seconds(case)
-        most = min(effort.case_s * case.time_share, max(share, 1e-3))
-        limited = replace(effort, case_s=most)
+        limited = replace(effort, case_s=min(effort.case_s, max(share, 1e-3)))
         emit({"event": "case", "record": run_case(case, kind, limited, progress)})
