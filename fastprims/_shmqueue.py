@@ -74,16 +74,19 @@ class _Pickler:
 _spare: list[_Pickler] = []
 
 
+def _spare_pickler() -> _Pickler:
+    try:
+        pickler = _spare.pop()
+    except IndexError:  # not asked beforehand: other threads take them as well
+        return _Pickler()
+    return pickler if pickler.is_current() else _Pickler()
+
+
 def _encode(obj: object) -> tuple[int, list[Any]]:
     """The first word, and the parts of the rest; large buffers are left where they are."""
     if type(obj) is bytes:
         return _BYTES, [obj]
-    try:
-        pickler = _spare.pop()
-    except IndexError:  # not asked beforehand: other threads take them as well
-        pickler = _Pickler()
-    if not pickler.is_current():
-        pickler = _Pickler()
+    pickler = _spare_pickler()
     data, buffers = pickler.dumps(obj)  # if that raises, this one is not used again
     _spare.append(pickler)
     if not buffers:
