@@ -124,7 +124,7 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
         return FP_BUSY;
     }
     FP_STEP();
-    fp_version_open(*v, cut);
+    a->tidy |= fp_version_open(*v, a->pin, cut);
     let_go(a, old);
     return FP_OK;
 }

@@ -7,18 +7,26 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 static void yield(void) { SwitchToThread(); }
+static void pause(int64_t nanos) { Sleep((DWORD)(nanos / 1000000) + 1); }
 #else
 #include <sched.h>
+#include <time.h>
 static void yield(void) { sched_yield(); }
+static void pause(int64_t nanos) {
+    struct timespec t = {.tv_sec = 0, .tv_nsec = nanos}; /* less than a second */
+    nanosleep(&t, NULL);
+}
 #endif
 
-/* Every thread sweeps when it has retired so many units, of whatever lineage. */
+/* Every thread sweeps when it has retired so many units or entered so many versions, of whatever
+ * lineage. */
 #define SWEEP_UNITS 32
 
-/* With so many waiting, some guarded thread has lost its processor, and no snapshot was taken
- * since. Writers then offer theirs, once a call, or the limbo would grow at their pace for as long
- * as that takes. */
-enum { CROWDED = 1024 };
+/* With so many waiting, some guarded thread has lost its processor, or others make garbage faster
+ * than the one that sweeps can free it. Whoever made some then offers his processor, and from the
+ * second figure on sleeps a time that grows with what waits: memory is bounded by the pace of
+ * sweeping. The longest sleep bounds the delay, whatever the thread that sweeps may suffer. */
+enum { CROWDED = 1024, PILED = 8 * CROWDED, NANOS_FOR_EACH = 25, LONGEST_NANOS = 2000000 };
 
 static fp_u64 generations;
 
@@ -82,6 +90,12 @@ static void enqueue(struct fp_lineage *l) {
         return;
     fp_u64_fetch_add_seq_cst(&l->refs, 1);
     PUSH(&unswept, l, &l->next_queued);
+}
+
+/* One more that a sweep has to deal with. True: it is this thread's turn. */
+static inline bool one_more(struct fp_lineage *l, struct fp_epoch_record *by) {
+    fp_u64_fetch_add_relaxed(&l->waiting, 1);
+    return ++by->handed % SWEEP_UNITS == 0;
 }
 #endif
 
@@ -182,8 +196,7 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct 
     } while (!fp_ptr_cas_seq_cst(&l->limbo, &top, u)); /* release half: pairs with the taking */
     if (top == NULL)
         enqueue(l);
-    fp_u64_fetch_add_relaxed(&l->waiting, 1);
-    return ++by->handed % SWEEP_UNITS == 0;
+    return one_more(l, by);
 #endif
 }
 
@@ -191,8 +204,13 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct 
 void fp_lineage_tidy(struct fp_lineage *l) {
     uint64_t closed = 0;
     sweep(l, &closed);
-    if ((int64_t)fp_u64_load_relaxed(&l->waiting) >= CROWDED)
+    const int64_t waiting = (int64_t)fp_u64_load_relaxed(&l->waiting);
+    if (waiting >= PILED) {
+        const int64_t nanos = waiting * NANOS_FOR_EACH;
+        pause(nanos < LONGEST_NANOS ? nanos : LONGEST_NANOS);
+    } else if (waiting >= CROWDED) {
         yield();
+    }
 }
 
 /* Versions. ----------------------------------------------------------------------------------- */
@@ -215,13 +233,18 @@ struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, u
     return v;
 }
 
-void fp_version_open(struct fp_version *v, bool cut) {
+bool fp_version_open(struct fp_version *v, struct fp_epoch_record *by, bool cut) {
+    struct fp_lineage *l = v->lineage;
     if (cut)
         fp__version_cut(v); /* nobody reads it before the state */
     /* Release: pairs with enter_decided. */
     fp_u64_store_release(&v->state, cut ? FP_VERSION_OPEN_CUT : FP_VERSION_OPEN);
 #if FP_PLAIN
-    fp__lineage_insert(v->lineage, v);
+    (void)by;
+    fp__lineage_insert(l, v);
+    return false;
+#else
+    return one_more(l, by);
 #endif
 }
 

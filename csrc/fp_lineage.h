@@ -124,15 +124,15 @@ struct fp_lineage {
     fp_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
-    fp_u64 waiting; /* units that are not sorted out yet, about */
+    fp_u64 waiting; /* units that are not sorted out yet, and versions not met by a sweep; about */
     struct fp_lineage *next_queued;
     fp_u64 lock;
     /* Under the lock. */
     uint64_t root; /* once ended, and not yet dissolved */
     struct fp_version *newest, *undecided, *todo, *dying, *dying_last;
     struct fp_unit *held; /* units that may be in use */
-    uint64_t held_count,
-        since_held; /* how many; and how many others came since they were looked at */
+    uint64_t left_held; /* how many of them were there after the last look at them all */
+    uint64_t since_held; /* how many were met since then */
 };
 
 /* A generation that is later than all drawn before. */
@@ -155,7 +155,8 @@ void fp_lineage_end(struct fp_lineage *l, uint64_t root);
 bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct fp_unit *unit,
                        uint64_t end, struct fp_trash *trash);
 
-/* Sweeps. Not pinned; by who holds the live structure. */
+/* Sweeps; where too much is left waiting, delays the caller, by 2 ms at most. Not pinned; by who
+ * holds the live structure. */
 void fp_lineage_tidy(struct fp_lineage *l);
 
 /* Sweeps every lineage that has something left. Not pinned. */
@@ -165,8 +166,9 @@ void fp_lineage_collect(void);
  * generation for a limit, or none. NULL: no memory. */
 struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, uint64_t root,
                                     uint64_t references);
-/* The generation was raised. cut: and nothing is shared with what comes after. */
-void fp_version_open(struct fp_version *v, bool cut);
+/* The generation was raised. cut: and nothing is shared with what comes after. Guarded by `by`.
+ * True: call fp_lineage_tidy after unguarding. */
+bool fp_version_open(struct fp_version *v, struct fp_epoch_record *by, bool cut);
 /* It was not. */
 void fp_version_drop(struct fp_version *v);
 

@@ -87,7 +87,6 @@ bool fp__lineage_sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_ver
 void fp__lineage_hold_unit(struct fp_lineage *l, struct fp_unit *u) {
     u->next = l->held;
     l->held = u;
-    l->held_count++;
 }
 
 /* May some thread still look at the unit, or at a part of it? */
@@ -98,12 +97,12 @@ static bool in_use(struct fp_lineage *l, struct fp_unit *u, uint64_t limit) {
 }
 
 /* Goes through a list of units: what is in use, or (there being no memory) cannot be filed, is
- * held. stamp: theirs; 0: each has its own. Returns how many there were. */
+ * held. stamp: theirs; 0: each has its own. Returns how many are held. */
 static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t stamp,
                               const struct fp_guards *guards, struct fp_trash *trash) {
     struct fp_version *from = l->newest;
-    uint64_t limit = fp_guard_limit(guards, stamp), asked = stamp, done = 0, met = 0;
-    for (; u != NULL; met++) {
+    uint64_t limit = fp_guard_limit(guards, stamp), asked = stamp, done = 0, kept = 0;
+    for (; u != NULL; l->since_held++) {
         struct fp_unit *next = u->next;
         if (stamp != 0) {
             u->stamp = stamp;
@@ -111,27 +110,29 @@ static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t 
             asked = u->stamp;
             limit = fp_guard_limit(guards, asked);
         }
-        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash))
+        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash)) {
             fp__lineage_hold_unit(l, u);
-        else
+            kept++;
+        } else {
             done++;
+        }
         u = next;
     }
     fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - done);
-    return met;
+    return kept;
 }
 
-/* `fresh` is what was retired since the last sweep. What is held is looked at when as much has been
- * retired since, or nothing now. */
+/* `fresh` is what was retired since the last sweep. What is held is looked at when as much has come
+ * since the last look as was left by it, or nothing is retired now. */
 static void sort_out_all(struct fp_lineage *l, struct fp_unit *fresh, uint64_t stamp,
                          const struct fp_guards *guards, struct fp_trash *trash) {
-    struct fp_unit *held = l->held;
-    if (fresh == NULL || l->since_held >= l->held_count) {
+    if (fresh == NULL || l->since_held >= l->left_held) {
+        struct fp_unit *held = l->held;
         l->held = NULL;
-        l->held_count = l->since_held = 0;
-        sort_out_list(l, held, 0, guards, trash);
+        l->left_held = sort_out_list(l, held, 0, guards, trash);
+        l->since_held = 0;
     }
-    l->since_held += sort_out_list(l, fresh, stamp, guards, trash);
+    sort_out_list(l, fresh, stamp, guards, trash);
 }
 
 void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v) {
@@ -162,6 +163,7 @@ static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_t
     u->part[0] = u->part[1] = 0;
     u->stamp = fp_guard_stamp();
     fp__lineage_hold_unit(l, u);
+    l->since_held++;
     fp_u64_fetch_add_relaxed(&l->waiting, 1);
 }
 
@@ -215,7 +217,7 @@ static void take_inbox(struct fp_lineage *l) {
 
 /* Enters the versions that are decided. Returns how many of them are gone. */
 static uint64_t enter_decided(struct fp_lineage *l, struct fp_trash *trash) {
-    uint64_t gone = 0;
+    uint64_t gone = 0, met = 0;
     struct fp_version *v, **at = &l->undecided;
     while ((v = *at) != NULL) {
         /* Acquire: pairs with the releases in fp_version_open, _drop and must_close. */
@@ -226,7 +228,9 @@ static uint64_t enter_decided(struct fp_lineage *l, struct fp_trash *trash) {
         }
         *at = v->next_opened;
         gone += !enter(l, v, state, trash);
+        met += state != FP_VERSION_DROPPED;
     }
+    fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - met);
     return gone;
 }
 

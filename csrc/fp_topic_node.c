@@ -185,7 +185,8 @@ void fp_topic_end(struct fp_topic *t) {
 }
 
 /* FP_BUSY: the root was changed meanwhile. Guarded. The old root is the version's from now on. */
-static enum fp_status raise_generation(struct fp_topic *t, struct fp_version **version) {
+static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_record *guard,
+                                       struct fp_version **version, bool *tidy) {
     struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *fresh = new_root(t->host, old);
     void *expected = old;
     if (fresh == NULL)
@@ -203,20 +204,23 @@ static enum fp_status raise_generation(struct fp_topic *t, struct fp_version **v
     }
     FP_STEP();
     old->node.unit.part[0] = old->node.unit.part[1] = 0;
-    fp_version_open(v, false);
+    *tidy = fp_version_open(v, guard, false);
     return FP_OK;
 }
 
 struct fp_version *fp_topic_snapshot(struct fp_topic *t) {
     struct fp_version *v = NULL;
     enum fp_status s;
+    bool tidy = false;
     do {
         struct fp_epoch_record *guard = fp_guard();
         if (guard == NULL)
             return NULL;
-        s = raise_generation(t, &v);
+        s = raise_generation(t, guard, &v, &tidy);
         fp_unguard(guard);
     } while (s == FP_BUSY);
+    if (tidy)
+        fp_lineage_tidy(&t->line);
     return s == FP_OK ? v : NULL;
 }
 

@@ -26,6 +26,8 @@ long live_handles(void);
 long live_references(void);
 /* Pieces of memory that the core has from the host. */
 long live_nodes(void);
+/* So many are too many, where there is little but garbage. */
+enum { PILE = 100000 };
 
 /* How many different hashes the ids get; 0: 2^64. */
 extern unsigned ctrie_hashes;

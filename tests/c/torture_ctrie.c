@@ -451,6 +451,27 @@ static void churn(void) {
     nothing_left();
 }
 
+/* Snapshots that are taken and dropped as fast as it goes, each of another state: whoever makes
+ * garbage clears up in his turn, or waits, so that it does not pile up. */
+static void snapshot_in_passing(int id, void *arg) {
+    (void)arg;
+    for (int i = 0; i < rounds; i++) {
+        ctrie_do(shared, FP_CTRIE_STORE, (unsigned)id, i % 64, -1);
+        struct fp_version *v = fp_ctrie_snapshot(shared);
+        CHECK(v != NULL, "no snapshot");
+        fp_version_release(v);
+        CHECK(live_nodes() < PILE, "%ld pieces of memory", live_nodes());
+    }
+}
+
+static void passing(void) {
+    rounds = scaled(800000);
+    shared = fp_ctrie_create(&ctrie_test_host, NULL);
+    torture_threads(4, snapshot_in_passing, NULL);
+    fp_ctrie_end(shared);
+    nothing_left();
+}
+
 #ifdef FP_TEST_STEPS
 /* A thread that stops at any step stops nobody. */
 static atomic_bool victim_ended;
@@ -509,6 +530,7 @@ static const struct torture_case cases[] = {
     {"everything at once, delays at the steps", mixed_delayed},
     {"64 threads", crowd},
     {"short-lived threads", churn},
+    {"snapshots in passing", passing},
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},
 #endif

@@ -397,6 +397,29 @@ static void churn(void) {
     nothing_left();
 }
 
+/* Snapshots that are taken and dropped as fast as it goes, with next to nothing changed: whoever
+ * makes garbage clears up in his turn, or waits, so that it does not pile up. */
+static void look_in_passing(int id, void *arg) {
+    struct subscription s = {"a.b", (unsigned)id, 0};
+    (void)arg;
+    for (int i = 0; i < rounds; i++) {
+        struct fp_version *v = fp_topic_snapshot(shared);
+        CHECK(v != NULL, "no snapshot");
+        if (id == 0 && i % 64 == 0)
+            CHECK(subscribe(shared, &s) == FP_OK && unsubscribe(shared, &s) == FP_OK, "no change");
+        fp_version_release(v);
+        CHECK(live_nodes() < PILE, "%ld pieces of memory", live_nodes());
+    }
+}
+
+static void passing(void) {
+    rounds = scaled(250000);
+    shared = create(nats);
+    torture_threads(4, look_in_passing, NULL);
+    fp_topic_end(shared);
+    nothing_left();
+}
+
 #ifdef FP_TEST_STEPS
 /* A thread that stops at any step stops nobody. */
 static atomic_bool victim_ended;
@@ -448,6 +471,7 @@ static const struct torture_case cases[] = {
     {"subscriptions beside each other, delays at the steps", mixed_delayed},
     {"64 threads", crowd},
     {"short-lived threads", churn},
+    {"snapshots in passing", passing},
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},
 #endif
