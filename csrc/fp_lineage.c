@@ -1,4 +1,5 @@
 /* fp_lineage.c - see fp_lineage.h. */
+#define _POSIX_C_SOURCE 199309L /* nanosleep */
 #include "fp_lineage_internal.h"
 
 #include <string.h>
