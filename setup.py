@@ -27,6 +27,8 @@ from setuptools.errors import CCompilerError, PlatformError
 
 # Every module carries its own copy of the C files it uses; no two share a structure.
 COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "fp_wait.c"]
+LINEAGE = ["fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c"]
+LINEAGE += ["fp_mem.c", "fp_park.c", "fp_thread.c"]
 MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
     "fastprims._base": ("_base.pyx", COMMON),
@@ -47,17 +49,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         "_ctrie.pyx",
         [
             *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
-            *("fp_ctrie_walk.c", "fp_epoch.c", "fp_guard.c", "fp_lineage.c"),
-            *("fp_lineage_sort.c", "fp_mem.c", "fp_thread.c"),
+            *("fp_ctrie_walk.c", *LINEAGE),
         ],
     ),
     "fastprims._topic": (
         "_topic.pyx",
         [
             *("fp_topic_change.c", "fp_topic_edit.c", "fp_topic_match.c", "fp_topic_node.c"),
-            *("fp_topic_syntax.c", "fp_topic_table.c"),
-            *("fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c", "fp_mem.c"),
-            "fp_thread.c",
+            *("fp_topic_syntax.c", "fp_topic_table.c", *LINEAGE),
         ],
     ),
     "fastprims._rings": (

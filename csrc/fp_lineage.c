@@ -1,23 +1,9 @@
 /* fp_lineage.c - see fp_lineage.h. */
-#define _POSIX_C_SOURCE 199309L /* nanosleep */
 #include "fp_lineage_internal.h"
 
-#include <string.h>
+#include "fp_park.h"
 
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-static void yield(void) { SwitchToThread(); }
-static void pause(int64_t nanos) { Sleep((DWORD)(nanos / 1000000) + 1); }
-#else
-#include <sched.h>
-#include <time.h>
-static void yield(void) { sched_yield(); }
-static void pause(int64_t nanos) {
-    struct timespec t = {.tv_sec = 0, .tv_nsec = nanos}; /* less than a second */
-    nanosleep(&t, NULL);
-}
-#endif
+#include <string.h>
 
 /* Every thread sweeps when it has retired so many units or entered so many versions, of whatever
  * lineage. */
@@ -123,6 +109,7 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
         if (left)
             enqueue(l);
         l->ops->empty(l, &trash);
+        fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - trash.units);
         if (!FP_PLAIN && waits)
             fp_u64_store_seq_cst(&l->attention, 1);
     }
@@ -208,9 +195,9 @@ void fp_lineage_tidy(struct fp_lineage *l) {
     const int64_t waiting = (int64_t)fp_u64_load_relaxed(&l->waiting);
     if (waiting >= PILED) {
         const int64_t nanos = waiting * NANOS_FOR_EACH;
-        pause(nanos < LONGEST_NANOS ? nanos : LONGEST_NANOS);
+        fp_nap(nanos < LONGEST_NANOS ? nanos : LONGEST_NANOS);
     } else if (waiting >= CROWDED) {
-        yield();
+        fp_yield();
     }
 }
 

@@ -53,6 +53,7 @@ struct fp_version;
 /* Nodes to be freed once nothing is pinned or locked, linked as the structure likes. */
 struct fp_trash {
     uint64_t first;
+    uint64_t units; /* how many were sorted out with it */
 };
 
 /* Embedded in the nodes that are replaced one by one. What is unlinked with a node and has no unit
@@ -124,7 +125,7 @@ struct fp_lineage {
     fp_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
-    fp_u64 waiting; /* units that are not sorted out yet, and versions not met by a sweep; about */
+    fp_u64 waiting; /* units not sorted out, or not freed; versions not met by a sweep; about */
     struct fp_lineage *next_queued;
     fp_u64 lock;
     /* Under the lock. */

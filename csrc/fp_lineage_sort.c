@@ -118,7 +118,7 @@ static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t 
         }
         u = next;
     }
-    fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - done);
+    trash->units += done;
     return kept;
 }
 

@@ -31,6 +31,7 @@ enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
 }
 
 void fp_yield(void) { SwitchToThread(); }
+void fp_nap(int64_t nanos) { Sleep((DWORD)((nanos + 999999) / 1000000)); }
 
 void fp_unpark_one(const void *word) { WakeByAddressSingle((PVOID)word); }
 void fp_unpark_all(const void *word) { WakeByAddressAll((PVOID)word); }
@@ -51,6 +52,7 @@ const char *fp_park_name(void) { return "WaitOnAddress"; }
 #include <unistd.h>
 
 void fp_yield(void) { sched_yield(); }
+void fp_nap(int64_t nanos) { nanosleep(&(struct timespec){.tv_nsec = nanos}, NULL); }
 
 int64_t fp_now(void) {
     struct timespec t;

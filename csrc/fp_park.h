@@ -30,6 +30,9 @@ int fp_unpark_shared(const void *word, int count);
 /* Lets another thread have this processor, if one wants it. */
 void fp_yield(void);
 
+/* Sleeps for that long, which is less than a second; not as long if a signal arrives. */
+void fp_nap(int64_t nanos);
+
 /* Processors this process may run on (at least 1). */
 unsigned fp_cpu_count(void);
 

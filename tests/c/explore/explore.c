@@ -253,6 +253,7 @@ static void finish_thread(void) {
 int64_t fp_now(void) { return ++looks_at_the_clock; }
 unsigned fp_cpu_count(void) { return 2; }
 void fp_yield(void) { explore_pause(); }
+void fp_nap(int64_t nanos) { (void)nanos, explore_pause(); }
 const char *fp_park_name(void) { return "explore"; }
 
 enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
