@@ -26,7 +26,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, PlatformError
 
 # Every module carries its own copy of the C files it uses; no two share a structure.
-COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "fp_wait.c"]
+COMMON = ["fp_event.c", "fp_fence.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c"]
+COMMON += ["fp_wait.c"]
 MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
     "fastprims._base": ("_base.pyx", COMMON),
