@@ -13,8 +13,8 @@
  * these functions and nothing else. FP_STEP() marks the points between two shared accesses at
  * which a test build may delay the thread; it is empty otherwise.
  *
- * A light store, and the light loads that follow it, are ordered by the heavy fences of other threads
- * (fp_fence.h): release and relaxed. With `light` false they are seq_cst.
+ * A light store, and the light loads that follow it, are ordered by the heavy fences of other
+ * threads (fp_fence.h): release and relaxed. With `light` false they are seq_cst.
  *
  * Naming: fp_<type>_<operation>_<order>. Compare-and-swap takes the expected value by address and
  * updates it on failure (order on failure: acquire).

@@ -1,5 +1,5 @@
-/* fp_fence.c - see fp_fence.h. Process-wide state: what the kernel said. It stands after fork, since
- * the registration is the memory's, which is copied with it. */
+/* fp_fence.c - see fp_fence.h. Process-wide state: what the kernel said. It stands after fork,
+ * since the registration is the memory's, which is copied with it. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

@@ -253,8 +253,8 @@ static inline void publish_head(struct fp_spsc *r, uint64_t head) {
     fp_event_notify_light(&r->not_full, light);
 }
 
-/* Closing with discarding takes effect for both sides in one step, that of deciding the end. Who has
- * met the end sees `discarding` too, which was stored before it. */
+/* Closing with discarding takes effect for both sides in one step, that of deciding the end. Who
+ * has met the end sees `discarding` too, which was stored before it. */
 static inline bool discards(struct fp_spsc *r) {
     return FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)) && fp_spsc_is_closed(r);
 }

@@ -21,8 +21,8 @@
  * Closing takes effect when `end` is decided, by one swap, and is exact: a put either precedes it,
  * and its item is delivered, or fails. A put that found 0 stored its tail before the heavy fence,
  * and a get that found 0 loaded its tail before it, so whoever decides loads no smaller tail, and
- * neither has to come back. (Fences of several that finish the closing: each has seen CLOSING before
- * its own.) Who is suspended while it closes stops nobody.
+ * neither has to come back. (Fences of several that finish the closing: each has seen CLOSING
+ * before its own.) Who is suspended while it closes stops nobody.
  *
  * tail and head are positions: the lap in the upper bits, the index in the lower ones, as many as
  * hold capacity - 1. So a side stores one word for each item, besides the item.
@@ -45,18 +45,18 @@
 struct fp_spsc {
     /* The producer's line. */
     FP_LINE fp_u64 tail; /* where the next item goes. What lies behind `end` is in nobody's ring */
-    uint64_t head_seen;  /* a value head had */
+    uint64_t head_seen; /* a value head had */
     /* The consumer's line. */
     FP_LINE fp_u64 head; /* where the next item is */
-    uint64_t tail_seen;  /* a value tail had, before the end */
+    uint64_t tail_seen; /* a value tail had, before the end */
     /* Read by both, written rarely. */
     FP_LINE uint64_t *slot;
     uint64_t capacity;
-    uint64_t lap;              /* between positions of one index: a power of two */
-    bool light;                /* the publications are light stores (fp_fence.h) */
-    fp_u64 end;                /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
+    uint64_t lap; /* between positions of one index: a power of two */
+    bool light; /* the publications are light stores (fp_fence.h) */
+    fp_u64 end; /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
     fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
-    fp_u64 discarding;         /* once closed: the items left are not to be delivered */
+    fp_u64 discarding; /* once closed: the items left are not to be delivered */
     /* Written by those who wait. */
     FP_LINE struct fp_event not_empty, not_full;
 };

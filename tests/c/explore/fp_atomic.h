@@ -3,11 +3,11 @@
  * explored is sequential consistency; weaker orders are ThreadSanitizer's part.
  *
  * But for light stores (fp_fence.h), which may be late: others do not see one until its thread does
- * anything but load, or ends, or another thread's heavy fence comes. The storing thread itself loads
- * what it stored. That is what a store buffer (x86's, say) with room for one light store does. It is
- * assumed that a heavy fence is one step, at which every thread's late store is seen; that the kernel
- * lets the threads pass their fences one after the other makes no difference, since a thread whose
- * fence is still to come could as well have run before that step. */
+ * anything but load, or ends, or another thread's heavy fence comes. The storing thread itself
+ * loads what it stored. That is what a store buffer (x86's, say) with room for one light store
+ * does. It is assumed that a heavy fence is one step, at which every thread's late store is seen;
+ * that the kernel lets the threads pass their fences one after the other makes no difference, since
+ * a thread whose fence is still to come could as well have run before that step. */
 #ifndef FP_ATOMIC_H
 #define FP_ATOMIC_H
 

@@ -235,9 +235,7 @@ static void put_or_get(char letter, uint64_t item) {
     explore_when_seen(&c->end);
 }
 
-static bool is_spsc(void) {
-    return run.script->kind == SPSC || run.script->kind == SPSC_FENCED;
-}
+static bool is_spsc(void) { return run.script->kind == SPSC || run.script->kind == SPSC_FENCED; }
 
 static void put_two(uint64_t item) {
     uint64_t both[2] = {item, item + 1};
@@ -487,8 +485,8 @@ static void after(void) {
     run.ops->destroy(run.queue);
 }
 
-static const char *const kinds[] = {"segq",             "ring", "ring near wrap", "spsc",
-                                    "spsc with fences", "lifo", "channel"};
+static const char *const kinds[] = {"segq", "ring",   "ring near wrap", "spsc", "spsc with fences",
+                                    "lifo", "channel"};
 
 static int explore_script(const struct script *s, double seconds) {
     char name[100];
