@@ -22,7 +22,8 @@
  * Light notifiers (fp_fence.h). Where the structure is changed by light stores, the notifier's look
  * is a light load, and the waiter puts a heavy fence between its announcement and its look at the
  * structure (fp_wait.c): again, not both can miss. A waiter that only watches does without, since
- * it does not sleep: what it misses costs it the rest of its watch.
+ * it does not sleep; it looks a second time some moments later, and what it misses even then costs
+ * it the rest of its watch.
  *
  * At most one notification is under way at a time (`signalled`): a producer that puts a thousand
  * items before the consumer gets a processor makes one system call, not a thousand. That is safe
