@@ -26,7 +26,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, PlatformError
 
 # Every module carries its own copy of the C files it uses; no two share a structure.
-COMMON = ["fp_event.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c", "fp_wait.c"]
+COMMON = ["fp_event.c", "fp_fence.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c"]
+COMMON += ["fp_wait.c"]
 LINEAGE = ["fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c"]
 LINEAGE += ["fp_mem.c", "fp_park.c", "fp_thread.c"]
 MODULES: dict[str, tuple[str, list[str]]] = {
@@ -140,6 +141,8 @@ def definitions(module: str) -> list[tuple[str, str | None]]:
     plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0")
     plain = plain and module not in ALWAYS_ATOMIC
     result: list[tuple[str, str | None]] = [("FP_PLAIN", str(int(plain)))]
+    if module not in ALWAYS_ATOMIC:  # between Python threads it gains nothing; see csrc/DESIGN.md
+        result.append(("FP_LIGHT", "0"))
     if cacheline := os.environ.get("FASTPRIMS_CACHELINE"):
         if not cacheline.isdecimal():
             raise SystemExit(f"fastprims: FASTPRIMS_CACHELINE={cacheline} is not a number of bytes")

@@ -19,8 +19,10 @@
  *                 elsewhere a thread suspended inside a call stops those that reach its slot.
  *
  * Both are FIFO, hold exactly `capacity` words, and allocate nothing after they were made. Every
- * put and get is linearizable; what happened before a put happens before the end of its get. O(1)
- * per word.
+ * put and get of MPMC is linearizable; those of SPSC take effect in their thread's order, at the
+ * latest when a plain store of that moment is seen by others: a put followed by a load of something
+ * else needs a fence between the two where that matters. What happened before a put happens before
+ * the end of its get. O(1) per word.
  *
  * Time-outs are nanoseconds: 0 does not wait, FASTPRIMS_FOREVER does until something happens. A
  * thread that waits watches for some microseconds, then sleeps in the kernel; a signal does not end

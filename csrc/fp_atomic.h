@@ -13,6 +13,9 @@
  * these functions and nothing else. FP_STEP() marks the points between two shared accesses at
  * which a test build may delay the thread; it is empty otherwise.
  *
+ * A light store, and the light loads that follow it, are ordered by the heavy fences of other
+ * threads (fp_fence.h): release and relaxed. With `light` false they are seq_cst.
+ *
  * Naming: fp_<type>_<operation>_<order>. Compare-and-swap takes the expected value by address and
  * updates it on failure (order on failure: acquire).
  */
@@ -49,6 +52,17 @@ void fp_test_step(void); /* supplied by the test program */
     static inline void fp_##name##_store_seq_cst(fp_##name *p, T v) {                              \
         atomic_store_explicit(p, v, memory_order_seq_cst);                                         \
     }                                                                                              \
+    static inline T fp_##name##_load_light(fp_##name *p, bool light) {                             \
+        return FP_LIKELY(light) ? fp_##name##_load_relaxed(p) : fp_##name##_load_seq_cst(p);       \
+    }                                                                                              \
+    static inline void fp_##name##_store_light(fp_##name *p, T v, bool light) {                    \
+        if (FP_UNLIKELY(!light)) {                                                                 \
+            fp_##name##_store_seq_cst(p, v);                                                       \
+            return;                                                                                \
+        }                                                                                          \
+        fp_##name##_store_release(p, v);                                                           \
+        atomic_signal_fence(memory_order_seq_cst); /* for the compiler */                          \
+    }                                                                                              \
     static inline T fp_##name##_exchange_seq_cst(fp_##name *p, T v) {                              \
         return atomic_exchange_explicit(p, v, memory_order_seq_cst);                               \
     }                                                                                              \
@@ -81,6 +95,18 @@ void fp_test_step(void); /* supplied by the test program */
 FP_ATOMIC_FAMILY(sync_u64, uint64_t)
 FP_ATOMIC_ARITHMETIC(sync_u64, uint64_t)
 
+/* Between a light store of this thread and a load that must not come before it. */
+static inline void fp_fence_seq_cst(void) {
+#if defined(__SANITIZE_THREAD__)
+    /* gcc's ThreadSanitizer knows no fences. On x86 this is one; and it orders nothing for the
+     * sanitizer. */
+    fp_sync_u64 nobodys = 0;
+    fp_sync_u64_fetch_add_seq_cst(&nobodys, 1);
+#elif !FP_PLAIN
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #if FP_PLAIN
 
 #define FP_PLAIN_FAMILY(name, T)                                                                   \
@@ -91,6 +117,11 @@ FP_ATOMIC_ARITHMETIC(sync_u64, uint64_t)
     static inline void fp_##name##_store_relaxed(fp_##name *p, T v) { *p = v; }                    \
     static inline void fp_##name##_store_release(fp_##name *p, T v) { *p = v; }                    \
     static inline void fp_##name##_store_seq_cst(fp_##name *p, T v) { *p = v; }                    \
+    static inline T fp_##name##_load_light(fp_##name *p, bool light) { return (void)light, *p; }   \
+    static inline void fp_##name##_store_light(fp_##name *p, T v, bool light) {                    \
+        (void)light;                                                                               \
+        *p = v;                                                                                    \
+    }                                                                                              \
     static inline T fp_##name##_exchange_seq_cst(fp_##name *p, T v) {                              \
         T old = *p;                                                                                \
         *p = v;                                                                                    \

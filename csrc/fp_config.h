@@ -45,10 +45,15 @@ _Static_assert(FP_CACHELINE >= 16 && (FP_CACHELINE & (FP_CACHELINE - 1)) == 0,
 #define FP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define FP_NOINLINE __attribute__((noinline))
+/* Brings a line near; any address will do. */
+#define FP_FETCH_TO_READ(p) __builtin_prefetch((p), 0)
+#define FP_FETCH_TO_WRITE(p) __builtin_prefetch((p), 1)
 #else
 #define FP_LIKELY(x) (x)
 #define FP_UNLIKELY(x) (x)
 #define FP_NOINLINE
+#define FP_FETCH_TO_READ(p) ((void)(p))
+#define FP_FETCH_TO_WRITE(p) ((void)(p))
 #endif
 
 /* What every operation answers. */

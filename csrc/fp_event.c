@@ -25,7 +25,10 @@ static uint64_t next_epoch(uint64_t word) {
     return (word & ~(uint64_t)UINT32_MAX) | (uint32_t)(word + 1);
 }
 
-void fp_event_init(struct fp_event *e) {
+void fp_event_init(struct fp_event *e) { fp_event_init_light(e, false); }
+
+void fp_event_init_light(struct fp_event *e, bool light) {
+    e->light = light;
     fp_sync_u64_store_relaxed(&e->word, 0);
     fp_sync_u64_store_relaxed(&e->waits, 0);
     fp_sync_u64_store_relaxed(&e->misses, 0);
@@ -35,6 +38,11 @@ void fp_event_init(struct fp_event *e) {
 /* Raises the epoch, unless nobody waits or `unless` is set already. True: somebody may sleep. */
 static bool raise_epoch(struct fp_event *e, uint64_t unless) {
     uint64_t word = fp_sync_u64_load_seq_cst(&e->word), now, next;
+    /* Who was signalled before need not see a light store that came before this look; if it gives
+     * up, and others sleep, nobody would tell them. An exchange is a fence: it sees it when it has
+     * left. (One alone looks again, behind a heavy fence, before it sleeps.) */
+    if (e->light && word >= 2 * FP_EVENT_WAITER)
+        word = fp_sync_u64_fetch_or_seq_cst(&e->word, 0);
     do {
         now = valid(word);
         next = next_epoch(now) | FP_EVENT_SIGNALLED;

@@ -19,6 +19,12 @@
  * the epoch, and the kernel (which compares under its own lock) refuses to let the waiter sleep on
  * the old one.
  *
+ * Light notifiers (fp_fence.h). Where the structure is changed by light stores, the notifier's look
+ * is a light load, and the waiter puts a heavy fence between its announcement and its look at the
+ * structure (fp_wait.c): again, not both can miss. A waiter that only watches does without, since
+ * it does not sleep; it looks a second time some moments later, and what it misses even then costs
+ * it the rest of its watch.
+ *
  * At most one notification is under way at a time (`signalled`): a producer that puts a thousand
  * items before the consumer gets a processor makes one system call, not a thousand. That is safe
  * because whoever leaves clears the bit and then tries the operation, and if it succeeds and there
@@ -54,6 +60,7 @@ struct fp_event {
     fp_sync_u64 waits;   /* announcements, for statistics */
     fp_sync_u64 misses;  /* watches in vain since the last that was not; for fp_wait.c */
     fp_sync_u64 repeats; /* with FP_PLAIN: changes with each notification of what is signalled */
+    bool light;          /* what is notified are light stores; never changes */
 };
 
 #define FP_EVENT_SIGNALLED ((uint64_t)1 << 32)
@@ -62,6 +69,9 @@ struct fp_event {
 #define FP_EVENT_WAITER ((uint64_t)1 << 44)
 
 void fp_event_init(struct fp_event *e);
+
+/* `light`: as fp_fence_prepare said. For fp_event_notify_light. */
+void fp_event_init_light(struct fp_event *e, bool light);
 
 /* Slow halves of the two functions below. */
 void fp_event_send(struct fp_event *e);
@@ -81,6 +91,12 @@ static inline uint64_t fp_event_repeats(struct fp_event *e) {
 /* To be called after the structure was changed, with a seq_cst write. */
 static inline void fp_event_notify(struct fp_event *e) {
     if (FP_UNLIKELY(fp_event_waiters(e) != 0))
+        fp_event_send(e);
+}
+
+/* The same after a light store. */
+static inline void fp_event_notify_light(struct fp_event *e, bool light) {
+    if (FP_UNLIKELY(fp_sync_u64_load_light(&e->word, light) >= FP_EVENT_WAITER))
         fp_event_send(e);
 }
 

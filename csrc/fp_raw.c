@@ -108,14 +108,14 @@ static bool has_room(void *arg) {
     return puts - gets < ring->queue_calls->limit(ring->queue);
 }
 
-static FP_NOINLINE status put_waiting(struct batch *b, int64_t timeout) {
+static status put_waiting(struct batch *b, int64_t timeout) {
     const struct fp_attempt op = {run_put, has_room, b};
     enum fp_status s = fp_wait(b->ring->queue_calls->not_full(b->ring->queue), &op,
                                fp__raw_deadline(timeout), b->ring->host);
     return fp__raw_answer(s == FP_TIMED_OUT ? FP_FULL : s);
 }
 
-static FP_NOINLINE status get_waiting(struct batch *b, int64_t timeout) {
+static status get_waiting(struct batch *b, int64_t timeout) {
     const struct fp_attempt op = {run_get, has_words, b};
     enum fp_status s = fp_wait(b->ring->queue_calls->not_empty(b->ring->queue), &op,
                                fp__raw_deadline(timeout), b->ring->host);
@@ -125,20 +125,26 @@ static FP_NOINLINE status get_waiting(struct batch *b, int64_t timeout) {
 /* What the tables are made of. ------------------------------------------------------------------
  */
 
-static inline status finish_put(fastprims_ring *ring, enum fp_status s, uint64_t word,
-                                int64_t timeout) {
-    if (FP_LIKELY(s != FP_FULL || timeout == 0))
-        return fp__raw_answer(s);
+static FP_NOINLINE status put_one_waiting(fastprims_ring *ring, uint64_t word, int64_t timeout) {
     struct batch b = {ring, &word, 1, 0};
     return put_waiting(&b, timeout);
 }
 
-static inline status finish_get(fastprims_ring *ring, enum fp_status s, uint64_t *word,
-                                int64_t timeout) {
-    if (FP_LIKELY(s != FP_EMPTY || timeout == 0))
-        return fp__raw_answer(s);
+static FP_NOINLINE status get_one_waiting(fastprims_ring *ring, uint64_t *word, int64_t timeout) {
     struct batch b = {ring, word, 1, 0};
     return get_waiting(&b, timeout);
+}
+
+static inline status finish_put(fastprims_ring *ring, enum fp_status s, uint64_t word,
+                                int64_t timeout) {
+    return FP_LIKELY(s != FP_FULL || timeout == 0) ? fp__raw_answer(s)
+                                                   : put_one_waiting(ring, word, timeout);
+}
+
+static inline status finish_get(fastprims_ring *ring, enum fp_status s, uint64_t *word,
+                                int64_t timeout) {
+    return FP_LIKELY(s != FP_EMPTY || timeout == 0) ? fp__raw_answer(s)
+                                                    : get_one_waiting(ring, word, timeout);
 }
 
 static status spsc_put(fastprims_ring *ring, uint64_t word, int64_t timeout) {

@@ -1,6 +1,7 @@
 /* fp_spsc.c - see fp_spsc.h for the idea and the contract. */
 #include "fp_spsc.h"
 
+#include "fp_fence.h"
 #include "fp_mem.h"
 #include "fp_queue.h"
 #include "fp_thread.h"
@@ -12,15 +13,18 @@ enum fp_status fp_spsc_init(struct fp_spsc *r, uint64_t capacity) {
     if (r->slot == NULL)
         return FP_NO_MEMORY;
     r->capacity = capacity;
-    r->put_count = r->put_index = r->head_seen = 0;
-    r->get_index = r->tail_seen = 0;
+    for (r->lap = 1; r->lap < capacity;)
+        r->lap *= 2;
+    r->light = fp_fence_prepare();
+    r->head_seen = r->tail_seen = 0;
     fp_u64_store_relaxed(&r->tail, 0);
     fp_u64_store_relaxed(&r->head, 0);
     fp_u64_store_relaxed(&r->producer, 0);
     fp_u64_store_relaxed(&r->consumer, 0);
     fp_u64_store_relaxed(&r->discarding, 0);
-    fp_event_init(&r->not_empty);
-    fp_event_init(&r->not_full);
+    fp_u64_store_relaxed(&r->end, 0);
+    fp_event_init_light(&r->not_empty, r->light);
+    fp_event_init_light(&r->not_full, r->light);
     return FP_OK;
 }
 
@@ -28,6 +32,81 @@ void fp_spsc_destroy(struct fp_spsc *r) {
     fp_mem_free(r->slot, (size_t)r->capacity * sizeof *r->slot);
     r->slot = NULL;
 }
+
+/* Positions. ----------------------------------------------------------------------------------- */
+
+static inline uint64_t index_of(const struct fp_spsc *r, uint64_t position) {
+    return position & (r->lap - 1);
+}
+
+static inline uint64_t next_of(const struct fp_spsc *r, uint64_t position) {
+    position++;
+    return index_of(r, position) == r->capacity ? position + (r->lap - r->capacity) : position;
+}
+
+/* Items between two positions, a lap apart at most. */
+static inline uint64_t between(const struct fp_spsc *r, uint64_t head, uint64_t tail) {
+    return (head ^ tail) < r->lap ? tail - head : tail - head - (r->lap - r->capacity);
+}
+
+/* Items before a position, ever. */
+static uint64_t count_of(const struct fp_spsc *r, uint64_t position) {
+    return position / r->lap * r->capacity + index_of(r, position);
+}
+
+/* Lines of slots take longer from one processor to the other than the calls that go through them.
+ * So each side asks for a line in advance, as far as it knows that the other one has done with it:
+ * a line taken from who still works on it costs both. */
+#define AHEAD ((uint64_t)32)
+#define MARGIN ((uint64_t)8)
+
+static inline const void *ahead(const struct fp_spsc *r, uint64_t position) {
+    return (const void *)((uintptr_t)r->slot + sizeof *r->slot * index_of(r, position + AHEAD));
+}
+
+static inline void fetch_to_write(const struct fp_spsc *r, uint64_t tail) {
+    if (!FP_PLAIN && r->lap - (tail - r->head_seen) > AHEAD + MARGIN)
+        FP_FETCH_TO_WRITE(ahead(r, tail));
+}
+
+static inline void fetch_to_read(const struct fp_spsc *r, uint64_t head) {
+    if (!FP_PLAIN && r->tail_seen - head > AHEAD + MARGIN)
+        FP_FETCH_TO_READ(ahead(r, head));
+}
+
+/* The end. ------------------------------------------------------------------------------------- */
+
+/* Once a closing has begun: finishes it, unless somebody has. The position at which the ring ends.
+ */
+static FP_NOINLINE uint64_t settle(struct fp_spsc *r) {
+    uint64_t end = fp_u64_load_seq_cst(&r->end);
+    if (end == FP_SPSC_CLOSING) {
+        FP_STEP();
+        if (r->light)
+            fp_fence_heavy(); /* of those who found 0 */
+        /* Acquire half: pairs with publish_tail; who meets the end has not loaded tail himself. */
+        uint64_t last = fp_u64_load_seq_cst(&r->tail) | FP_SPSC_CLOSED;
+        FP_STEP();
+        if (fp_u64_cas_seq_cst(&r->end, &end, last)) /* release half: pairs with the load above */
+            end = last;
+    }
+    return end & ~FP_SPSC_CLOSED;
+}
+
+/* Where the items end, or ended at some moment. */
+static inline uint64_t tail_of(struct fp_spsc *r, bool *closed) {
+    /* Acquire half: pairs with publish_tail. Seq_cst: a consumer about to sleep loads it after
+     * announcing itself. */
+    uint64_t tail = fp_u64_load_seq_cst(&r->tail);
+    FP_STEP();
+    /* After tail (its acquire half), before which whoever stores CLOSING has his fence. */
+    if (FP_LIKELY(fp_u64_load_seq_cst(&r->end) == 0))
+        return tail;
+    *closed = true;
+    return settle(r);
+}
+
+/* Roles. --------------------------------------------------------------------------------------- */
 
 /* Acquire half of the claim: pairs with release(), so that the fields of the role are those that
  * its last owner left. */
@@ -38,15 +117,13 @@ static FP_NOINLINE bool claim(fp_u64 *role, uint64_t me) {
     return fp_u64_cas_seq_cst(role, &owner, me);
 }
 
-/* What the owner keeps for itself follows from the two shared words. It is derived anew with each
+/* What the owner keeps for itself follows from the shared words. It is derived anew with each
  * claim: a fork may have left a lost owner's copies half-way through an operation. */
 static inline bool owns_producer(struct fp_spsc *r, uint64_t me) {
     if (FP_LIKELY(fp_u64_load_relaxed(&r->producer) == me))
         return true;
     if (!claim(&r->producer, me))
         return false;
-    r->put_count = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
-    r->put_index = r->put_count % r->capacity;
     r->head_seen = fp_u64_load_seq_cst(&r->head);
     return true;
 }
@@ -56,8 +133,7 @@ static inline bool owns_consumer(struct fp_spsc *r, uint64_t me) {
         return true;
     if (!claim(&r->consumer, me))
         return false;
-    r->get_index = fp_u64_load_seq_cst(&r->head) % r->capacity;
-    r->tail_seen = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+    r->tail_seen = fp_u64_load_seq_cst(&r->head);
     return true;
 }
 
@@ -80,45 +156,70 @@ enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool for
     return release(&r->consumer, me, force);
 }
 
-/* Slots the producer may fill. Looks at the consumer's line only if there seem to be none. */
-static inline uint64_t room(struct fp_spsc *r) {
-    uint64_t used = r->put_count - r->head_seen;
-    if (FP_UNLIKELY(used == r->capacity)) {
-        /* Acquire half: pairs with publish_head; the slots were read. Seq_cst: a producer about
-         * to sleep loads it after announcing itself. */
-        r->head_seen = fp_u64_load_seq_cst(&r->head);
-        used = r->put_count - r->head_seen;
+/* Putting. ------------------------------------------------------------------------------------- */
+
+static inline void look_at_head(struct fp_spsc *r) {
+    /* Acquire half: pairs with publish_head; the slots were read. Seq_cst: a producer about to
+     * sleep loads it after announcing itself. */
+    r->head_seen = fp_u64_load_seq_cst(&r->head);
+}
+
+/* Is there no room behind this tail? */
+static bool is_full(struct fp_spsc *r, uint64_t tail) {
+    look_at_head(r);
+    if (tail - r->head_seen == r->lap && r->light) {
+        /* The consumer may have found the ring empty, since the tail is still on its way to him. It
+         * is full once he can see that it is. */
+        fp_fence_seq_cst();
+        look_at_head(r);
     }
-    return r->capacity - used;
+    return tail - r->head_seen == r->lap;
 }
 
-/* False: closed; nothing was published. */
-static inline bool publish_tail(struct fp_spsc *r, uint64_t count) {
-    uint64_t expected = r->put_count;
-    /* Release half: publishes the slots, pairs with items(). Seq_cst: the waiters' pairing. */
-    if (FP_UNLIKELY(!fp_u64_cas_seq_cst(&r->tail, &expected, r->put_count + count)))
-        return false;
-    r->put_count += count;
-    fp_event_notify(&r->not_empty);
-    return true;
+/* With a tail behind those items. */
+static FP_NOINLINE enum fp_status meet_end(struct fp_spsc *r, uint64_t tail) {
+    if (settle(r) < tail)
+        return FP_CLOSED; /* they are in nobody's ring */
+    fp_event_notify_light(&r->not_empty, r->light);
+    return FP_OK;
 }
 
-static inline uint64_t step(const struct fp_spsc *r, uint64_t index) {
-    return index + 1 == r->capacity ? 0 : index + 1;
+/* FP_OK or FP_CLOSED. */
+static inline enum fp_status publish_tail(struct fp_spsc *r, uint64_t tail) {
+    const bool light = r->light;
+    /* Release half: publishes the slots, pairs with tail_of() and settle(). Light: the pairing with
+     * those who close and wait, and their fences. */
+    fp_u64_store_light(&r->tail, tail, light);
+    FP_STEP();
+    if (FP_UNLIKELY(fp_u64_load_light(&r->end, light) != 0))
+        return meet_end(r, tail);
+    fp_event_notify_light(&r->not_empty, light);
+    return FP_OK;
+}
+
+/* With room for the item. */
+static inline enum fp_status put_at(struct fp_spsc *r, uint64_t tail, uint64_t item) {
+    fetch_to_write(r, tail);
+    r->slot[index_of(r, tail)] = item;
+    FP_STEP();
+    return publish_tail(r, next_of(r, tail));
+}
+
+/* The rare ways of fp_spsc_put, which for their sake need not save a register. */
+static FP_NOINLINE enum fp_status put_anew(struct fp_spsc *r, uint64_t me, uint64_t item) {
+    if (!owns_producer(r, me))
+        return FP_NOT_OWNER;
+    uint64_t tail = fp_u64_load_relaxed(&r->tail); /* own */
+    if (tail - r->head_seen == r->lap && is_full(r, tail))
+        return fp_spsc_is_closed(r) ? FP_CLOSED : FP_FULL;
+    return put_at(r, tail, item);
 }
 
 enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item) {
-    if (!owns_producer(r, me))
-        return FP_NOT_OWNER;
-    if (FP_UNLIKELY(room(r) == 0))
-        return fp_spsc_is_closed(r) ? FP_CLOSED : FP_FULL;
-    r->slot[r->put_index] = item;
-    FP_STEP();
-    uint64_t next = step(r, r->put_index);
-    if (!publish_tail(r, 1))
-        return FP_CLOSED;
-    r->put_index = next;
-    return FP_OK;
+    uint64_t tail = fp_u64_load_relaxed(&r->tail); /* own, if it is */
+    if (FP_UNLIKELY(fp_u64_load_relaxed(&r->producer) != me || tail - r->head_seen == r->lap))
+        return put_anew(r, me, item);
+    return put_at(r, tail, item);
 }
 
 enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *items, size_t count,
@@ -128,45 +229,32 @@ enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *
         return FP_NOT_OWNER;
     if (count == 0)
         return FP_OK;
-    uint64_t free_slots = room(r);
-    if (free_slots < count) { /* the copy of head may be old, though not so old as to say none */
-        r->head_seen = fp_u64_load_seq_cst(&r->head);
-        free_slots = room(r);
-    }
-    if (free_slots == 0)
+    uint64_t tail = fp_u64_load_relaxed(&r->tail); /* own */
+    if (r->capacity - between(r, r->head_seen, tail) < count && is_full(r, tail))
         return fp_spsc_is_closed(r) ? FP_CLOSED : FP_FULL;
-    size_t fit = free_slots < count ? (size_t)free_slots : count;
-    uint64_t index = r->put_index;
-    for (size_t i = 0; i < fit; i++, index = step(r, index))
-        r->slot[index] = items[i];
+    uint64_t room = r->capacity - between(r, r->head_seen, tail);
+    size_t fit = room < count ? (size_t)room : count;
+    for (size_t i = 0; i < fit; i++, tail = next_of(r, tail))
+        r->slot[index_of(r, tail)] = items[i];
     FP_STEP();
-    if (!publish_tail(r, fit))
+    if (FP_UNLIKELY(publish_tail(r, tail) != FP_OK))
         return FP_CLOSED;
-    r->put_index = index;
     *n = fit;
     return fit == count ? FP_OK : FP_FULL;
 }
 
-/* Items the consumer may take. Looks at the producer's line only if there seem to be none. */
-static inline uint64_t items(struct fp_spsc *r, bool *closed) {
-    uint64_t taken = fp_u64_load_relaxed(&r->head); /* own */
-    if (r->tail_seen == taken) {
-        /* Acquire half: pairs with publish_tail. Seq_cst: as in room(), for the consumer. */
-        uint64_t tail = fp_u64_load_seq_cst(&r->tail);
-        r->tail_seen = tail & ~FP_SPSC_CLOSED;
-        *closed = (tail & FP_SPSC_CLOSED) != 0;
-    }
-    return r->tail_seen - taken;
+/* Getting. ------------------------------------------------------------------------------------- */
+
+static inline void publish_head(struct fp_spsc *r, uint64_t head) {
+    const bool light = r->light;
+    /* Release half: the slots were read, pairs with look_at_head. Light: the waiters' pairing. */
+    fp_u64_store_light(&r->head, head, light);
+    FP_STEP();
+    fp_event_notify_light(&r->not_full, light);
 }
 
-static inline void publish_head(struct fp_spsc *r, uint64_t count) {
-    /* Release half: the slots were read, pairs with room(). Seq_cst: the waiters' pairing. */
-    fp_u64_store_seq_cst(&r->head, fp_u64_load_relaxed(&r->head) + count);
-    fp_event_notify(&r->not_full);
-}
-
-/* Closing with discarding takes effect for both sides in one step, that of the closing bit. Who has
- * met the bit sees `discarding` too, which was stored before it. */
+/* Closing with discarding takes effect for both sides in one step, that of deciding the end. Who
+ * has met the end sees `discarding` too, which was stored before it. */
 static inline bool discards(struct fp_spsc *r) {
     return FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)) && fp_spsc_is_closed(r);
 }
@@ -190,18 +278,42 @@ static inline enum fp_status enter(struct fp_spsc *r, uint64_t me) {
     return FP_LIKELY(fp_u64_load_relaxed(&r->consumer) == me) ? FP_OK : enter_anew(r, me);
 }
 
-enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
+/* Is there nothing behind this head? Closed: nor will there be. */
+static bool is_empty(struct fp_spsc *r, uint64_t head, bool *closed) {
+    r->tail_seen = tail_of(r, closed);
+    if (r->tail_seen == head && r->light) {
+        fp_fence_seq_cst(); /* as in is_full() */
+        r->tail_seen = tail_of(r, closed);
+    }
+    return r->tail_seen == head;
+}
+
+static inline enum fp_status get_at(struct fp_spsc *r, uint64_t head, uint64_t *item) {
+    fetch_to_read(r, head);
+    *item = r->slot[index_of(r, head)];
+    FP_STEP();
+    publish_head(r, next_of(r, head));
+    return FP_OK;
+}
+
+/* The rare ways of fp_spsc_get. */
+static FP_NOINLINE enum fp_status get_anew(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     bool closed = false;
     enum fp_status s = enter(r, me);
-    if (FP_UNLIKELY(s != FP_OK))
+    if (s != FP_OK)
         return s;
-    if (FP_UNLIKELY(items(r, &closed) == 0))
+    uint64_t head = fp_u64_load_relaxed(&r->head); /* own */
+    if (r->tail_seen == head && is_empty(r, head, &closed))
         return closed ? FP_CLOSED : FP_EMPTY;
-    *item = r->slot[r->get_index];
-    r->get_index = step(r, r->get_index);
-    FP_STEP();
-    publish_head(r, 1);
-    return FP_OK;
+    return get_at(r, head, item);
+}
+
+enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
+    uint64_t head = fp_u64_load_relaxed(&r->head); /* own, if it is */
+    if (FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding) != 0 ||
+                    fp_u64_load_relaxed(&r->consumer) != me || r->tail_seen == head))
+        return get_anew(r, me, item);
+    return get_at(r, head, item);
 }
 
 /* By who has the consumer's role. */
@@ -210,19 +322,15 @@ static enum fp_status take_many(struct fp_spsc *r, uint64_t *out, size_t max, si
     *n = 0;
     if (max == 0)
         return FP_OK;
-    uint64_t ready = items(r, &closed);
-    if (ready < max) { /* the copy of tail may be old */
-        uint64_t tail = fp_u64_load_seq_cst(&r->tail);
-        r->tail_seen = tail & ~FP_SPSC_CLOSED;
-        ready = r->tail_seen - fp_u64_load_relaxed(&r->head);
-    }
-    if (ready == 0)
+    uint64_t head = fp_u64_load_relaxed(&r->head); /* own */
+    if (between(r, head, r->tail_seen) < max && is_empty(r, head, &closed))
         return closed ? FP_CLOSED : FP_EMPTY;
+    uint64_t ready = between(r, head, r->tail_seen);
     *n = ready < max ? (size_t)ready : max;
-    for (size_t i = 0; i < *n; i++, r->get_index = step(r, r->get_index))
-        out[i] = r->slot[r->get_index];
+    for (size_t i = 0; i < *n; i++, head = next_of(r, head))
+        out[i] = r->slot[index_of(r, head)];
     FP_STEP();
-    publish_head(r, *n);
+    publish_head(r, head);
     return FP_OK;
 }
 
@@ -253,35 +361,43 @@ void fp_spsc_abandon(struct fp_spsc *r) {
 }
 
 void fp_spsc_close(struct fp_spsc *r, bool discard) {
+    uint64_t open = 0;
     if (discard)
-        fp_u64_store_seq_cst(&r->discarding, 1); /* before the bit: see discards() */
-    fp_u64_fetch_or_seq_cst(&r->tail, FP_SPSC_CLOSED);
+        fp_u64_store_seq_cst(&r->discarding, 1); /* before the end: see discards() */
+    fp_u64_cas_seq_cst(&r->end, &open, FP_SPSC_CLOSING);
+    settle(r);
     fp_event_notify_all(&r->not_empty);
     fp_event_notify_all(&r->not_full);
 }
 
 bool fp_spsc_is_closed(struct fp_spsc *r) {
-    return (fp_u64_load_seq_cst(&r->tail) & FP_SPSC_CLOSED) != 0;
+    uint64_t end = fp_u64_load_seq_cst(&r->end);
+    return end != 0 && end != FP_SPSC_CLOSING;
 }
 
 void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets) {
-    uint64_t head = fp_u64_load_seq_cst(&r->head);
+    if (r->light)
+        fp_fence_seq_cst(); /* who counts what he did sees what the others see */
+    uint64_t head = fp_u64_load_seq_cst(&r->head), tail, before;
     int attempts = 16;
+    bool closed;
     /* An unmoved head means that both were true at the moment the tail was read. */
     do {
-        *gets = head;
-        *puts = fp_u64_load_seq_cst(&r->tail) & ~FP_SPSC_CLOSED;
+        before = head;
+        tail = tail_of(r, &closed);
         head = fp_u64_load_seq_cst(&r->head);
-    } while (head != *gets && --attempts > 0);
+    } while (head != before && --attempts > 0);
+    *puts = count_of(r, tail);
+    *gets = count_of(r, before);
     if (*puts - *gets > r->capacity)
         *gets = *puts - r->capacity;
 }
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg) {
-    uint64_t tail = fp_u64_load_acquire(&r->tail) & ~FP_SPSC_CLOSED;
-    uint64_t index = fp_u64_load_acquire(&r->head) % r->capacity;
-    for (uint64_t h = fp_u64_load_acquire(&r->head); h != tail; h++, index = step(r, index)) {
-        int answer = fn(r->slot[index], arg);
+    bool closed;
+    uint64_t tail = tail_of(r, &closed);
+    for (uint64_t h = fp_u64_load_acquire(&r->head); h != tail; h = next_of(r, h)) {
+        int answer = fn(r->slot[index_of(r, h)], arg);
         if (answer != 0)
             return answer;
     }

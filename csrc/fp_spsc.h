@@ -4,15 +4,28 @@
  * Lamport's ring with the refinement of Rigtorp and of FastForward's family: each side keeps a
  * private copy of the other side's index and looks at the real one only when the copy says full
  * (or empty), so in steady state the two sides touch each other's line once per lap, not once per
- * item. Indices count from 0 and never wrap in practice (63 bits).
+ * item.
  *
- *   put   writes the slot, then publishes tail: a compare-and-swap that fails only if somebody
- *         closed the ring (bit 63), which makes closing exact: a put either precedes it and its
- *         item is delivered, or fails
- *   get   reads the slot, then publishes head with a seq_cst store
+ *   put   writes the slot, then stores tail; then looks for waiters, and whether the ring is closed
+ *   get   reads the slot, then stores head; then looks for waiters
  *
- * Both publications are seq_cst because a waiter may be about to sleep (fp_event.h); a plain
- * release store would let this side's look at `waiters` overtake it.
+ * Store, then look: the stores are light ones, and the fence that this takes is on the other side
+ * (fp_fence.h), with who is about to sleep (fp_event.h), and with who closes:
+ *
+ *   close     end: 0 -> CLOSING; heavy fence; load tail; end: CLOSING -> CLOSED | tail
+ *   put       store tail; load end: 0: done. Otherwise it finishes the closing, as if it were its
+ *             own, and its item is in the ring if it lies before the end
+ *   get       load tail; load end: 0: the items before tail are in the ring. Otherwise it finishes
+ *             the closing, and those before the end are
+ *
+ * Closing takes effect when `end` is decided, by one swap, and is exact: a put either precedes it,
+ * and its item is delivered, or fails. A put that found 0 stored its tail before the heavy fence,
+ * and a get that found 0 loaded its tail before it, so whoever decides loads no smaller tail, and
+ * neither has to come back. (Fences of several that finish the closing: each has seen CLOSING
+ * before its own.) Who is suspended while it closes stops nobody.
+ *
+ * tail and head are positions: the lap in the upper bits, the index in the lower ones, as many as
+ * hold capacity - 1. So a side stores one word for each item, besides the item.
  *
  * Roles. Two producers at once would corrupt the ring, so each role belongs to the first thread
  * that uses it, until that thread gives it back or a fork leaves it behind; another thread gets
@@ -27,23 +40,25 @@
 #include "fp_event.h"
 
 #define FP_SPSC_CLOSED ((uint64_t)1 << 63)
+#define FP_SPSC_CLOSING UINT64_MAX
 
 struct fp_spsc {
     /* The producer's line. */
-    FP_LINE fp_u64 tail;     /* items published | FP_SPSC_CLOSED */
-    uint64_t put_count;      /* = tail without the bit */
-    uint64_t put_index;      /* = put_count modulo capacity */
-    uint64_t head_seen;      /* a value head had */
+    FP_LINE fp_u64 tail; /* where the next item goes. What lies behind `end` is in nobody's ring */
+    uint64_t head_seen; /* a value head had */
     /* The consumer's line. */
-    FP_LINE fp_u64 head;     /* items taken */
-    uint64_t get_index;
-    uint64_t tail_seen;
+    FP_LINE fp_u64 head; /* where the next item is */
+    uint64_t tail_seen; /* a value tail had, before the end */
     /* Read by both, written rarely. */
     FP_LINE uint64_t *slot;
     uint64_t capacity;
+    uint64_t lap; /* between positions of one index: a power of two */
+    bool light; /* the publications are light stores (fp_fence.h) */
+    fp_u64 end; /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
     fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
-    fp_u64 discarding;         /* once closed: the items left are not to be delivered */
-    struct fp_event not_empty, not_full;
+    fp_u64 discarding; /* once closed: the items left are not to be delivered */
+    /* Written by those who wait. */
+    FP_LINE struct fp_event not_empty, not_full;
 };
 
 /* capacity >= 1. FP_OK or FP_NO_MEMORY. */

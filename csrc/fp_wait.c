@@ -3,6 +3,7 @@
 #include "fp_wait.h"
 
 #include "fp_backoff.h"
+#include "fp_fence.h"
 
 static bool must_wait(enum fp_status s) { return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY; }
 
@@ -84,13 +85,23 @@ static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
 static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
                            const struct fp_host *host, int64_t *to_watch, int64_t *slice) {
     uint64_t own_rest = host->settle == 0 ? 0 : fp_sync_u64_fetch_add_relaxed(&rests, 1) + 1;
-    if (*to_watch == 0 || !watch(e, key, *to_watch)) {
-        *to_watch = 0;
+    if (*to_watch == 0)
         return sleep_slice(e, key, deadline, slice);
+    if (!watch(e, key, *to_watch)) {
+        *to_watch = 0;
+        /* It looks once more, behind the fence that watching does without. */
+        return e->light ? FP_OK : sleep_slice(e, key, deadline, slice);
     }
     if (host->settle != 0)
         settle(e, own_rest, host->settle);
     return FP_OK;
+}
+
+/* When what others' processors hold back, a few dozen nanoseconds as a rule, has been stored. */
+static enum fp_status look_later(const struct fp_attempt *op) {
+    for (int turn = 0; turn < 8; turn++)
+        fp_pause();
+    return op->run(op->arg);
 }
 
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
@@ -103,10 +114,14 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
             return FP_INTERRUPTED;
         uint64_t key = fp_event_enter(e);
         FP_STEP();
+        if (e->light && to_watch == 0)
+            fp_fence_heavy(); /* light stores that missed the announcement are seen from here on */
         /* Again, after the announcement: a change that came before it is seen here, one that
          * comes after it finds the announcement. */
         s = op->run(op->arg);
         enum fp_status woke = FP_OK;
+        if (e->light && to_watch != 0 && must_wait(s))
+            s = look_later(op); /* nobody would tell it of a store on its way, see fp_event.h */
         if (must_wait(s)) {
             void *state = host->before_sleep();
             woke = rest(e, key, deadline, host, &to_watch, &slice);

@@ -24,6 +24,7 @@ C_BUILDS = {
     "atomics": ["-DFP_PLAIN=0"],
     "plain": ["-DFP_PLAIN=1"],
     "no 16-byte compare-and-swap": ["-DFP_PLAIN=0", "-DFP_CAS16=0"],
+    "no fences by the kernel": ["-DFP_PLAIN=0", "-DFP_LIGHT=0"],
     "16-byte lines": ["-DFP_PLAIN=0", "-DFP_CACHELINE=16"],
     "delays at the interesting points": ["-DFP_PLAIN=0", "-DFP_TEST_STEPS"],
 }

@@ -223,6 +223,44 @@ static void bytes(int writers, int items) {
 static void records_of_one(void) { bytes(1, 20000); }
 static void records_of_three(void) { bytes(3, 200000); }
 
+/* One puts, one gets, one closes at some moment: what was accepted is delivered, nothing else. */
+static uint64_t accepted, delivered;
+
+static void race_the_closing(int id, void *unused) {
+    (void)unused;
+    enum fastprims_status s;
+    uint64_t word, next = 0;
+    if (id == 2) {
+        for (unsigned i = torture_random(40); i > 0; i--)
+            fp_yield();
+        fastprims_ring_close(ring, false);
+        return;
+    }
+    if (id == 0)
+        while ((s = fastprims_ring_put(ring, next, some_patience())) != FASTPRIMS_CLOSED)
+            next += s == FASTPRIMS_OK;
+    else
+        while ((s = fastprims_ring_get(ring, &word, some_patience())) != FASTPRIMS_CLOSED)
+            if (s == FASTPRIMS_OK) {
+                CHECK(word == next, "%lu instead of %lu", (unsigned long)word, (unsigned long)next);
+                next++;
+            }
+    *(id == 0 ? &accepted : &delivered) = next;
+}
+
+static void closing_is_exact(void) {
+    for (int round = 0; round < scaled(2000); round++) {
+        ring = fastprims_ring_new(FASTPRIMS_SPSC, 1 + torture_random(70));
+        torture_threads(3, race_the_closing, NULL);
+        CHECK(accepted == delivered, "%lu were accepted, %lu delivered", (unsigned long)accepted,
+              (unsigned long)delivered);
+        uint64_t puts, gets;
+        fastprims_ring_count(ring, &puts, &gets);
+        CHECK(puts == accepted && gets == delivered, "counts");
+        fastprims_ring_release(ring);
+    }
+}
+
 /* Both sides asleep, with nothing but the closing to wake them. */
 static void wait_for_close(int id, void *unused) {
     (void)unused;
@@ -341,6 +379,7 @@ int main(int argc, char **argv) {
         {"raw: words on one core", one_core},
         {"raw: records, one writer", records_of_one},
         {"raw: records, the role goes round", records_of_three},
+        {"raw: closing is exact", closing_is_exact},
         {"raw: closing wakes both sides", closing_wakes},
         {"raw: records wake who waits for them", meetings},
         {"raw: references", references},

@@ -1,6 +1,7 @@
 /* torture_spsc.c - the single-producer, single-consumer ring and its roles. */
 #include "flows.h"
 
+#include "fp_fence.h"
 #include "fp_spsc.h"
 #include "fp_thread.h"
 
@@ -8,6 +9,13 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#if defined(__linux__)
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +136,69 @@ static void discarding(void) {
         fp_spsc_destroy(&ring);
     }
 }
+
+/* Fences that the kernel makes for all threads: inherited, refused, and forbidden afterwards. ----
+ */
+
+#if !TORTURE_TSAN
+static void fences_after_fork(void) {
+    struct subject s = subject_spsc(2);
+    bool light = fp_fence_prepare();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (light) {
+            fp_fence_heavy();
+            CHECK(fp_fence_prepare(), "the child may not do what the parent registered for");
+        }
+        flow(s, 1, 1, scaled(3000), FLOW_WAIT | FLOW_CLOSE);
+        _exit(0);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: %d", status);
+    flow(s, 1, 1, scaled(3000), FLOW_WAIT | FLOW_CLOSE);
+}
+#endif
+
+#if defined(__linux__)
+/* From now on the kernel answers EPERM, as in a sandbox. False: it has no such filters. */
+static bool forbid_fences(void) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void fences_refused(void) {
+    if (!forbid_fences())
+        return;
+    CHECK(!fp_fence_prepare(), "fences that the kernel refuses");
+    load(3000, FLOW_WAIT | FLOW_BATCHES);
+    load(3000, FLOW_WAIT | FLOW_CLOSE);
+}
+
+static void fences_forbidden(void) {
+    struct subject s[CAPACITIES];
+    for (int i = 0; i < CAPACITIES; i++)
+        s[i] = subject_spsc(capacities[i]);
+    const bool light = fp_fence_prepare();
+    if (!forbid_fences())
+        return;
+    for (int i = 0; i < CAPACITIES; i++)
+        flow(s[i], 1, 1, scaled(500), FLOW_WAIT | FLOW_CLOSE | FLOW_OBSERVE);
+    if (light)
+        fp_fence_heavy();
+    CHECK(!fp_fence_prepare(), "a new ring would rely on what is forbidden");
+    load(3000, FLOW_WAIT | FLOW_CLOSE);
+}
+#endif
+
 #ifdef FP_TEST_STEPS
 static void stalls(void) {
     for (int i = 0; i < 4; i++)
@@ -150,6 +221,13 @@ static const struct torture_case cases[] = {
     {"delays at the steps", delayed},
     {"the producer's role goes round", handing_over},
     {"closing with discarding", discarding},
+#if !TORTURE_TSAN
+    {"fences after fork", fences_after_fork},
+#endif
+#if defined(__linux__)
+    {"fences that the kernel refuses", fences_refused},
+    {"fences that are forbidden later", fences_forbidden},
+#endif
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},
 #endif

@@ -18,7 +18,8 @@ enum {
     MOST_CHOICES = 20000,
     MOST_STEPS = 8000,
     MOST_BLOCKS = 2048,
-    MOST_LOADS = 40
+    MOST_LOADS = 40,
+    MOST_ENDS = 8
 };
 
 enum status { READY, PAUSED, PARKED, DONE };
@@ -31,6 +32,10 @@ static struct thread {
     enum fp_status woke;
     jmp_buf at;
     ucontext_t context;
+    uint64_t *late; /* a word to which a store is still to come; NULL: none */
+    uint64_t late_value;
+    unsigned *ends[MOST_ENDS]; /* of calls that are over but for that */
+    int end_count;
     uint64_t serial; /* the core's thread-local variables */
     struct fp_epoch_record *record;
     alignas(16) char stack[STACK];
@@ -208,6 +213,74 @@ static void reschedule(void) {
     resume(next);
 }
 
+/* Late stores ------------------------------------------------------------------------------------
+ */
+
+bool explore_light = true;
+
+static void wake_pausing(void) {
+    for (int i = 0; i < program->threads; i++)
+        if (threads[i].status == PAUSED)
+            threads[i].status = READY;
+}
+
+/* The thread's late store, if it has one, is seen from now on. */
+static void let_through(struct thread *t) {
+    if (t->late == NULL)
+        return;
+    *t->late = t->late_value;
+    t->late = NULL;
+    while (t->end_count > 0)
+        *t->ends[--t->end_count] = ++now;
+    wake_pausing();
+}
+
+void explore_store_late(uint64_t *word, uint64_t value) {
+    explore_access(word, "store");
+    if (self < 0 || budget == 0 || choose(2) == 0) {
+        *word = value;
+        return;
+    }
+    budget--;
+    threads[self].late = word;
+    threads[self].late_value = value;
+}
+
+bool explore_is_late(const volatile void *word, uint64_t *value) {
+    if (self < 0 || threads[self].late != word)
+        return false;
+    *value = threads[self].late_value;
+    return true;
+}
+
+void explore_when_seen(unsigned *end) {
+    struct thread *t = self < 0 ? NULL : &threads[self];
+    *end = ++now;
+    if (t == NULL || t->late == NULL)
+        return;
+    if (t->end_count == MOST_ENDS)
+        explore_fail("too many calls behind one late store");
+    *end = UINT32_MAX;
+    t->ends[t->end_count++] = end;
+}
+
+void explore_fence(void) {
+    if (self >= 0 && threads[self].late != NULL)
+        explore_access(threads[self].late, "seen");
+}
+
+bool fp_fence_prepare(void) { return explore_light; }
+
+void fp_fence_heavy(void) {
+    static const int fence;
+    explore_access(&fence, "fence");
+    for (int i = 0; i < program->threads; i++)
+        let_through(&threads[i]);
+}
+
+/* -----------------------------------------------------------------------------------------------
+ */
+
 void explore_access(const volatile void *word, const char *what) {
     if (self < 0) {
         if (++alone > 1000 * MOST_STEPS)
@@ -218,14 +291,16 @@ void explore_access(const volatile void *word, const char *what) {
         explore_fail("no end after %d steps", MOST_STEPS);
     /* Nothing but loads for long: it waits for somebody, even if it does not pause. */
     threads[self].loads = what[0] == 'l' ? threads[self].loads + 1 : 0;
-    if (threads[self].loads > MOST_LOADS)
+    if (threads[self].loads > MOST_LOADS) {
+        let_through(&threads[self]);
         threads[self].status = PAUSED;
+    }
     reschedule();
     now++;
-    if (what[0] != 'l') /* what a pausing thread waits for may have come */
-        for (int i = 0; i < program->threads; i++)
-            if (threads[i].status == PAUSED)
-                threads[i].status = READY;
+    if (what[0] != 'l') {
+        let_through(&threads[self]);
+        wake_pausing(); /* what they wait for may have come */
+    }
     trace[steps] = (struct event){(signed char)self, what, word};
     struct block *b = block_of(word);
     if (b != NULL && b->freed)
@@ -235,6 +310,7 @@ void explore_access(const volatile void *word, const char *what) {
 void explore_pause(void) {
     if (self < 0)
         return;
+    let_through(&threads[self]);
     threads[self].status = PAUSED;
     trace[++steps].what = NULL;
     if (steps >= MOST_STEPS)
@@ -243,6 +319,7 @@ void explore_pause(void) {
 }
 
 static void finish_thread(void) {
+    explore_fence();
     threads[self].status = DONE;
     reschedule();
 }
@@ -356,6 +433,8 @@ static void run_once(void) {
     for (int i = 0; i < program->threads; i++) {
         threads[i].status = READY;
         threads[i].loads = 0;
+        threads[i].late = NULL;
+        threads[i].end_count = 0;
         threads[i].may_interrupt = threads[i].may_time_out = threads[i].interrupted = false;
     }
     struct fp_epoch_record *mine = fp__epoch_mine;

@@ -46,6 +46,13 @@ int explore_self(void);
 /* Moments, for histories. */
 unsigned explore_clock(void);
 
+/* *end is that moment; if the running thread has a late store (fp_atomic.h), it becomes the one at
+ * which others see that. */
+void explore_when_seen(unsigned *end);
+
+/* May light stores be late? If not, fp_fence_prepare says no. */
+extern bool explore_light;
+
 /* On what the thread sleeps; NULL: it doesn't. */
 const void *explore_sleeps_on(int thread);
 

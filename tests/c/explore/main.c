@@ -36,7 +36,7 @@
 
 enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
 
-enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, LIFO, CHANNEL };
+enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, SPSC_FENCED, LIFO, CHANNEL };
 
 struct script {
     enum kind kind;
@@ -87,6 +87,14 @@ static const struct script scripts[] = {
     {SPSC, 2, 4, "b1 b3|m m"},
     {SPSC, 2, 4, "p1 p2 p3|g g g|c"},
     {SPSC, 1, 4, "p1 p2|g g|c"},
+    {SPSC, 1, 4, "p1|g|c n"},
+    {SPSC, 3, 4, "p1 p2 g g/p3 p4 p5|g m|n"},
+    {SPSC, 2, 4, "p1 b2|m m|c"},
+    {SPSC, 2, 3, "p1|g|c|c n"},
+    {SPSC, 2, 3, "p1 p2|g n|c|n"},
+    {SPSC, 2, 3, "p1/p2|g n|n"},
+    {SPSC_FENCED, 1, 4, "p1 p2|g g|c"},
+    {SPSC_FENCED, 3, 4, "p1 p2 g g/p3 p4 p5|g m|n"},
     {LIFO, 2, 2, "p1 p2|g g|p3"},
     {LIFO, 1, 2, "p1|c|g"},
     {CHANNEL, 1, 3, "f1|f2|g"},
@@ -139,6 +147,14 @@ static const struct script scripts[] = {
     {SPSC, 1, 3, "P1 P2 P3|G G G"},
     {SPSC, 2, 3, "P1 P2|m G|c"},
     {SPSC, 1, 3, "t G|P1 p2"},
+    {SPSC, 1, 4, "G|P1"},
+    {SPSC, 1, 4, "w w|v1 v2"},
+    {SPSC, 1, 4, "p1/P2|g"},
+    {SPSC, 1, 3, "G|c"},
+    {SPSC, 1, 3, "p1/P2|c"},
+    {SPSC, 2, 3, "p1 p2/v3|g|c"},
+    {SPSC_FENCED, 1, 3, "P1 P2|G G|c"},
+    {SPSC_FENCED, 1, 3, "w w|v1 v2"},
     {LIFO, 1, 2, "G|P1"},
     {LIFO, 1, 1, "G|G|P1 P2"},
     {LIFO, 1, 1, "p1/P2|P3|g G"},
@@ -150,6 +166,7 @@ static struct {
     const struct script *script;
     const char *part[EXPLORE_THREADS];
     struct history history;
+    int last[EXPLORE_THREADS + 1]; /* call of each thread, and of none; -1: nothing yet */
     bool closed;
     uint64_t evicted, told; /* channel: dropped items; how many of them were reported */
 } run;
@@ -184,6 +201,15 @@ static bool more(void *arg) {
     return q->put ? puts - gets < run.ops->limit(run.queue) : puts != gets;
 }
 
+/* A call of the running thread, after its others. */
+static struct call *begin_call(enum call_kind kind, unsigned begin) {
+    struct call *c = history_add(&run.history, kind, begin);
+    int *last = &run.last[explore_self() + 1];
+    c->after = *last;
+    *last = (int)(c - run.history.call);
+    return c;
+}
+
 /* Waits like a host. A time-out or an interrupt counts as "full" or "empty". */
 static enum fp_status perform(struct request *q, char letter) {
     enum fp_status s = attempt(q);
@@ -202,31 +228,30 @@ static enum fp_status perform(struct request *q, char letter) {
 
 static void put_or_get(char letter, uint64_t item) {
     bool put = strchr("pPTv", letter) != NULL;
-    struct call *c = history_add(&run.history, put ? CALL_PUT : CALL_GET, explore_clock());
+    struct call *c = begin_call(put ? CALL_PUT : CALL_GET, explore_clock());
     struct request q = {put, item};
     c->item[0] = item;
     c->status = perform(&q, letter);
     if (!put)
         c->item[0] = q.item;
     c->taken = 1;
-    c->end = explore_clock();
+    explore_when_seen(&c->end);
 }
+
+static bool is_spsc(void) { return run.script->kind == SPSC || run.script->kind == SPSC_FENCED; }
 
 static void put_two(uint64_t item) {
     uint64_t both[2] = {item, item + 1};
     size_t done;
     unsigned begin = explore_clock();
     enum fp_status s = run.ops->put_many(run.queue, both, 2, &done);
-    int before = -1;
     for (size_t i = 0; i < 2 && i <= done; i++) {
-        if (i == done && run.script->kind == SPSC && done > 0)
+        if (i == done && is_spsc() && done > 0)
             break; /* how many fit was seen before they were published */
-        struct call *c = history_add(&run.history, CALL_PUT, begin);
+        struct call *c = begin_call(CALL_PUT, begin);
         c->item[0] = both[i];
         c->status = i < done ? FP_OK : s;
-        c->after = before;
-        c->end = explore_clock();
-        before = (int)(c - run.history.call);
+        explore_when_seen(&c->end);
     }
 }
 
@@ -236,18 +261,15 @@ static void get_two(void) {
     unsigned begin = explore_clock();
     enum fp_status s = run.ops->get_many(run.queue, found, 2, &done);
     if (done == 0) {
-        struct call *c = history_add(&run.history, CALL_GET, begin);
+        struct call *c = begin_call(CALL_GET, begin);
         c->status = s;
-        c->end = explore_clock();
+        explore_when_seen(&c->end);
     }
-    int before = -1;
     for (size_t i = 0; i < done; i++) {
-        struct call *c = history_add(&run.history, CALL_GET, begin);
+        struct call *c = begin_call(CALL_GET, begin);
         c->item[0] = found[i];
         c->taken = 1;
-        c->after = before;
-        c->end = explore_clock();
-        before = (int)(c - run.history.call);
+        explore_when_seen(&c->end);
     }
 }
 
@@ -278,12 +300,12 @@ static void trim(void) {
 }
 
 static void put_evicting(uint64_t item) {
-    struct call *c = history_add(&run.history, CALL_PUT, explore_clock());
+    struct call *c = begin_call(CALL_PUT, explore_clock());
     c->item[0] = item;
     c->status = fp_channel_store(run.queue, item);
     trim();
     c->taken = 1;
-    c->end = explore_clock();
+    explore_when_seen(&c->end);
 }
 
 static void report(void) {
@@ -304,25 +326,25 @@ static void other(char letter, uint64_t number) {
     struct call *c;
     switch (letter) {
     case 'c':
-        c = history_add(&run.history, CALL_CLOSE, explore_clock());
+        c = begin_call(CALL_CLOSE, explore_clock());
         run.ops->close(run.queue, false);
         run.closed = true;
         if (run.script->kind == CHANNEL)
             trim();
         break;
     case 'n':
-        c = history_add(&run.history, CALL_COUNT, explore_clock());
+        c = begin_call(CALL_COUNT, explore_clock());
         run.ops->count(run.queue, &c->item[0], &c->item[1]);
         break;
     case 'l':
-        c = history_add(&run.history, CALL_LIMIT, explore_clock());
+        c = begin_call(CALL_LIMIT, explore_clock());
         c->item[0] = number;
         fp_segq_set_limit(run.queue, number);
         break;
     default:
         explore_fail("what is '%c'?", letter);
     }
-    c->end = explore_clock();
+    explore_when_seen(&c->end);
 }
 
 static void perform_script(const char *text, const char *stops) {
@@ -369,6 +391,8 @@ static void create(void) {
         fp_mpmc_init_at(run.queue, s->limit, s->kind == RING ? 0 : UINT64_MAX);
         break;
     case SPSC:
+    case SPSC_FENCED:
+        explore_light = s->kind == SPSC;
         run.queue = fp_spsc_create(s->limit);
         run.ops = &fp_spsc_ops;
         break;
@@ -389,11 +413,17 @@ static void before(void) {
     run.closed = false;
     forks = 0;
     run.evicted = run.told = 0;
+    for (int i = 0; i <= EXPLORE_THREADS; i++)
+        run.last[i] = -1;
     run.history = (struct history){.limit = run.script->limit,
                                    .lifo = run.script->kind == LIFO,
                                    .evicts = run.script->kind == CHANNEL};
     if (strchr(run.script->text, '/'))
         perform_script(run.script->text, "/");
+    if (is_spsc()) {
+        fp_spsc_release_producer(run.queue, 0, true); /* to the threads */
+        fp_spsc_release_consumer(run.queue, 0, true);
+    }
 }
 
 static void thread(int self) { perform_script(run.part[self], "|"); }
@@ -437,13 +467,13 @@ static void check_channel(void) {
 }
 
 static void after(void) {
-    if (run.script->kind == SPSC)
+    if (is_spsc())
         fp_spsc_release_consumer(run.queue, 0, true); /* its owner has ended */
     for (;;) {
-        struct call *c = history_add(&run.history, CALL_GET, explore_clock());
+        struct call *c = begin_call(CALL_GET, explore_clock());
         c->status = run.ops->get(run.queue, &c->item[0]);
         c->taken = 1;
-        c->end = explore_clock();
+        explore_when_seen(&c->end);
         if (c->status != FP_OK)
             break;
         if (run.history.count == MOST_CALLS)
@@ -458,9 +488,10 @@ static void after(void) {
     run.ops->destroy(run.queue);
 }
 
+static const char *const kinds[] = {"segq", "ring",   "ring near wrap", "spsc", "spsc with fences",
+                                    "lifo", "channel"};
+
 static int explore_script(const struct script *s, double seconds) {
-    static const char *const kinds[] = {"segq", "ring", "ring near wrap",
-                                        "spsc", "lifo", "channel"};
     char name[100];
     snprintf(name, sizeof name, "%s(%llu) %s", kinds[s->kind], (unsigned long long)s->limit,
              s->text);
@@ -501,7 +532,8 @@ int main(int argc, char **argv) {
     const bool stop = argc > 3; /* at the first failure */
     int failed = 0;
     for (int i = 0; i < (int)(sizeof scripts / sizeof *scripts); i++)
-        if ((only == NULL || *only == '\0' || strstr(scripts[i].text, only)) &&
+        if ((only == NULL || *only == '\0' || strstr(scripts[i].text, only) ||
+             strncmp(kinds[scripts[i].kind], only, strlen(only)) == 0) &&
             !in_child(script_work, i, seconds) && ++failed && stop)
             return 1;
     for (int i = 0; i < special_count; i++)

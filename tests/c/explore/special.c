@@ -533,6 +533,50 @@ static void first_get_thread(int self) {
         explore_fail("a first get answers %d", (int)s);
 }
 
+/* News of light stores: two wait for one each of what a third posts, and one of them may give up.
+ * What is posted and not taken must not be left with somebody asleep. ----------------------------
+ */
+
+static struct fp_event news;
+static fp_u64 posted, taken;
+
+static void news_before(void) {
+    forks = 0;
+    posted = taken = 0;
+    fp_event_init_light(&news, true);
+}
+
+static bool news_left(void *arg) {
+    (void)arg;
+    uint64_t so_far = fp_u64_load_seq_cst(&taken);
+    return fp_u64_load_seq_cst(&posted) > so_far;
+}
+
+static enum fp_status take_news(void *arg) {
+    uint64_t so_far = fp_u64_load_seq_cst(&taken);
+    while (fp_u64_load_seq_cst(&posted) > so_far)
+        if (fp_u64_cas_seq_cst(&taken, &so_far, so_far + 1))
+            return FP_OK;
+    return (void)arg, FP_EMPTY;
+}
+
+static void news_thread(int self) {
+    const struct fp_attempt op = {take_news, news_left, NULL};
+    if (self == 2) {
+        for (uint64_t i = 1; i <= 2; i++) {
+            fp_u64_store_light(&posted, i, true);
+            fp_event_notify_light(&news, true);
+        }
+    } else if (take_news(NULL) != FP_OK) {
+        fp_wait(&news, &op, self == 0 ? EXPLORE_DEADLINE : FP_FOREVER, &host);
+    }
+}
+
+static void news_after(void) {
+    if (taken == 0 || taken > posted || fp_event_waiters(&news) != 0)
+        explore_fail("%lu of %lu taken", (unsigned long)taken, (unsigned long)posted);
+}
+
 static const struct explore_program programs[] = {
     {"epoch: a reader, a writer", 2, 4, epoch_before, epoch_one_reader, NULL, epoch_after},
     {"epoch: a reader, a writer, a collector", 3, 3, epoch_before, epoch_collector, NULL,
@@ -549,6 +593,7 @@ static const struct explore_program programs[] = {
     {"reference: two swaps, two loads", 4, 2, ref_before, ref_swaps, NULL, ref_after},
     {"integer: three maxima", 3, 4, number_before, number_thread, NULL, number_after},
     {"flag: two wait", 3, 3, flag_before, flag_thread, NULL, flag_after},
+    {"news: two wait, one with a time-out", 3, 4, news_before, news_thread, NULL, news_after},
     {"limiter: three try", 3, 3, limiter_before, limiter_tries, NULL, limiter_after},
     {"limiter: one tries, two wait", 3, 2, limiter_before, limiter_mixed, NULL, limiter_after},
     {"pool: two threads, two objects", 2, 4, pool_of_two, pool_enough, NULL, pool_after},
