@@ -45,10 +45,12 @@ _Static_assert(FP_CACHELINE >= 16 && (FP_CACHELINE & (FP_CACHELINE - 1)) == 0,
 #define FP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define FP_NOINLINE __attribute__((noinline))
+#define FP_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define FP_LIKELY(x) (x)
 #define FP_UNLIKELY(x) (x)
 #define FP_NOINLINE
+#define FP_PREFETCH(p) ((void)(p))
 #endif
 
 /* What every operation answers. */
