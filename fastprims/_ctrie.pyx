@@ -4,6 +4,7 @@
 """Ctrie and CtrieSnapshot: a map of many threads with constant-time snapshots."""
 
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_ctrie_change_t
@@ -218,7 +219,7 @@ cdef class CtrieSnapshot(CtrieBase):
     and no Ctrie made of it is left.
     """
 
-    cdef object hashed
+    cdef _core.fp_sync_u64 hashed  # 0: not known
 
     def snapshot(self):
         """Return a Ctrie with these contents, in O(1), which changes independently. As long as it
@@ -240,9 +241,11 @@ cdef class CtrieSnapshot(CtrieBase):
         raise TypeError("a CtrieSnapshot does not change; use snapshot() for a copy that does")
 
     def __hash__(self):
-        if self.hashed is None:
-            self.hashed = hash(frozenset(self.iterate(2)))
-        return self.hashed
+        cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&self.hashed)
+        if hashed == 0:
+            hashed = <uint64_t><Py_hash_t>hash(frozenset(self.iterate(2)))
+            _core.fp_sync_u64_cas_seq_cst(&self.hashed, &unknown, hashed)
+        return <Py_hash_t>hashed
 
     def __eq__(self, other):
         return CtrieBase.__eq__(self, other)

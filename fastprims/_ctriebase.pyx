@@ -243,7 +243,7 @@ cdef class CtrieBase:
 
 @cython.no_gc_clear
 cdef class CtrieIterator:
-    """Iterates over a snapshot of its own."""
+    """Iterates over a snapshot of its own; threads that share it get each item once."""
 
     def __init__(self):
         raise TypeError("CtrieIterator cannot be instantiated; use iter() on a Ctrie")
@@ -257,18 +257,21 @@ cdef class CtrieIterator:
 
     def __next__(self):
         cdef uint64_t key, value
-        cdef fp_status status
-        cdef _core.fp_version* version = self.version
-        if version == NULL:
-            raise StopIteration
-        status = _core.fp_ctrie_walk_next(&self.walk, &key, &value, True)
+        cdef fp_status status = _core.FP_EMPTY
+        cdef _core.fp_version* finished = NULL
+        with cython.critical_section(self):  # several threads may share an iterator
+            if self.version != NULL:
+                status = _core.fp_ctrie_walk_next(&self.walk, &key, &value, True)
+                if status == _core.FP_EMPTY:
+                    finished = self.version
+                    self.version = NULL
         if status == _core.FP_OK:
             k, v = fp_steal(<PyObject*>key), fp_steal(<PyObject*>value)
             return (k, v) if self.what == 2 else v if self.what == 1 else k
+        if finished != NULL:
+            _core.fp_version_release(finished)
         if status != _core.FP_EMPTY:
             refuse(status)
-        self.version = NULL
-        _core.fp_version_release(version)
         raise StopIteration
 
 
