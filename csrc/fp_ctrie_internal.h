@@ -9,7 +9,7 @@ enum { FP_LEAF = 0, FP_BUCKET = 1, FP_INODE = 2, FP_MAIN = 3, FP_KIND = 3 };
 
 enum {
     FP_LAST_LEVEL = 6, /* 5 bits a level: the seventh uses the last 2 */
-    FP_BUCKET_MOST = 4
+    FP_BUCKET_MOST = 8
 };
 
 struct fp_leaf {

@@ -76,12 +76,12 @@ def narrow_swap(interpreter: Interpreter) -> int:
     return _suite(_free_threaded(), {"CFLAGS": "-DFP_CAS16=0"})
 
 
-def address(interpreter: Interpreter) -> int:
+def _address(interpreter: Interpreter, *tests: str) -> int:
     preload = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
     return _suite(
         interpreter,
         {"FASTPRIMS_SANITIZE": "address,undefined"},
-        pytest=("--deselect", "tests/test_bench.py"),
+        pytest=tests,
         env={
             "LD_PRELOAD": preload,
             "PYTHONMALLOC": "malloc",  # the interpreter's own allocator would hide errors
@@ -90,17 +90,33 @@ def address(interpreter: Interpreter) -> int:
     )
 
 
-def races(interpreter: Interpreter) -> int:
+def address(interpreter: Interpreter) -> int:
+    return _address(interpreter, "--deselect", "tests/test_bench.py")
+
+
+def address_maps(interpreter: Interpreter) -> int:
+    return _address(interpreter, "tests/maps", "tests/topics")
+
+
+def _races(*tests: str) -> int:
     return _suite(
         _free_threaded(),
         {"FASTPRIMS_SANITIZE": "thread"},
-        pytest=("tests/stress",),
+        pytest=tests,
         env={
             "LD_PRELOAD": _runtime("libtsan.so"),
             # The interpreter is not instrumented: only races between our own accesses count.
             "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1",
         },
     )
+
+
+def races(interpreter: Interpreter) -> int:
+    return _races("tests/stress")
+
+
+def races_maps(interpreter: Interpreter) -> int:
+    return _races("tests/maps", "tests/topics")
 
 
 JOBS = [
@@ -112,7 +128,9 @@ JOBS = [
     Job("small-lines", "correctness does not depend on the padding", small_lines),
     Job("narrow-swap", "the rings without a 16-byte compare-and-swap", narrow_swap),
     Job("address", "no invalid access or undefined behaviour in the extension", address),
+    Job("address-maps", "the same, maps and topics only", address_maps),
     Job("races", "no data race in the extension, free-threaded", races),
+    Job("races-maps", "no data race in maps and topics, free-threaded", races_maps),
 ]
 
 
