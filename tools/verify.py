@@ -116,7 +116,11 @@ def races(interpreter: Interpreter) -> int:
 
 
 def races_maps(interpreter: Interpreter) -> int:
-    return _races("tests/maps", "tests/topics")
+    # An iterator is locked by the interpreter, which ThreadSanitizer does not see.
+    shared = "test_threads_that_share_an_iterator_get_each_item_once"
+    return _races(
+        "tests/maps", "tests/topics", "--deselect", f"tests/maps/test_concurrent.py::{shared}"
+    )
 
 
 JOBS = [
