@@ -10,6 +10,15 @@ from dataclasses import dataclass
 
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
+# Where maps and topics meet threads; the tests beside them have one each.
+THREADED = [
+    "tests/maps/test_concurrent.py",
+    "tests/maps/test_isolated.py",
+    "tests/topics/test_topic_concurrent.py",
+    "tests/topics/test_topic_isolated.py",
+]
+SUPPRESSED = ROOT / "tools" / "tsan-suppressed"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -106,7 +115,8 @@ def _races(*tests: str) -> int:
         env={
             "LD_PRELOAD": _runtime("libtsan.so"),
             # The interpreter is not instrumented: only races between our own accesses count.
-            "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1",
+            "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1 "
+            f"report_thread_leaks=0 suppressions='{SUPPRESSED}'",
         },
     )
 
@@ -116,11 +126,10 @@ def races(interpreter: Interpreter) -> int:
 
 
 def races_maps(interpreter: Interpreter) -> int:
-    # An iterator is locked by the interpreter, which ThreadSanitizer does not see.
-    shared = "test_threads_that_share_an_iterator_get_each_item_once"
-    return _races(
-        "tests/maps", "tests/topics", "--deselect", f"tests/maps/test_concurrent.py::{shared}"
-    )
+    # Not: a shared iterator, since the lock is the interpreter's; failing allocations, since memory
+    # is not the interpreter's then (fastprims/_handles.h).
+    skipped = ("-k", "not share_an_iterator and not allocation")
+    return _races(*THREADED, *skipped)
 
 
 JOBS = [
