@@ -90,7 +90,8 @@ def _address(interpreter: Interpreter, *tests: str) -> int:
     return _suite(
         interpreter,
         {"FASTPRIMS_SANITIZE": "address,undefined"},
-        pytest=tests,
+        # Not: what looks at resident memory, of which the sanitizer keeps what was freed.
+        pytest=(*tests, "-k", "not strand_nothing"),
         env={
             "LD_PRELOAD": preload,
             "PYTHONMALLOC": "malloc",  # the interpreter's own allocator would hide errors
