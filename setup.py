@@ -46,8 +46,9 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         "_queue.pyx",
         [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],
     ),
-    "fastprims._ctrie": (
-        "_ctrie.pyx",
+    "fastprims._ctrie": ("_ctrie.pyx", []),
+    "fastprims._ctriebase": (
+        "_ctriebase.pyx",
         [
             *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
             *("fp_ctrie_walk.c", *LINEAGE),

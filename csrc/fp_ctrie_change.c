@@ -69,6 +69,7 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
         if ((child & FP_KIND) != FP_INODE)
             return FP_OK;
         struct fp_inode *next = fp_node(child);
+        fp_prefetch_slot(fp_ptr_load_relaxed(&next->main), fp_hash_turn(p->turned));
         struct fp_main *below = fp__ctrie_settle(a, next);
         enum fp_status s = FP_OK;
         if (below->tomb) {
@@ -140,22 +141,24 @@ static bool make_leaf(struct fp_access *a, const struct place *p, const struct f
 /* A new leaf beside what is in the slot. 0: no memory. */
 static uint64_t child_with(struct fp_access *a, const struct place *p, uint64_t child) {
     struct fp_leaf *few[FP_BUCKET_MOST + 1];
-    struct fp_leaf *single = fp_node(child), **leaf = &single;
-    uint64_t count = 1;
-    if ((child & FP_KIND) == FP_BUCKET) {
-        leaf = ((struct fp_bucket *)fp_node(child))->leaf;
-        count = ((struct fp_bucket *)fp_node(child))->count;
+    struct fp_bucket *b = fp_node(child);
+    if ((child & FP_KIND) == FP_LEAF) {
+        few[0] = fp_node(child);
+        few[1] = a->leaf;
+        return fp__child_of(a->trie, p->generation, few, 2, p->level + 1);
     }
-    if (p->level < FP_LAST_LEVEL && count == FP_BUCKET_MOST) {
-        memcpy(few, leaf, count * sizeof *leaf);
-        few[count] = a->leaf;
-        return fp__child_of(a->trie, p->generation, few, (uint32_t)count + 1, p->level + 1);
+    if (p->level < FP_LAST_LEVEL && b->count == FP_BUCKET_MOST) {
+        memcpy(few, b->leaf, sizeof few - sizeof *few);
+        few[FP_BUCKET_MOST] = a->leaf;
+        return fp__child_of(a->trie, p->generation, few, FP_BUCKET_MOST + 1, p->level + 1);
     }
-    struct fp_bucket *fresh = fp__bucket_new(a->trie, p->generation, count + 1);
+    struct fp_bucket *fresh = fp__bucket_new(a->trie, p->generation, b->count + 1);
     if (fresh == NULL)
         return 0;
-    memcpy(fresh->leaf, leaf, count * sizeof *leaf);
-    fresh->leaf[count] = a->leaf;
+    memcpy(fresh->leaf, b->leaf, b->count * sizeof *b->leaf);
+    memcpy(fresh->tag, b->tag, sizeof b->tag);
+    fresh->leaf[b->count] = a->leaf;
+    fresh->tag[b->count % FP_BUCKET_MOST] = (uint8_t)a->leaf->hash;
     return fp_word(fresh, FP_BUCKET);
 }
 
@@ -193,12 +196,12 @@ static uint64_t bucket_with(struct fp_access *a, const struct place *p, struct f
         fp__bucket_new(a->trie, p->generation, b->count - (fresh_leaf == NULL));
     if (fresh == NULL)
         return 0;
-    uint64_t n = 0;
-    for (uint64_t i = 0; i < b->count; i++)
-        if (b->leaf[i] != leaf)
-            fresh->leaf[n++] = b->leaf[i];
-        else if (fresh_leaf != NULL)
-            fresh->leaf[n++] = fresh_leaf;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->leaf[i] != leaf || fresh_leaf != NULL) {
+            fresh->tag[n % FP_BUCKET_MOST] = b->tag[i % FP_BUCKET_MOST];
+            fresh->leaf[n++] = b->leaf[i] != leaf ? b->leaf[i] : fresh_leaf;
+        }
     return fp_word(fresh, FP_BUCKET);
 }
 

@@ -85,9 +85,9 @@ static FP_NOINLINE enum fp_status pick_from_bucket(struct fp_access *a, struct f
                                                    uint64_t key, uint32_t hash,
                                                    struct fp_leaf **found) {
     enum fp_status s = FP_EMPTY;
-    for (uint64_t i = 0; i < b->count; i++) {
+    for (uint32_t i = 0; i < b->count; i++) {
         struct fp_leaf *leaf = b->leaf[i];
-        if (leaf->hash != hash)
+        if (!fp_may_match(b, i, hash) || leaf->hash != hash)
             continue;
         int answer = fp__access_judge(a, leaf->key, key);
         if (answer == 1) {
@@ -130,8 +130,15 @@ enum fp_status fp__ctrie_find(struct fp_access *a, struct fp_main *m, uint64_t k
         uint64_t child = m->slot[fp_slot_of(m, turned)];
         if ((child & FP_KIND) != FP_INODE)
             return fp__ctrie_pick(a, child, key, hash, found);
-        m = fp__ctrie_settle(a, fp_node(child));
+        struct fp_inode *in = fp_node(child);
+        fp_prefetch_slot(fp_ptr_load_relaxed(&in->main), fp_hash_turn(turned));
+        m = fp__ctrie_settle(a, in);
     }
+}
+
+static inline bool is_it(const struct fp_ctrie_host *host, const struct fp_leaf *leaf, uint64_t key,
+                         uint32_t hash) {
+    return leaf->hash == hash && (FP_LIKELY(leaf->key == key) || host->same(leaf->key, key) == 1);
 }
 
 /* The usual case: everything on the way is decided, and the key is there and easily compared.
@@ -146,25 +153,21 @@ static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, str
         if ((child & FP_KIND) == FP_INODE) {
             /* Seq_cst: as in fp__ctrie_settle. */
             m = fp_ptr_load_seq_cst(&((struct fp_inode *)fp_node(child))->main);
+            fp_prefetch_slot(m, fp_hash_turn(turned));
 #if !FP_PLAIN /* otherwise no one else looks before it is decided */
             if (FP_UNLIKELY(fp_ptr_load_seq_cst(&m->prev) != NULL))
                 return NULL;
 #endif
-            continue;
-        }
-        struct fp_leaf *single = fp_node(child), **leaf = &single;
-        uint64_t count = 1;
-        if ((child & FP_KIND) == FP_BUCKET) {
+        } else if ((child & FP_KIND) == FP_BUCKET) {
             struct fp_bucket *b = fp_node(child);
-            leaf = b->leaf;
-            count = b->count;
+            for (uint32_t i = 0; i < b->count; i++)
+                if (fp_may_match(b, i, hash) && is_it(host, b->leaf[i], key, hash))
+                    return b->leaf[i];
+            return NULL;
+        } else {
+            struct fp_leaf *leaf = fp_node(child);
+            return is_it(host, leaf, key, hash) ? leaf : NULL;
         }
-        for (uint64_t i = 0; i < count; i++)
-            if (leaf[i]->hash == hash) {
-                if (FP_LIKELY(leaf[i]->key == key) || host->same(leaf[i]->key, key) == 1)
-                    return leaf[i];
-            }
-        return NULL;
     }
 }
 

@@ -9,7 +9,7 @@ enum { FP_LEAF = 0, FP_BUCKET = 1, FP_INODE = 2, FP_MAIN = 3, FP_KIND = 3 };
 
 enum {
     FP_LAST_LEVEL = 6, /* 5 bits a level: the seventh uses the last 2 */
-    FP_BUCKET_MOST = 4
+    FP_BUCKET_MOST = 8
 };
 
 struct fp_leaf {
@@ -20,7 +20,10 @@ struct fp_leaf {
 
 struct fp_bucket {
     uint64_t birth;
-    uint64_t count;
+    uint32_t count;
+    /* The last bits of the leaves' hashes, so that nobody has to fetch a leaf to see that it is
+     * another one. Of more than so many leaves, the hashes are equal. */
+    uint8_t tag[FP_BUCKET_MOST];
     struct fp_leaf *leaf[];
 };
 
@@ -52,6 +55,10 @@ static inline void *fp_node(uint64_t word) {
     return (void *)(uintptr_t)(word & ~(uint64_t)FP_KIND);
 }
 
+static inline bool fp_may_match(const struct fp_bucket *b, uint32_t i, uint32_t hash) {
+    return b->tag[i % FP_BUCKET_MOST] == (uint8_t)hash;
+}
+
 static inline uint32_t fp_popcount(uint32_t x) {
     x -= (x >> 1) & 0x55555555u;
     x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
@@ -70,6 +77,12 @@ static inline uint32_t fp_slot_of(const struct fp_main *m, uint32_t turned) {
 }
 static inline bool fp_has_slot(const struct fp_main *m, uint32_t turned) {
     return m->bitmap >> (turned & 31) & 1;
+}
+
+/* To be called before a main node is read: the slot for the hash, in another cache line than the
+ * bitmap, is on its way meanwhile. The place is right if the bitmap is full, near if nearly so. */
+static inline void fp_prefetch_slot(const struct fp_main *m, uint32_t turned) {
+    FP_FETCH_TO_READ(&m->slot[turned & 31]);
 }
 
 /* What the host said about two handles, of which the first is retained. */
@@ -111,7 +124,7 @@ struct fp_main *fp__main_remove(struct fp_ctrie *t, const struct fp_main *m, uin
                                 uint32_t turned);
 void fp__main_free(struct fp_ctrie *t, struct fp_main *m);
 struct fp_inode *fp__inode_new(struct fp_ctrie *t, uint64_t birth, struct fp_main *m);
-struct fp_bucket *fp__bucket_new(struct fp_ctrie *t, uint64_t birth, uint64_t count);
+struct fp_bucket *fp__bucket_new(struct fp_ctrie *t, uint64_t birth, uint32_t count);
 /* A child for `count` leaves at a slot of level - 1: a leaf, a bucket or an I-node. 0: no memory.
  * `leaf` is reordered. */
 uint64_t fp__child_of(struct fp_ctrie *t, uint64_t birth, struct fp_leaf **leaf, uint32_t count,

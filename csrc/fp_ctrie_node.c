@@ -69,11 +69,11 @@ struct fp_inode *fp__inode_new(struct fp_ctrie *t, uint64_t birth, struct fp_mai
     return in;
 }
 
-static size_t bucket_bytes(uint64_t count) {
+static size_t bucket_bytes(uint32_t count) {
     return sizeof(struct fp_bucket) + count * sizeof(struct fp_leaf *);
 }
 
-struct fp_bucket *fp__bucket_new(struct fp_ctrie *t, uint64_t birth, uint64_t count) {
+struct fp_bucket *fp__bucket_new(struct fp_ctrie *t, uint64_t birth, uint32_t count) {
     struct fp_bucket *b = fp__ctrie_alloc(t, bucket_bytes(count));
     if (b == NULL)
         return NULL;
@@ -138,7 +138,10 @@ uint64_t fp__child_of(struct fp_ctrie *t, uint64_t birth, struct fp_leaf **leaf,
     struct fp_bucket *b = fp__bucket_new(t, birth, count);
     if (b == NULL)
         return 0;
-    memcpy(b->leaf, leaf, count * sizeof *leaf);
+    for (uint32_t i = 0; i < count; i++) {
+        b->leaf[i] = leaf[i];
+        b->tag[i % FP_BUCKET_MOST] = (uint8_t)leaf[i]->hash;
+    }
     return fp_word(b, FP_BUCKET);
 }
 
@@ -211,7 +214,7 @@ static void dissolve(struct fp_lineage *l, uint64_t node, uint64_t floor, struct
         return;
     if ((node & FP_KIND) == FP_BUCKET) {
         struct fp_bucket *b = fp_node(node);
-        for (uint64_t i = 0; i < b->count; i++)
+        for (uint32_t i = 0; i < b->count; i++)
             dissolve(l, fp_word(b->leaf[i], FP_LEAF), floor, trash);
     } else if ((node & FP_KIND) == FP_INODE) {
         struct fp_inode *in = fp_node(node);
@@ -238,7 +241,7 @@ static int visit(uint64_t node, uint64_t floor, fp_visitor fn, void *arg) {
         return 0;
     if ((node & FP_KIND) == FP_BUCKET) {
         struct fp_bucket *b = fp_node(node);
-        for (uint64_t i = 0; i < b->count && answer == 0; i++)
+        for (uint32_t i = 0; i < b->count && answer == 0; i++)
             answer = visit(fp_word(b->leaf[i], FP_LEAF), floor, fn, arg);
     } else if ((node & FP_KIND) == FP_INODE) {
         struct fp_inode *in = fp_node(node);

@@ -43,7 +43,7 @@ static const struct fp_ctrie_host fp_object_host = {
     .equal = fp_object_equal,
     .retain = fp_object_retain,
     .release = fp_object_release,
-    .memory = {PyMem_Malloc, fp_object_free},
+    .memory = {FP_OBJECT_ALLOC, fp_object_free},
 };
 
 static int fp_traverse_ctrie(struct fp_ctrie *t, visitproc fn, void *arg) {

@@ -18,7 +18,7 @@ static const struct fp_topic_host fp_subscriber_host = {
     .hash = fp_hash_token,
     .retain = fp_object_retain,
     .release = fp_object_release,
-    .memory = {PyMem_Malloc, fp_object_free},
+    .memory = {FP_OBJECT_ALLOC, fp_object_free},
 };
 
 /* The UTF-8 of a str, in the str itself or in an object of its own, `*kept`. False: an exception is

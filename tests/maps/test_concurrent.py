@@ -211,3 +211,18 @@ def test_a_hundred_threads(scale: Any) -> None:
 
     run_threads(*[lambda n=n: use(n) for n in range(100)])
     assert len(t) == 500
+
+
+def test_threads_that_share_an_iterator_get_each_item_once(scale: Any) -> None:
+    t = Ctrie((n, n) for n in range(20_000))
+    for _ in range(scale(5)):
+        shared = iter(t.items())
+        first, second = run_threads(*[lambda shared=shared: list(shared)] * 2)
+        assert sorted(first + second) == [(n, n) for n in range(20_000)]
+
+
+def test_threads_that_hash_a_snapshot_at_the_same_time_agree(scale: Any) -> None:
+    for _ in range(scale(50)):
+        snapshot = Ctrie((str(n), n) for n in range(50)).readonly_snapshot()
+        hashes = run_threads(*[lambda snapshot=snapshot: hash(snapshot)] * 4)
+        assert set(hashes) == {hash(frozenset(snapshot.items()))}

@@ -1,0 +1,41 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+from fastprims cimport _core
+from fastprims._core cimport fp_ctrie_change_t, fp_ctrie_mode, fp_status
+
+
+cdef class Lineage:
+    cdef _core.fp_ctrie* core
+    cdef Lineage base  # of the snapshot that it branched off
+
+
+cdef class CtrieBase:
+    cdef Lineage lineage
+    # One of them, or, where a class was instantiated behind its own back, none.
+    cdef _core.fp_ctrie* live
+    cdef _core.fp_version* shown
+    cdef object __weakref__
+
+    # To a map that changes: an empty one (NULL), or one that starts with the contents of a version,
+    # the reference to which passes to it; `base` is the version's lineage.
+    cdef int become_map(self, _core.fp_version* version, Lineage base) except -1
+    # To what another map contains now.
+    cdef int become_snapshot(self, CtrieBase other) except -1
+    # The map as it is now; the reference is the caller's.
+    cdef _core.fp_version* version(self) except NULL
+    cdef CtrieIterator iterate(self, int what)
+
+    # What can be done to a map that changes. See fp_ctrie_change; value and expected may be NULL.
+    cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
+                    PyObject* expected, bint wants_old) except -1
+    # Removes some pair; False if there is none.
+    cdef bint take_any(self, fp_ctrie_change_t* c) except -1
+    cdef int remove_all(self) except -1
+
+
+cdef class CtrieIterator:
+    cdef Lineage lineage
+    cdef _core.fp_version* version
+    cdef _core.fp_ctrie_walk walk
+    cdef int what  # 0: keys, 1: values, 2: pairs
