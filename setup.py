@@ -66,15 +66,21 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
 }
 # Whose structures other processes or C threads use: real atomics, whatever the interpreter has.
-ALWAYS_ATOMIC = {"fastprims._raw", "fastprims._shm"}
+ALWAYS_ATOMIC = {"fastprims._raw"}
 if sys.platform == "linux":
-    MODULES["fastprims._shm"] = (
-        "_shm.pyx",
-        [
+    SHM: dict[str, list[str]] = {
+        "_shm": [],
+        "_shmcopy": [],
+        "_shmsegment": [
             *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
             *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
-    )
+        "_shmspan": [],
+        "_shmtagged": [],
+    }
+    for name, sources in SHM.items():
+        MODULES[f"fastprims.{name}"] = (f"{name}.pyx", sources)
+        ALWAYS_ATOMIC.add(f"fastprims.{name}")
 
 # For C programs and for other languages: the face of fastprims.h. Its threads know no GIL, so it is
 # always compiled with atomics. As a static library for any interpreter, and as a cffi module where
