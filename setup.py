@@ -90,7 +90,7 @@ RAW += ["fp_lane.c", "fp_raw.c", "fp_raw_bytes.c"]
 RAW_MODULE = "fastprims._raw"
 RAW_HEADER = Path("csrc", "fastprims.h")
 
-# For fastprims/raw.py, where a signal handler may run, and raise, after every call: what was taken
+# For _rawwords.py and _rawbytes.py, where a signal handler may run, and raise, after every call: what was taken
 # stands in memory of the caller's, and a record is taken only if nobody did so meanwhile.
 RAW_DECLARATIONS = """
 struct word_box { uint64_t word; int taken; };

@@ -104,9 +104,7 @@ def main(arguments: list[str]) -> int:
         except WorkerFailure as failure:
             console.print(f"[bold red]failed:[/] {failure}", highlight=False)
             return 1
-    if not options.redraw and processes.wants_processes(
-        options.effort, options.only, options.shm
-    ):
+    if not options.redraw and processes.wants_processes(options.effort, options.only, options.shm):
         results["processes"] = processes.measure(
             processes.QUICK_SCALE if options.effort is QUICK else 1.0
         )
