@@ -90,8 +90,9 @@ RAW += ["fp_lane.c", "fp_raw.c", "fp_raw_bytes.c"]
 RAW_MODULE = "fastprims._raw"
 RAW_HEADER = Path("csrc", "fastprims.h")
 
-# For _rawwords.py and _rawbytes.py, where a signal handler may run, and raise, after every call: what was taken
-# stands in memory of the caller's, and a record is taken only if nobody did so meanwhile.
+# For _rawwords.py and _rawbytes.py, where a signal handler may run, and raise, after every call:
+# what was taken stands in memory of the caller's, and a record is taken only if nobody did so
+# meanwhile.
 RAW_DECLARATIONS = """
 struct word_box { uint64_t word; int taken; };
 enum fastprims_status take_word(fastprims_ring *, struct word_box *, int64_t timeout_ns);
