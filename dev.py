@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     comparing.add_argument(
         "--peers",
         action="store_true",
-        help="also beside other packages' atomics and maps (installs them)",
+        help="also beside other packages' atomics, maps and queues (installs them)",
     )
     comparing.add_argument("--out", type=Path, default=ROOT / "bench-results")
     add("test", test)

@@ -67,15 +67,21 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
 }
 # Whose structures other processes or C threads use: real atomics, whatever the interpreter has.
-ALWAYS_ATOMIC = {"fastprims._raw", "fastprims._shm"}
+ALWAYS_ATOMIC = {"fastprims._raw"}
 if sys.platform == "linux":
-    MODULES["fastprims._shm"] = (
-        "_shm.pyx",
-        [
+    SHM: dict[str, list[str]] = {
+        "_shm": [],
+        "_shmcopy": [],
+        "_shmsegment": [
             *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
             *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
-    )
+        "_shmspan": [],
+        "_shmtagged": [],
+    }
+    for name, sources in SHM.items():
+        MODULES[f"fastprims.{name}"] = (f"{name}.pyx", sources)
+        ALWAYS_ATOMIC.add(f"fastprims.{name}")
 
 # For C programs and for other languages: the face of fastprims.h. Its threads know no GIL, so it is
 # always compiled with atomics. As a static library for any interpreter, and as a cffi module where
@@ -85,8 +91,9 @@ RAW += ["fp_lane.c", "fp_raw.c", "fp_raw_bytes.c"]
 RAW_MODULE = "fastprims._raw"
 RAW_HEADER = Path("csrc", "fastprims.h")
 
-# For fastprims/raw.py, where a signal handler may run, and raise, after every call: what was taken
-# stands in memory of the caller's, and a record is taken only if nobody did so meanwhile.
+# For _rawwords.py and _rawbytes.py, where a signal handler may run, and raise, after every call:
+# what was taken stands in memory of the caller's, and a record is taken only if nobody did so
+# meanwhile.
 RAW_DECLARATIONS = """
 struct word_box { uint64_t word; int taken; };
 enum fastprims_status take_word(fastprims_ring *, struct word_box *, int64_t timeout_ns);

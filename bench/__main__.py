@@ -41,7 +41,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="CASE",
-        help="cases to run, as a pattern; also 'latency' and 'native'",
+        help="cases to run, as a pattern; also 'latency', 'native' and 'shm'",
     )
     parser.add_argument(
         "--native",
@@ -51,18 +51,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--shm",
         action="store_true",
-        help="between processes (Linux): only this, unless it is part of --full anyway",
+        help="also between processes (Linux; included in --full)",
     )
     parser.add_argument(
         "--redraw", type=Path, metavar="RESULTS", help="only draw and print an earlier results.json"
     )
     return parser.parse_args(arguments)
-
-
-def wants_processes(options: argparse.Namespace) -> bool:
-    """Whether this run measures between processes, too."""
-    part_of_full = options.effort is FULL and not options.only and not options.redraw
-    return sys.platform == "linux" and (options.shm or part_of_full)
 
 
 def main(arguments: list[str]) -> int:
@@ -72,8 +66,9 @@ def main(arguments: list[str]) -> int:
         and not select(options.only)
         and not wants_latency(options.effort, options.only)
         and not any_native(options.only)
+        and not processes.any_processes(options.only)
     ):
-        known = ", ".join([case.key for case in SUITE] + ["latency", "native"])
+        known = ", ".join([case.key for case in SUITE] + ["latency", "native", "shm"])
         print(f"no case matches {' '.join(options.only)}; there are {known}", file=sys.stderr)
         return 2
     try:
@@ -89,10 +84,8 @@ def main(arguments: list[str]) -> int:
     from bench.session import WorkerFailure, run_session
 
     console = Console(width=None if sys.stdout.isatty() else 150)
-    if options.shm and options.effort is not FULL:
-        results: dict[str, Any] = {"arguments": arguments, "interpreters": []}
-    elif options.redraw:
-        results = json.loads(options.redraw.read_text(encoding="utf-8"))
+    if options.redraw:
+        results: dict[str, Any] = json.loads(options.redraw.read_text(encoding="utf-8"))
     else:
         pythons = [sys.executable, *options.also]
         native = wants_native(options.effort, options.only, options.native)
@@ -111,7 +104,7 @@ def main(arguments: list[str]) -> int:
         except WorkerFailure as failure:
             console.print(f"[bold red]failed:[/] {failure}", highlight=False)
             return 1
-    if wants_processes(options):
+    if not options.redraw and processes.wants_processes(options.effort, options.only, options.shm):
         results["processes"] = processes.measure(
             processes.QUICK_SCALE if options.effort is QUICK else 1.0
         )

@@ -13,7 +13,7 @@ from typing import Any
 PEERS = ("cereggii", "ft_utils.concurrency", "immutables")
 # Extensions that do not declare that they can do without the GIL: importing one switches it on,
 # unless the interpreter was told to keep it off.
-NEEDS_GIL = {"immutables"}
+NEEDS_GIL = {"faster_fifo", "immutables"}
 
 
 def keeps_gil_off() -> bool:

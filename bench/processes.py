@@ -9,18 +9,20 @@ the last one of a round for its content.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import multiprocessing
 import os
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
+from bench import peers
 from bench.harness import BenchmarkFailure
 from bench.latency import histogram_record
+from bench.runner import FULL, Effort
 
 SIZES = (64, 1024, 1 << 16, 1 << 20)
 SMALL_TUPLE = (12345, "a short text", 2.5)
@@ -63,12 +65,12 @@ def _shm_queue(context: Any) -> tuple[Any, Any]:
 
 
 def _fifo(context: Any) -> tuple[Any, Any]:
-    module = importlib.import_module("faster_fifo")
+    module, _ = peers.load("faster_fifo")
     return _same(module.Queue(max_size_bytes=ROOM, loads=bytes, dumps=_identity))
 
 
 def _fifo_pickling(context: Any) -> tuple[Any, Any]:
-    return _same(importlib.import_module("faster_fifo").Queue(max_size_bytes=ROOM))
+    return _same(peers.load("faster_fifo")[0].Queue(max_size_bytes=ROOM))
 
 
 def _queue(context: Any) -> tuple[Any, Any]:
@@ -205,8 +207,14 @@ def _workload(title: str, contenders: tuple[Channel, ...], payload: Any, scale: 
     }
 
 
-def _is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+def wants_processes(effort: Effort, only: Sequence[str], asked: bool) -> bool:
+    """Whether measurements between processes are asked for: by name, by --shm, or by --full."""
+    wanted = asked or (any_processes(only) if only else effort.name == FULL.name)
+    return wanted and sys.platform == "linux"
+
+
+def any_processes(only: Sequence[str]) -> bool:
+    return any(fnmatchcase("shm", pattern) for pattern in only)
 
 
 def measure(scale: float = 1.0, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
@@ -215,9 +223,10 @@ def measure(scale: float = 1.0, sizes: tuple[int, ...] = SIZES) -> dict[str, Any
     present: dict[str, bool] = {}
     for contender in (*BYTES, *OBJECTS):
         if contender.needs and contender.needs not in present:
-            present[contender.needs] = _is_installed(contender.needs)
-            if not present[contender.needs]:
-                skipped.append(f"{contender.key}: the package {contender.needs} is not installed")
+            module, reason = peers.load(contender.needs)
+            present[contender.needs] = module is not None
+            if reason:
+                skipped.append(reason)
 
     def usable(contenders: tuple[Channel, ...]) -> tuple[Channel, ...]:
         return tuple(c for c in contenders if not c.needs or present[c.needs])

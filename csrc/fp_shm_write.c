@@ -108,7 +108,10 @@ static enum fp_status publish(struct fp_shm *h) {
     enum fp_status s = FP_BUSY;
     if (fp_sync_u64_cas_seq_cst(&h->shared->turn, &nobody, h->me)) {
         FP_STEP();
-        s = fp_shm_records(h) < h->limit ? fp_lane_publish(&h->writer) : FP_FULL;
+        s = fp_shm_records(h) < h->limit ? FP_OK : FP_FULL;
+        FP_STEP(); /* another one who counted now would find the same room */
+        if (s == FP_OK)
+            s = fp_lane_publish(&h->writer);
         fp_sync_u64_store_seq_cst(&h->shared->turn, 0);
         FP_STEP(); /* the others are told by end() */
     }

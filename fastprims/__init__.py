@@ -17,7 +17,8 @@ from fastprims._rings import MPMCRing, SPSCRing
 from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
 
 if sys.platform == "linux":
-    from fastprims._shm import ShmReservation, ShmRing, ShmView
+    from fastprims._shm import ShmRing
+    from fastprims._shmspan import ShmReservation, ShmView
 else:  # no futex
     from fastprims._elsewhere import ShmQueue, ShmReservation, ShmRing, ShmView
 

@@ -4,11 +4,13 @@ from typing import Any, TypeVar, overload
 
 from typing_extensions import Buffer, Self
 
+from fastprims._shmsegment import Segment
+from fastprims._shmspan import ShmReservation, ShmView
 from fastprims._stats import ShmStats
 
 _D = TypeVar("_D")
 
-class ShmRing:
+class ShmRing(Segment):
     def __init__(self) -> None: ...
     @classmethod
     def create(
@@ -74,32 +76,3 @@ class ShmRing:
     def __reduce_ex__(self, protocol: Any) -> tuple[object, ...]: ...
     @classmethod
     def _create_limited(cls, name: str | None, capacity: int, lanes: int, limit: int) -> Self: ...
-    def _put_tagged(
-        self, tag: int, items: list[Buffer], block: bool, timeout: float | None
-    ) -> None: ...
-    def _get_tagged(self, block: bool, timeout: float | None) -> tuple[int, Any]: ...
-
-class _Span(Buffer):
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
-    def __len__(self) -> int: ...
-    def __enter__(self) -> memoryview: ...
-
-class ShmReservation(_Span):
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def commit(self, size: int | None = None) -> None: ...
-    def abort(self) -> None: ...
-
-class ShmView(_Span):
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def accept(self) -> None: ...
-    def reject(self) -> None: ...

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._shm import ShmRing
+from fastprims._shmtagged import get_tagged, put_tagged
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -104,19 +105,22 @@ def _decode(tag: int, rest: Any) -> Any:
         return pickle.loads(rest)
     if tag == _BYTES:
         return rest
-    view = memoryview(rest)
-    at = 8 * tag
-    if at > len(view):
-        raise pickle.UnpicklingError("a damaged record of a ShmQueue")
-    size, *sizes = struct.unpack_from(f"={tag}Q", view)
-    data = view[at : at + size]
-    at += size
-    buffers = []
-    for size in sizes:
-        at += -at % _ALIGNMENT
-        buffers.append(view[at : at + size])
-        at += size
+    data, *buffers = _frames(memoryview(rest), tag)
     return pickle.loads(data, buffers=buffers)
+
+
+def _frames(view: memoryview, count: int) -> list[memoryview]:
+    """The pickle and the buffers that lie behind their sizes, and fill the record."""
+    at = 8 * count
+    frames: list[memoryview] = []
+    for size in struct.unpack_from(f"={count}Q", view) if at <= len(view) else ():
+        if frames:
+            at += -at % _ALIGNMENT
+        frames.append(view[at : at + size])
+        at += size
+    if not frames or at + -at % _ALIGNMENT != len(view):
+        raise pickle.UnpicklingError("a damaged record of a ShmQueue: no put() has written it")
+    return frames
 
 
 def _unlink(ring: ShmRing, process: int) -> None:
@@ -156,20 +160,15 @@ class ShmQueue(Generic[_T]):
         name: str | None = None,
     ) -> None:
         limit = max(0, index(maxsize))
-        self._adopt(ShmRing._create_limited(name, capacity, lanes, limit))
+        self._ring = ShmRing._create_limited(name, capacity, lanes, limit)
         self._unlink = weakref.finalize(self, _unlink, self._ring, os.getpid())
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:
         """The queue of that name; raises what ShmRing.attach() raises."""
         self = cls.__new__(cls)
-        self._adopt(ShmRing.attach(name, anyone=anyone))
+        self._ring = ShmRing.attach(name, anyone=anyone)
         return self
-
-    def _adopt(self, ring: ShmRing) -> None:
-        self._ring = ring
-        self._put_tagged = ring._put_tagged
-        self._get_tagged = ring._get_tagged
 
     def __reduce__(self) -> tuple[object, ...]:
         return _attach, (type(self), self._ring)
@@ -193,14 +192,15 @@ class ShmQueue(Generic[_T]):
         what pickling raises; nothing is stored then.
         """
         tag, parts = _encode(obj)
-        self._put_tagged(tag, parts, block, timeout)
+        put_tagged(self._ring, tag, parts, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> _T:
         """Remove the next object and return it. If there is none: wait, at most `timeout` seconds;
         with block=False don't wait. Raises Empty, ShutDown once all is drained, ValueError after
-        close(); nothing is taken then. Raises what unpickling raises: the object is gone.
+        close(); nothing is taken then. Raises what unpickling raises, and pickle.UnpicklingError
+        for a record whose parts do not fit together, which no put() has written: it is gone.
         """
-        return cast(_T, _decode(*self._get_tagged(block, timeout)))
+        return cast(_T, _decode(*get_tagged(self._ring, block, timeout)))
 
     def put_nowait(self, obj: _T) -> None:
         """put(obj, block=False)."""
@@ -246,7 +246,7 @@ class ShmQueue(Generic[_T]):
         for tag, parts in encoded:
             left = None if end is None else max(0.0, end - time.monotonic()) if stored else timeout
             try:
-                self._put_tagged(tag, parts, block, left)
+                put_tagged(self._ring, tag, parts, block, left)
             except (Full, ShutDown):
                 if stored:
                     return stored
@@ -265,10 +265,10 @@ class ShmQueue(Generic[_T]):
             raise ValueError(f"max_items must be 0 or more, not {most}")
         if most == 0:
             return []
-        taken = [self._get_tagged(block, timeout)]
+        taken = [get_tagged(self._ring, block, timeout)]
         with suppress(Empty, ShutDown):
             while len(taken) < most:
-                taken.append(self._get_tagged(False, None))
+                taken.append(get_tagged(self._ring, False, None))
         return [_decode(tag, rest) for tag, rest in taken]
 
     def qsize(self) -> int:
@@ -363,7 +363,7 @@ class ShmQueue(Generic[_T]):
 
 def _attach(cls: type[ShmQueue[Any]], ring: ShmRing) -> ShmQueue[Any]:
     self = cls.__new__(cls)
-    self._adopt(ring)
+    self._ring = ring
     return self
 
 

@@ -333,7 +333,7 @@ def test_between_processes_every_contender_is_measured(monkeypatch: pytest.Monke
 
     from bench import processes
 
-    monkeypatch.setattr(processes, "_is_installed", lambda package: False)
+    monkeypatch.setattr(peers, "load", lambda name: (None, f"{name}: not here"))
     results = processes.measure(0.02, sizes=(64, 1 << 17))
     titles = [workload["title"] for workload in results["workloads"]]
     assert titles == ["64 B", "128 KiB", "small tuple", "1 MiB of bytes, as an object"]
@@ -343,11 +343,58 @@ def test_between_processes_every_contender_is_measured(monkeypatch: pytest.Monke
         others = {"multiprocessing.Queue", "multiprocessing.Pipe"}
         assert set(workload["ratios"]["over"]) == others
         assert all(min(times) > 0 for times in workload["ns"].values())
-    assert results["skipped"] == ["faster-fifo: the package faster_fifo is not installed"]
+    assert results["skipped"] == ["faster_fifo: not here"]
     console = Console(width=200, record=True)
     for table in processes.tables(results):
         console.print(table)
     assert "small tuple" in console.export_text()
+
+
+def test_when_it_is_measured_between_processes() -> None:
+    from bench import processes
+
+    linux = sys.platform == "linux"
+    for effort, only, asked in (
+        (QUICK, [], True),
+        (QUICK, ["pair"], True),
+        (QUICK, ["sh*"], False),
+        (FULL, [], False),
+    ):
+        assert processes.wants_processes(effort, only, asked) == linux
+    assert not processes.wants_processes(QUICK, [], False)
+    assert not processes.wants_processes(FULL, ["pair"], False)
+
+
+@pytest.mark.skipif(not HAS_REPORT, reason="the report needs rich and matplotlib")
+def test_switches_for_parts_add_to_the_run_and_names_choose_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bench import __main__ as command
+    from bench import processes, session
+
+    runs: list[tuple[list[str], bool]] = []
+
+    def run_session(pythons: Any, effort: Any, display: Any, **options: Any) -> dict[str, Any]:
+        runs.append((options["only"], options["native"] is not None))
+        return {"interpreters": []}
+
+    monkeypatch.setattr(session, "run_session", run_session)
+    monkeypatch.setattr(processes, "measure", lambda scale: {"workloads": [], "skipped": []})
+    monkeypatch.setattr(processes, "tables", lambda results: [])
+    linux = sys.platform == "linux"
+    for arguments, only, native, between in (
+        (["--shm"], [], False, linux),
+        (["--native"], [], True, False),
+        (["--only", "shm"], ["shm"], False, linux),
+        (["--only", "native"], ["native"], True, False),
+        (["--only", "pair", "--shm", "--native"], ["pair"], True, linux),
+        (["--full"], [], True, linux),
+        (["--quick"], [], False, False),
+    ):
+        assert command.main([*arguments, "--out", str(tmp_path)]) == 0
+        assert runs.pop() == (only, native), arguments
+        results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+        assert ("processes" in results) == between, arguments
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ShmRing is for Linux")

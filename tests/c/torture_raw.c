@@ -330,11 +330,37 @@ static void throw_and_catch(int id, void *unused) {
     }
 }
 
+/* The same with rings that are full: each waits for the other to take a record. */
+static void take_and_put(int id, void *unused) {
+    (void)unused;
+    char data[8] = {0};
+    size_t size;
+    for (int i = 0; i < MEETINGS; i++) {
+        fastprims_bytes *to = id == 0 ? records : back, *from = id == 0 ? back : records;
+        if (id == 0)
+            CHECK(fastprims_bytes_get(from, data, 8, &size, 0) == FASTPRIMS_OK, "it is full");
+        CHECK(fastprims_bytes_put(to, data, 8, FASTPRIMS_FOREVER) == FASTPRIMS_OK, "put");
+        if (id == 1)
+            CHECK(fastprims_bytes_get(from, data, 8, &size, 0) == FASTPRIMS_OK, "it is full");
+    }
+}
+
+static void fill(fastprims_bytes *ring) {
+    while (fastprims_bytes_put(ring, "12345678", 8, 0) == FASTPRIMS_OK)
+        ;
+    CHECK(fastprims_bytes_release_producer(ring, false) == FASTPRIMS_OK, "release");
+}
+
 static void meetings(void) {
     records = fastprims_bytes_new(64, 0);
     back = fastprims_bytes_new(64, 0);
     torture_one_core(); /* so that the other one is asleep */
     torture_threads(2, throw_and_catch, NULL);
+    fastprims_bytes_release(records);
+    fastprims_bytes_release(back);
+    fill(records = fastprims_bytes_new(64, 0));
+    fill(back = fastprims_bytes_new(64, 0));
+    torture_threads(2, take_and_put, NULL);
     fastprims_bytes_release(records);
     fastprims_bytes_release(back);
     CHECK(torture_memory_bytes() == 0, "%ld bytes stay", torture_memory_bytes());
@@ -381,7 +407,7 @@ int main(int argc, char **argv) {
         {"raw: records, the role goes round", records_of_three},
         {"raw: closing is exact", closing_is_exact},
         {"raw: closing wakes both sides", closing_wakes},
-        {"raw: records wake who waits for them", meetings},
+        {"raw: records, and room for them, wake who waits", meetings},
         {"raw: references", references},
         {"raw: delays at the steps", delayed},
 #endif

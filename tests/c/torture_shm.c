@@ -326,6 +326,8 @@ static void fill_up(int id) {
     struct fp_shm h;
     struct record r;
     attach(&h);
+    for (int i = 0; i < id; i++)
+        torture_random(2); /* so that the steps of each are delayed at other places */
     for (long n = 0; fp_shm_records(&h) < the_limit;) {
         const struct fp_shm_part part = {&r, fill(&r, id, n)};
         enum fp_status s = fp_shm_put(&h, &part, 1);
@@ -340,7 +342,8 @@ static void filled(void) {
     struct fp_shm h;
     struct fp_shm_view v;
     pid_t pids[3];
-    for (int round = 0; round < scaled(200); round++) {
+    torture_random_steps(true);
+    for (int round = 0; round < scaled(1000); round++) {
         the_limit = 1 + (uint64_t)round % 9;
         make(&h, 8192, the_limit);
         clear_journal();
@@ -357,6 +360,7 @@ static void filled(void) {
               (int)the_limit, (int)stored, (int)there);
         leave(&h);
     }
+    torture_random_steps(false);
     fp_shm_unlink(name);
 }
 

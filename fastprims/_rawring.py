@@ -1,0 +1,282 @@
+"""What the rings of fastprims.raw have in common: waiting, the queue protocol, the two roles."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import repeat, starmap
+from math import isnan
+from operator import index
+from queue import Empty, Full
+from typing import Any, Generic, NoReturn, TypeVar, overload
+
+from fastprims._errors import ShutDown
+from fastprims._rawlib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
+from fastprims._stats import QueueStats
+
+__all__ = ["Ring", "Roles", "end_of", "to_count", "to_size", "wait"]
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+_FOREVER_NS = -1
+_SLICE = 0.05
+"""Seconds that the main thread waits at a time: signal handlers run in between."""
+_LONGEST = 9e9
+"""Seconds; what fits into 63 bits of nanoseconds."""
+
+
+def end_of(timeout: float | None) -> float | None:
+    """The monotonic time at which a wait has to end; None: never."""
+    if timeout is None:
+        return None
+    if isnan(timeout):
+        raise ValueError("'timeout' must be a number of seconds, not nan")
+    if timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number of seconds")
+    if timeout > _LONGEST:
+        raise OverflowError(
+            f"timeout value is too large: at most {_LONGEST:.0f} seconds; use None to wait without "
+            "limit"
+        )
+    return time.monotonic() + timeout
+
+
+def wait(call: Callable[[int], int], unmet: int, end: float | None) -> int:
+    """Repeat the call, giving it the nanoseconds it may wait, until it answers something else."""
+    in_slices = threading.current_thread() is threading.main_thread()
+    while True:
+        left = _LONGEST if end is None else max(0.0, end - time.monotonic())
+        if in_slices and left > _SLICE:
+            status = call(int(_SLICE * 1e9))
+        else:
+            status = call(_FOREVER_NS if end is None else int(left * 1e9))
+        if status != unmet or left == 0.0:
+            return status
+
+
+def to_size(value: int, name: str, most: int) -> int:
+    try:
+        size = index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+    if size < 1:
+        raise ValueError(f"{name} must be 1 or more, not {size}")
+    if size > most:
+        raise OverflowError(f"{name} {size} is more than memory can hold; at most {most}")
+    return size
+
+
+def to_count(max_items: int) -> int:
+    try:
+        most = index(max_items)
+    except TypeError:
+        raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}") from None
+    if most < 0:
+        raise ValueError(f"max_items must be 0 or more, not {most}")
+    return most
+
+
+class Ring(Generic[_T]):
+    """What the rings have in common: the reference to a C structure, and the protocol."""
+
+    # The C functions of the structure.
+    _release: Any
+    _close: Any
+    _is_closed: Any
+    _count: Any
+    _waits: Any
+
+    def __init__(self, handle: Any) -> None:
+        if handle == ffi.NULL:
+            raise MemoryError(f"no memory for the {type(self).__name__}")
+        self._handle = ffi.gc(handle, self._release)
+        # Items that were taken and not returned, because a signal handler raised in between.
+        self._kept: deque[_T] = deque()
+
+    @property
+    def handle(self) -> Any:
+        """The ring as cffi has it. It is freed with this object, unless C code holds a reference
+        of its own (`fastprims_ring_retain`, `fastprims_bytes_retain`).
+        """
+        return self._handle
+
+    @property
+    def address(self) -> int:
+        """The same as an integer: the pointer that C functions and ctypes take."""
+        return int(ffi.cast("uintptr_t", self._handle))
+
+    def _take_kept(self, most: int) -> list[_T]:
+        taken: list[_T] = []
+        try:  # one call in C: no signal handler runs between taking and storing
+            taken.extend(starmap(self._kept.popleft, repeat((), most)))
+        except IndexError:  # that was all
+            pass
+        except BaseException:
+            self._kept.extendleft(reversed(taken))
+            raise
+        return taken
+
+    def _refuse(self, status: int) -> NoReturn:
+        if status == FULL:
+            raise Full
+        if status == EMPTY:
+            raise Empty
+        if status == CLOSED:
+            raise ShutDown
+        if status == NOT_OWNER:
+            raise RuntimeError(
+                f"this side of the {type(self).__name__} belongs to another thread: it allows one "
+                "producer thread and one consumer thread. Let the owner call release_producer() or "
+                "release_consumer() first"
+            )
+        raise RuntimeError(
+            f"the memory of this {type(self).__name__} was overwritten by C code (status {status}); "
+            "make a new one"
+        )
+
+    # Supplied by the subclasses. `end` is a time, None for ever; 0.0 does not wait.
+
+    def _put(self, item: Any, end: float | None) -> int:
+        raise NotImplementedError
+
+    def _get(self, end: float | None) -> tuple[int, _T | None]:
+        raise NotImplementedError
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Store the item. If there is no room: wait, at most `timeout` seconds; with block=False
+        don't wait. Raises Full if there was no room in time, ShutDown after shutdown().
+        """
+        status = self._put(item, end_of(timeout) if block else 0.0)
+        if status != OK:
+            self._refuse(status)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> _T:
+        """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
+        block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
+        the ring is drained.
+        """
+        status, item = self._get(end_of(timeout) if block else 0.0)
+        if item is None:
+            self._refuse(status)
+        return item
+
+    def put_nowait(self, item: Any) -> None:
+        """Store the item if there is room now, else raise Full."""
+        self.put(item, block=False)
+
+    def get_nowait(self) -> _T:
+        """Remove and return the next item, or raise Empty."""
+        return self.get(block=False)
+
+    def try_put(self, item: Any) -> bool:
+        """Store the item and return True, or return False if there is no room. Raises ShutDown
+        after shutdown().
+        """
+        status = self._put(item, 0.0)
+        if status == FULL:
+            return False
+        if status != OK:
+            self._refuse(status)
+        return True
+
+    @overload
+    def try_get(self) -> _T | None: ...
+    @overload
+    def try_get(self, default: _D) -> _T | _D: ...
+    def try_get(self, default: Any = None) -> Any:
+        """Remove and return the next item, or return `default` if there is none. Raises ShutDown
+        after shutdown() once the ring is drained.
+        """
+        status, item = self._get(0.0)
+        if item is not None:
+            return item
+        if status != EMPTY:
+            self._refuse(status)
+        return default
+
+    def qsize(self) -> int:
+        """Items in the ring, at some moment during the call."""
+        puts, gets = self._pair(self._count)
+        return puts - gets + len(self._kept)
+
+    def __len__(self) -> int:
+        return self.qsize()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def empty(self) -> bool:
+        """True if there was no item at some moment during the call."""
+        return self.qsize() == 0
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
+        immediate=True drops what is left. Wakes all waiting threads, those of C included.
+        """
+        self._close(self._handle, bool(immediate))
+        if immediate:
+            self._kept.clear()
+
+    @property
+    def is_shutdown(self) -> bool:
+        """True once shutdown() was called, or fastprims_ring_close by C code."""
+        return bool(self._is_closed(self._handle))
+
+    def _bound(self) -> str:
+        raise NotImplementedError
+
+    def _most(self) -> int:
+        raise NotImplementedError
+
+    def stats(self) -> QueueStats:
+        """Counts since the ring was made, what C threads did included."""
+        puts, gets = self._pair(self._count)
+        put_waits, get_waits = self._pair(self._waits)
+        return QueueStats(puts, gets, puts - gets, self._most(), put_waits, get_waits)
+
+    def _pair(self, call: Callable[[Any, Any, Any], None]) -> tuple[int, int]:
+        numbers = ffi.new("uint64_t[2]")
+        call(self._handle, numbers, numbers + 1)
+        return numbers[0], numbers[1]
+
+    def __repr__(self) -> str:
+        state = " shut down" if self.is_shutdown else ""
+        return (
+            f"<{type(self).__module__}.{type(self).__qualname__} {self._bound()} "
+            f"size={self.qsize()}{state} at {self.address:#x}>"
+        )
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
+            "process"
+        )
+
+
+class Roles:
+    """One producer thread and one consumer thread."""
+
+    _handle: Any
+    _release_producer: Any
+    _release_consumer: Any
+
+    def release_producer(self, *, force: bool = False) -> None:
+        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
+        another thread has it, unless force=True, which takes it away: only for a thread that has
+        ended or will certainly not use the ring again.
+        """
+        self._give_back(self._release_producer, "producer", force)
+
+    def release_consumer(self, *, force: bool = False) -> None:
+        """Give the consumer's role back, as release_producer()."""
+        self._give_back(self._release_consumer, "consumer", force)
+
+    def _give_back(self, call: Callable[[Any, bool], int], role: str, force: bool) -> None:
+        if call(self._handle, bool(force)) != OK:
+            raise RuntimeError(
+                f"the {role}'s role of this {type(self).__name__} belongs to another thread: only "
+                "its owner can give it back. If that thread has ended, use force=True"
+            )
