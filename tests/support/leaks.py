@@ -17,3 +17,10 @@ def blocks_that_stay(act: Callable[[], object], rounds: int, laps: int = 5) -> l
         gc.collect()
         stayed.append(sys.getallocatedblocks() - before)
     return stayed
+
+
+def growth(resident: list[int]) -> float:
+    """By what part memory has grown from the first half of the rounds to the second. Heaps swing from
+    round to round, and keep what they had at most; what leaks goes on growing."""
+    half = len(resident) // 2
+    return min(resident[half:]) / max(resident[:half]) - 1
