@@ -39,9 +39,14 @@ static inline uint64_t index_of(const struct fp_spsc *r, uint64_t position) {
     return position & (r->lap - 1);
 }
 
+/* `count` items on, a lap at most. */
+static inline uint64_t after(const struct fp_spsc *r, uint64_t position, uint64_t count) {
+    const bool next_lap = index_of(r, position) + count >= r->capacity;
+    return position + count + (next_lap ? r->lap - r->capacity : 0);
+}
+
 static inline uint64_t next_of(const struct fp_spsc *r, uint64_t position) {
-    position++;
-    return index_of(r, position) == r->capacity ? position + (r->lap - r->capacity) : position;
+    return after(r, position, 1);
 }
 
 /* Items between two positions, a lap apart at most. */
@@ -234,10 +239,13 @@ enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *
         return fp_spsc_is_closed(r) ? FP_CLOSED : FP_FULL;
     uint64_t room = r->capacity - between(r, r->head_seen, tail);
     size_t fit = room < count ? (size_t)room : count;
-    for (size_t i = 0; i < fit; i++, tail = next_of(r, tail))
-        r->slot[index_of(r, tail)] = items[i];
+    uint64_t at = index_of(r, tail);
+    for (size_t i = 0; i < fit; i++) {
+        r->slot[at] = items[i];
+        at = at + 1 == r->capacity ? 0 : at + 1;
+    }
     FP_STEP();
-    if (FP_UNLIKELY(publish_tail(r, tail) != FP_OK))
+    if (FP_UNLIKELY(publish_tail(r, after(r, tail, fit)) != FP_OK))
         return FP_CLOSED;
     *n = fit;
     return fit == count ? FP_OK : FP_FULL;
@@ -327,10 +335,13 @@ static enum fp_status take_many(struct fp_spsc *r, uint64_t *out, size_t max, si
         return closed ? FP_CLOSED : FP_EMPTY;
     uint64_t ready = between(r, head, r->tail_seen);
     *n = ready < max ? (size_t)ready : max;
-    for (size_t i = 0; i < *n; i++, head = next_of(r, head))
-        out[i] = r->slot[index_of(r, head)];
+    uint64_t at = index_of(r, head);
+    for (size_t i = 0; i < *n; i++) {
+        out[i] = r->slot[at];
+        at = at + 1 == r->capacity ? 0 : at + 1;
+    }
     FP_STEP();
-    publish_head(r, head);
+    publish_head(r, after(r, head, *n));
     return FP_OK;
 }
 
