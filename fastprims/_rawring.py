@@ -57,11 +57,15 @@ def wait(call: Callable[[int], int], unmet: int, end: float | None) -> int:
             return status
 
 
-def to_size(value: int, name: str, most: int) -> int:
+def _to_integer(value: int, name: str) -> int:
     try:
-        size = index(value)
+        return index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+
+
+def to_size(value: int, name: str, most: int) -> int:
+    size = _to_integer(value, name)
     if size < 1:
         raise ValueError(f"{name} must be 1 or more, not {size}")
     if size > most:
@@ -70,10 +74,7 @@ def to_size(value: int, name: str, most: int) -> int:
 
 
 def to_count(max_items: int) -> int:
-    try:
-        most = index(max_items)
-    except TypeError:
-        raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}") from None
+    most = _to_integer(max_items, "max_items")
     if most < 0:
         raise ValueError(f"max_items must be 0 or more, not {most}")
     return most
