@@ -4,10 +4,12 @@
 #include "fp_mem.h"
 #include "fp_queue.h"
 
+#define BYTES_PER_SLOT (FP__MPMC_STRIDE * sizeof(struct fp_pair))
+
 enum fp_status fp_mpmc_init_at(struct fp_mpmc *r, uint64_t capacity, uint64_t lap_number) {
-    if (capacity > (SIZE_MAX >> 1) / sizeof(struct fp_pair))
+    if (capacity > (SIZE_MAX >> 1) / BYTES_PER_SLOT)
         return FP_NO_MEMORY;
-    r->slot = fp_mem_alloc((size_t)capacity * sizeof(struct fp_pair));
+    r->slot = fp_mem_alloc((size_t)capacity * BYTES_PER_SLOT);
     if (r->slot == NULL)
         return FP_NO_MEMORY;
     r->capacity = capacity;
@@ -16,8 +18,8 @@ enum fp_status fp_mpmc_init_at(struct fp_mpmc *r, uint64_t capacity, uint64_t la
         r->lap *= 2;
     r->start = lap_number * r->lap & FP_MPMC_POSITION;
     for (uint64_t i = 0; i < capacity; i++) {
-        fp_u64_store_relaxed(&r->slot[i].value, 0);
-        fp_u64_store_relaxed(&r->slot[i].stamp, r->start + i);
+        fp_u64_store_relaxed(&fp__mpmc_slot(r, i)->value, 0);
+        fp_u64_store_relaxed(&fp__mpmc_slot(r, i)->stamp, r->start + i);
     }
     fp_u64_store_relaxed(&r->tail, r->start);
     fp_u64_store_relaxed(&r->head, r->start);
@@ -31,7 +33,7 @@ enum fp_status fp_mpmc_init(struct fp_mpmc *r, uint64_t capacity) {
 }
 
 void fp_mpmc_destroy(struct fp_mpmc *r) {
-    fp_mem_free(r->slot, (size_t)r->capacity * sizeof(struct fp_pair));
+    fp_mem_free(r->slot, (size_t)r->capacity * BYTES_PER_SLOT);
     r->slot = NULL;
 }
 
@@ -65,14 +67,14 @@ int fp_mpmc_visit(struct fp_mpmc *r, int (*fn)(uint64_t item, void *arg), void *
     bool closed;
     uint64_t tail = fp__mpmc_tail(r, &closed);
     for (uint64_t h = fp__mpmc_head(r); h != tail; h = fp__mpmc_next(r, h)) {
-        int answer = fn(fp_u64_load_relaxed(&r->slot[fp__mpmc_index(r, h)].value), arg);
+        int answer = fn(fp_u64_load_relaxed(&fp__mpmc_slot(r, fp__mpmc_index(r, h))->value), arg);
         if (answer != 0)
             return answer;
     }
     return 0;
 }
 
-size_t fp_mpmc_bytes(struct fp_mpmc *r) { return (size_t)r->capacity * sizeof(struct fp_pair); }
+size_t fp_mpmc_bytes(struct fp_mpmc *r) { return (size_t)r->capacity * BYTES_PER_SLOT; }
 
 bool fp_mpmc_is_lock_free(void) { return FP_CAS16; }
 

@@ -18,7 +18,7 @@ static uint64_t last_taken(const struct fp_mpmc *r, uint64_t index, uint64_t sta
 static inline enum fp_status put_from(struct fp_mpmc *r, uint64_t *t, uint64_t item) {
     for (;;) {
         uint64_t index = fp__mpmc_index(r, *t);
-        struct fp_pair *slot = &r->slot[index];
+        struct fp_pair *slot = fp__mpmc_slot(r, index);
         /* Seq_cst: a producer about to sleep loads it after announcing itself. */
         uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
         uint64_t position = stamp & FP_MPMC_POSITION;
@@ -69,7 +69,7 @@ enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
 static inline enum fp_status get_from(struct fp_mpmc *r, uint64_t *h, uint64_t *item) {
     for (;;) {
         uint64_t index = fp__mpmc_index(r, *h);
-        struct fp_pair *slot = &r->slot[index];
+        struct fp_pair *slot = fp__mpmc_slot(r, index);
         /* Acquire half: pairs with put's swap. Seq_cst: as in put, for consumers. */
         uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
         uint64_t position = stamp & FP_MPMC_POSITION, closed = stamp & FP_MPMC_CLOSED;
@@ -121,7 +121,7 @@ static uint64_t find_tail(struct fp_mpmc *r, uint64_t *stamp) {
     uint64_t t = fp_u64_load_acquire(&r->tail);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, t);
-        *stamp = fp_u64_load_seq_cst(&r->slot[index].stamp);
+        *stamp = fp_u64_load_seq_cst(&fp__mpmc_slot(r, index)->stamp);
         uint64_t position = *stamp & FP_MPMC_POSITION;
         if (position == t || position == fp__mpmc_lap_before(r, t) + 1)
             return t;
@@ -135,7 +135,7 @@ void fp_mpmc_close(struct fp_mpmc *r) {
         t = find_tail(r, &stamp);
         FP_STEP();
         /* Seq_cst: the waiters' pairing. It fails if the slot was put to, taken from or closed. */
-    } while (!fp_u64_cas_seq_cst(&r->slot[fp__mpmc_index(r, t)].stamp, &stamp,
+    } while (!fp_u64_cas_seq_cst(&fp__mpmc_slot(r, fp__mpmc_index(r, t))->stamp, &stamp,
                                  stamp | FP_MPMC_CLOSED));
     fp_event_notify_all(&r->not_empty);
     fp_event_notify_all(&r->not_full);
@@ -151,7 +151,8 @@ uint64_t fp__mpmc_head(struct fp_mpmc *r) {
     uint64_t h = fp_u64_load_acquire(&r->head);
     for (;;) {
         uint64_t index = fp__mpmc_index(r, h);
-        uint64_t position = fp_u64_load_seq_cst(&r->slot[index].stamp) & FP_MPMC_POSITION;
+        struct fp_pair *slot = fp__mpmc_slot(r, index);
+        uint64_t position = fp_u64_load_seq_cst(&slot->stamp) & FP_MPMC_POSITION;
         if (position == h || position == h + 1)
             return h;
         h = fp__mpmc_next(r, last_taken(r, index, position));

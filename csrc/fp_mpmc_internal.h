@@ -7,6 +7,19 @@
 /* Positions have 63 bits; bit 63 of a stamp (or, in the fallback, of the tail) means closed. */
 #define FP_MPMC_POSITION (~FP_MPMC_CLOSED)
 
+/* Pairs from one slot to the next. In the fallback each slot has a line of its own, because a slot
+ * is touched twice by each side, and one side's claim of the neighbour must not take it away in
+ * between; the lock-free ring changes a slot in one step, and is as fast with four to a line. */
+#if !FP_CAS16 && FP_CACHELINE >= 64
+#define FP__MPMC_STRIDE (64 / sizeof(struct fp_pair))
+#else
+#define FP__MPMC_STRIDE 1
+#endif
+
+static inline struct fp_pair *fp__mpmc_slot(const struct fp_mpmc *r, uint64_t index) {
+    return &r->slot[index * FP__MPMC_STRIDE];
+}
+
 static inline uint64_t fp__mpmc_index(const struct fp_mpmc *r, uint64_t position) {
     return position & (r->lap - 1);
 }

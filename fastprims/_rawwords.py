@@ -123,7 +123,8 @@ class _Words(Ring[int]):
 
 class MPMCWords(_Words):
     """Bounded FIFO ring of 64-bit words (0 … 2⁶⁴ - 1) for any number of threads: exactly `capacity`
-    of them (1 or more), 16 bytes each, allocated at once and never again.
+    of them (1 or more), 16 bytes each (64 where it is not lock-free), allocated at once and never
+    again.
 
     put and get are lock-free on targets with a 16-byte compare-and-swap (x86-64, ARM64:
     `lib.fastprims_is_lock_free()`); elsewhere a thread suspended inside an operation stops those

@@ -27,7 +27,7 @@ cdef class MPMCRing(_base.BaseQueue):
     """MPMCRing(capacity)
 
     Bounded FIFO ring for any number of threads: exactly `capacity` items (1 or more), 16 bytes
-    each, allocated at once and never again.
+    each (64 where it is not lock-free), allocated at once and never again.
 
     put and get are lock-free on targets with a 16-byte compare-and-swap (build_info() tells; a
     thread suspended at any point stops no other), elsewhere a thread suspended inside an operation
