@@ -3,7 +3,9 @@
 #include "torture.h"
 
 #include "fastprims.h"
+#include "fp_park.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -351,6 +353,42 @@ static void fill(fastprims_bytes *ring) {
     CHECK(fastprims_bytes_release_producer(ring, false) == FASTPRIMS_OK, "release");
 }
 
+/* A full ring's producer sleeps, and a take wakes it: it does not only look by itself when a slice
+ * of its sleep is over (50 ms, fp_wait.c). In most rounds: it may come late once in a while. */
+enum { NAPS = 15, MILLISECOND = 1000000 };
+static atomic_int putting, prompt;
+
+static void sleep_and_wake(int id, void *unused) {
+    (void)unused;
+    char data[8] = {0};
+    size_t size;
+    for (int i = 0; i < NAPS; i++) {
+        if (id == 0) {
+            int64_t start = fp_now();
+            atomic_store(&putting, i + 1);
+            CHECK(fastprims_bytes_put(records, data, 8, FASTPRIMS_FOREVER) == FASTPRIMS_OK, "put");
+            if (fp_now() - start < 40 * MILLISECOND)
+                atomic_fetch_add(&prompt, 1);
+        } else {
+            while (atomic_load(&putting) <= i)
+                fp_yield();
+            fp_nap(2 * MILLISECOND);
+            CHECK(fastprims_bytes_get(records, data, 8, &size, 0) == FASTPRIMS_OK, "it is full");
+        }
+    }
+}
+
+static void take_wakes(void) {
+    fill(records = fastprims_bytes_new(64, 0));
+    atomic_store(&putting, 0);
+    atomic_store(&prompt, 0);
+    torture_threads(2, sleep_and_wake, NULL);
+    CHECK(atomic_load(&prompt) > NAPS / 2, "a take woke its producer in %d rounds of %d",
+          atomic_load(&prompt), (int)NAPS);
+    fastprims_bytes_release(records);
+    CHECK(torture_memory_bytes() == 0, "%ld bytes stay", torture_memory_bytes());
+}
+
 static void meetings(void) {
     records = fastprims_bytes_new(64, 0);
     back = fastprims_bytes_new(64, 0);
@@ -408,6 +446,7 @@ int main(int argc, char **argv) {
         {"raw: closing is exact", closing_is_exact},
         {"raw: closing wakes both sides", closing_wakes},
         {"raw: records, and room for them, wake who waits", meetings},
+        {"raw: a take wakes a sleeping writer", take_wakes},
         {"raw: references", references},
         {"raw: delays at the steps", delayed},
 #endif

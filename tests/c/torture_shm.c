@@ -782,6 +782,25 @@ static void fuzz(void) {
     free(copy);
 }
 
+/* The word that counts the lanes in use may say anything: no more are looked at than there are. */
+static void absurd_use(void) {
+    struct fp_shm h;
+    make(&h, 4096, 0);
+    CHECK(put(&h, 0, 0) == FP_OK && put(&h, 0, 1) == FP_OK, "put");
+    const uint64_t words[] = {SIDES + 1, SIDES + 100, (uint64_t)1 << 40, UINT64_MAX};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        fp_sync_u64_store_seq_cst(&h.shared->used, words[i]);
+        CHECK(fp__shm_used(&h) == SIDES, "%ju lanes", (uintmax_t)fp__shm_used(&h));
+        CHECK(fp_shm_records(&h) == 2, "%ju records", (uintmax_t)fp_shm_records(&h));
+    }
+    expect(&h, 0, 0);
+    expect(&h, 0, 1);
+    struct fp_shm_view v;
+    CHECK(peek(&h, &v, 0) == FP_TIMED_OUT, "a record of no lane");
+    leave(&h);
+    fp_shm_unlink(name);
+}
+
 static void strangers(void) {
     struct fp_shm h;
     char path[128];
@@ -829,6 +848,7 @@ static const struct torture_case cases[] = {
     {"a process that closes, killed at every step", killed_closer},
 #endif
     {"killed in the middle of traffic", many_kills},
+    {"more lanes in use than there are", absurd_use},
     {"attaching to mutated segments", fuzz},
     {"attaching to what is no segment", strangers},
 };
