@@ -439,6 +439,7 @@ int main(int argc, char **argv) {
         {"raw: records that are dropped", dropping},
 #if !FP_PLAIN
         {"raw: words, one to one", spsc},
+        {"raw: a take wakes a sleeping writer", take_wakes},
         {"raw: words, three to three", mpmc},
         {"raw: words on one core", one_core},
         {"raw: records, one writer", records_of_one},
@@ -446,7 +447,6 @@ int main(int argc, char **argv) {
         {"raw: closing is exact", closing_is_exact},
         {"raw: closing wakes both sides", closing_wakes},
         {"raw: records, and room for them, wake who waits", meetings},
-        {"raw: a take wakes a sleeping writer", take_wakes},
         {"raw: references", references},
         {"raw: delays at the steps", delayed},
 #endif
