@@ -2,7 +2,7 @@
  * anybody can take a snapshot, writable or not, in constant time. Lock-free, linearizable.
  *
  * The Ctrie of Prokopec, Bronson, Bagwell and Odersky (PPoPP'12): a hash trie, 32 ways a level,
- * whose nodes are never overwritten but for one word each in its I-nodes ("indirection"): a change
+ * whose nodes are never overwritten (but see FP_PLAIN below) but for one word each in its I-nodes ("indirection"): a change
  * replaces the main node behind an I-node.
  *
  *   leaf     key, value, hash; the S-node of the paper
@@ -35,6 +35,9 @@
  *     present generation is never copied.
  *   - Main nodes are not compared by identity across generations; generations are numbers that are
  *     never reused.
+ *   - With FP_PLAIN, one thread at a time, a snapshot copies nothing: it borrows the root until the
+ *     next change; and what no snapshot can see is overwritten instead of replaced: values, buckets
+ *     and I-nodes. So the cost of snapshots falls on what is changed while they are open.
  * csrc/DESIGN.md has the proof. Reclamation: fp_lineage.h.
  *
  * Contract, any thread beside any other: everything but destroying; a version may be used as long

@@ -9,8 +9,24 @@ struct place {
     struct fp_main *m;
     int level;
     uint32_t turned;
-    uint64_t generation;
+    uint64_t generation; /* of the live trie */
+    uint64_t shared;     /* nodes born later are the live trie's alone */
 };
+
+/* At the root. False: no memory. */
+static bool start(struct fp_access *a, struct place *p, uint32_t hash) {
+#if FP_PLAIN
+    struct fp_main *root = fp__ctrie_own_root(a->trie);
+    uint64_t shared = fp_lineage_shared(&a->trie->line);
+#else
+    struct fp_main *root = fp__ctrie_root(a);
+    uint64_t shared = root->birth - 1; /* whoever can see them or not */
+#endif
+    if (FP_PLAIN && root == NULL)
+        return false;
+    *p = (struct place){NULL, root, 0, fp_hash_turn(hash), root->birth, shared};
+    return true;
+}
 
 /* FP_OK: done; FP_BUSY: start again; FP_NO_MEMORY. */
 static enum fp_status commit(struct fp_access *a, const struct place *p, struct fp_main *fresh) {
@@ -25,44 +41,64 @@ static void bury(struct fp_main *m, const struct place *p) {
         m->tomb = 1;
 }
 
-/* Moves the leaf of the tomb behind the I-node `next` up into the I-node's place. */
-static enum fp_status dig_up(struct fp_access *a, const struct place *p, struct fp_inode *next,
-                             struct fp_main *tomb) {
-    struct fp_main *fresh =
-        fp__main_update(a->trie, p->m, p->generation, fp_slot_of(p->m, p->turned), tomb->slot[0]);
-    if (fresh != NULL) {
-        fresh->gone[0] = fp_word(next, FP_INODE);
-        fresh->gone[1] = fp_word(tomb, FP_MAIN);
-        bury(fresh, p);
+/* A change of one slot. */
+struct swap {
+    uint64_t child;   /* what comes */
+    uint64_t gone[2]; /* what goes, or 0 */
+    uint64_t made[2]; /* what is new of it, as in fp_main.unit.part */
+};
+
+/* FP_OK; FP_BUSY: start again, and what was made is gone, but for a->leaf; FP_NO_MEMORY. */
+static enum fp_status swap_child(struct fp_access *a, const struct place *p, const struct swap *w) {
+    uint32_t at = fp_slot_of(p->m, p->turned);
+#if FP_PLAIN
+    if (p->m->birth > p->shared) {
+        if (!fp_lineage_replace(&a->trie->line, w->gone, p->generation, &a->trash))
+            return FP_NO_MEMORY;
+        if (w->made[1] != 0 && (w->made[1] & FP_KIND) == FP_LEAF)
+            a->leaf = NULL;
+        p->m->slot[at] = w->child;
+        bury(p->m, p);
+        return FP_OK;
     }
+#endif
+    struct fp_main *fresh = fp__main_update(a->trie, p->m, p->generation, at, w->child);
+    if (fresh == NULL)
+        return FP_NO_MEMORY;
+    memcpy(fresh->gone, w->gone, sizeof w->gone);
+    memcpy(fresh->unit.part, w->made, sizeof w->made);
+    bury(fresh, p);
     return commit(a, p, fresh);
 }
 
-/* Puts an I-node of the present generation in the place of the older `*next`. */
+/* Moves the leaf of the tomb behind the I-node `next` up into the I-node's place. */
+static enum fp_status dig_up(struct fp_access *a, const struct place *p, struct fp_inode *next,
+                             struct fp_main *tomb) {
+    struct swap w = {tomb->slot[0], {fp_word(next, FP_INODE), fp_word(tomb, FP_MAIN)}, {0, 0}};
+    return swap_child(a, p, &w);
+}
+
+/* Puts an I-node of the present generation in the place of the older `*next`, but not of what is
+ * behind it. */
 static enum fp_status renew(struct fp_access *a, const struct place *p, struct fp_inode **next,
                             struct fp_main *below) {
     struct fp_inode *in = fp__inode_new(a->trie, p->generation, below);
     if (in == NULL)
         return FP_NO_MEMORY;
-    struct fp_main *fresh = fp__main_update(a->trie, p->m, p->generation,
-                                            fp_slot_of(p->m, p->turned), fp_word(in, FP_INODE));
-    if (fresh == NULL) {
+    uint64_t fresh = fp_word(in, FP_INODE);
+    struct swap w = {fresh, {fp_word(*next, FP_INODE), 0}, {0, fresh}};
+    enum fp_status s = swap_child(a, p, &w);
+    if (s == FP_NO_MEMORY)
         a->trie->host->memory.free(in, sizeof *in);
-        return FP_NO_MEMORY;
-    }
-    fresh->gone[0] = fp_word(*next, FP_INODE); /* but not what is behind it */
-    fresh->unit.part[1] = fp_word(in, FP_INODE);
     *next = in;
-    return commit(a, p, fresh);
+    return s;
 }
 
 /* Goes down to the slot of the hash where no I-node is: FP_OK and the place. */
 static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *p) {
-    p->in = NULL;
-    p->m = fp__ctrie_root(a);
-    p->level = 0;
-    p->generation = p->m->birth;
-    for (p->turned = fp_hash_turn(hash);; p->turned = fp_hash_turn(p->turned), p->level++) {
+    if (!start(a, p, hash))
+        return FP_NO_MEMORY;
+    for (;; p->turned = fp_hash_turn(p->turned), p->level++) {
         if (!fp_has_slot(p->m, p->turned))
             return FP_OK;
         uint64_t child = p->m->slot[fp_slot_of(p->m, p->turned)];
@@ -76,7 +112,7 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
             s = dig_up(a, p, next, below);
             return s == FP_OK ? FP_BUSY : s;
         }
-        if (next->birth != p->generation) {
+        if (next->birth <= p->shared) {
             s = renew(a, p, &next, below);
             if (s != FP_OK)
                 return s;
@@ -94,8 +130,8 @@ static void dig_up_all(struct fp_access *a, uint32_t hash) {
     struct place p;
 again:
     fp_guard_widen(a->pin);
-    p = (struct place){NULL, fp__ctrie_root(a), 0, fp_hash_turn(hash), 0};
-    p.generation = p.m->birth;
+    if (!start(a, &p, hash))
+        return;
     for (;; p.turned = fp_hash_turn(p.turned), p.level++) {
         if (!fp_has_slot(p.m, p.turned))
             return;
@@ -109,7 +145,7 @@ again:
                 return;
             goto again;
         }
-        if (next->birth != p.generation)
+        if (next->birth <= p.shared)
             return; /* frozen: whoever renews it meets the tomb below */
         p.in = next;
         p.m = below;
@@ -165,26 +201,21 @@ static uint64_t child_with(struct fp_access *a, const struct place *p, uint64_t 
 static enum fp_status add(struct fp_access *a, const struct place *p, struct fp_ctrie_change *c) {
     if (!make_leaf(a, p, c, c->key))
         return FP_NO_MEMORY;
-    struct fp_main *fresh;
+    uint64_t leaf = fp_word(a->leaf, FP_LEAF);
     if (!fp_has_slot(p->m, p->turned)) {
-        fresh = fp__main_insert(a->trie, p->m, p->generation, p->turned, fp_word(a->leaf, FP_LEAF));
+        struct fp_main *fresh = fp__main_insert(a->trie, p->m, p->generation, p->turned, leaf);
         if (fresh != NULL)
-            fresh->unit.part[1] = fp_word(a->leaf, FP_LEAF);
+            fresh->unit.part[1] = leaf;
         return commit(a, p, fresh);
     }
-    uint32_t at = fp_slot_of(p->m, p->turned);
-    uint64_t old = p->m->slot[at], child = child_with(a, p, old);
+    uint64_t old = p->m->slot[fp_slot_of(p->m, p->turned)], child = child_with(a, p, old);
     if (child == 0)
         return FP_NO_MEMORY;
-    fresh = fp__main_update(a->trie, p->m, p->generation, at, child);
-    if (fresh == NULL) {
+    struct swap w = {child, {(old & FP_KIND) == FP_BUCKET ? old : 0, 0}, {child, leaf}};
+    enum fp_status s = swap_child(a, p, &w);
+    if (s == FP_NO_MEMORY)
         fp__child_free(a->trie, child);
-        return FP_NO_MEMORY;
-    }
-    fresh->gone[0] = (old & FP_KIND) == FP_BUCKET ? old : 0;
-    fresh->unit.part[0] = child;
-    fresh->unit.part[1] = fp_word(a->leaf, FP_LEAF);
-    return commit(a, p, fresh);
+    return s;
 }
 
 /* The bucket with `leaf` replaced, or (NULL) left out. 0: no memory. */
@@ -205,39 +236,54 @@ static uint64_t bucket_with(struct fp_access *a, const struct place *p, struct f
     return fp_word(fresh, FP_BUCKET);
 }
 
+/* Removes the slot. */
+static enum fp_status remove_slot(struct fp_access *a, const struct place *p, uint64_t leaf) {
+    struct fp_main *fresh = fp__main_remove(a->trie, p->m, p->generation, p->turned);
+    if (fresh != NULL) {
+        fresh->gone[0] = leaf;
+        bury(fresh, p);
+    }
+    return commit(a, p, fresh);
+}
+
+/* Replaces the leaf that was found, in the slot or in the bucket there, or (NULL) removes it. */
+static enum fp_status swap_leaf(struct fp_access *a, const struct place *p, struct fp_leaf *leaf,
+                                struct fp_leaf *fresh) {
+    uint64_t old = p->m->slot[fp_slot_of(p->m, p->turned)];
+    uint64_t gone = fp_word(leaf, FP_LEAF), made = fresh != NULL ? fp_word(fresh, FP_LEAF) : 0;
+    if ((old & FP_KIND) == FP_LEAF) {
+        if (fresh == NULL)
+            return remove_slot(a, p, gone);
+        struct swap w = {made, {gone, 0}, {0, made}};
+        return swap_child(a, p, &w);
+    }
+    uint64_t child = bucket_with(a, p, fp_node(old), leaf, fresh);
+    if (child == 0)
+        return FP_NO_MEMORY;
+    bool bucket = (child & FP_KIND) == FP_BUCKET;
+    struct swap w = {child, {gone, old}, {bucket ? child : 0, made}};
+    enum fp_status s = swap_child(a, p, &w);
+    if (s == FP_NO_MEMORY && bucket)
+        fp__child_free(a->trie, child);
+    return s;
+}
+
 /* Replaces or removes the leaf that was found. */
 static enum fp_status alter(struct fp_access *a, const struct place *p, struct fp_ctrie_change *c,
                             struct fp_leaf *leaf) {
-    bool removes = c->mode == FP_CTRIE_REMOVE;
-    if (!removes && !make_leaf(a, p, c, leaf->key))
-        return FP_NO_MEMORY;
-    struct fp_leaf *fresh_leaf = removes ? NULL : a->leaf;
-    uint32_t at = fp_slot_of(p->m, p->turned);
-    uint64_t old = p->m->slot[at], child = removes ? 0 : fp_word(fresh_leaf, FP_LEAF);
-    bool bucket = (old & FP_KIND) == FP_BUCKET;
-    if (bucket) {
-        child = bucket_with(a, p, fp_node(old), leaf, fresh_leaf);
-        if (child == 0)
-            return FP_NO_MEMORY;
+    if (c->mode == FP_CTRIE_REMOVE) {
+        enum fp_status s = swap_leaf(a, p, leaf, NULL);
+        if (s == FP_OK && p->level > 0)
+            dig_up_all(a, c->hash);
+        return s;
     }
-    struct fp_main *fresh = child == 0 ? fp__main_remove(a->trie, p->m, p->generation, p->turned)
-                                       : fp__main_update(a->trie, p->m, p->generation, at, child);
-    bool fresh_bucket = bucket && (child & FP_KIND) == FP_BUCKET;
-    if (fresh == NULL) {
-        if (fresh_bucket)
-            fp__child_free(a->trie, child);
-        return FP_NO_MEMORY;
+    if (FP_PLAIN && leaf->birth > p->shared) {
+        a->trie->host->retain(c->value);
+        a->dropped = leaf->value;
+        leaf->value = c->value;
+        return FP_OK;
     }
-    fresh->gone[0] = fp_word(leaf, FP_LEAF);
-    fresh->gone[1] = bucket ? old : 0;
-    fresh->unit.part[0] = fresh_bucket ? child : 0;
-    fresh->unit.part[1] = removes ? 0 : fp_word(fresh_leaf, FP_LEAF);
-    if (removes)
-        bury(fresh, p);
-    enum fp_status s = commit(a, p, fresh);
-    if (s == FP_OK && removes && p->level > 0)
-        dig_up_all(a, c->hash);
-    return s;
+    return make_leaf(a, p, c, leaf->key) ? swap_leaf(a, p, leaf, a->leaf) : FP_NO_MEMORY;
 }
 
 /* Does the change apply to what was found (NULL: nothing)? FP_OK: yes; FP_EMPTY: no. */
@@ -255,13 +301,13 @@ static enum fp_status applies(struct fp_access *a, const struct fp_ctrie_change 
     return fp__access_note(a, leaf->value, c->expected) == FP_OK ? FP_BUSY : FP_NO_MEMORY;
 }
 
-static void answer(struct fp_access *a, struct fp_ctrie_change *c, struct fp_leaf *leaf,
+static void answer(struct fp_access *a, struct fp_ctrie_change *c, bool found, uint64_t old,
                    bool changed) {
     c->changed = changed;
-    c->found = leaf != NULL;
-    if (leaf != NULL && c->wants_old) {
-        c->old = leaf->value;
-        a->trie->host->retain(c->old);
+    c->found = found;
+    if (found && c->wants_old) {
+        c->old = old;
+        a->trie->host->retain(old);
     }
 }
 
@@ -277,7 +323,7 @@ static enum fp_status look(struct fp_access *a, struct fp_ctrie_change *c, bool 
     s = applies(a, c, leaf);
     *done = s == FP_EMPTY;
     if (*done)
-        answer(a, c, leaf, false);
+        answer(a, c, leaf != NULL, leaf != NULL ? leaf->value : 0, false);
     return *done ? FP_OK : s;
 }
 
@@ -300,14 +346,15 @@ static enum fp_status attempt(struct fp_access *a, void *arg) {
     else if (s != FP_OK)
         return s;
     s = applies(a, c, leaf);
+    const uint64_t old = leaf != NULL ? leaf->value : 0;
     if (s == FP_EMPTY) {
-        answer(a, c, leaf, false);
+        answer(a, c, leaf != NULL, old, false);
         return FP_OK;
     }
     if (s == FP_OK)
         s = leaf == NULL ? add(a, &p, c) : alter(a, &p, c, leaf);
     if (s == FP_OK) {
-        answer(a, c, leaf, true);
+        answer(a, c, leaf != NULL, old, true);
 #if FP_PLAIN
         a->trie->size += (uint64_t)(leaf == NULL) - (c->mode == FP_CTRIE_REMOVE);
 #endif

@@ -12,6 +12,7 @@ void fp__access_begin(struct fp_access *a, struct fp_ctrie *t, bool live) {
     a->live = live;
     a->tidy = false;
     a->leaf = NULL;
+    a->dropped = 0;
     a->trash.first = 0;
     a->verdicts = 0;
     a->room = FP_VERDICTS;
@@ -25,6 +26,8 @@ static FP_NOINLINE void end_slowly(struct fp_access *a) {
     if (a->tidy)
         fp_lineage_tidy(&a->trie->line);
     fp__ctrie_lineage_ops.empty(&a->trie->line, &a->trash);
+    if (a->dropped != 0)
+        host->release(a->dropped);
     for (uint32_t i = 0; i < a->verdicts; i++)
         host->release(a->verdict[i].theirs);
     if (a->verdict != a->few)
@@ -32,7 +35,8 @@ static FP_NOINLINE void end_slowly(struct fp_access *a) {
 }
 
 void fp__access_end(struct fp_access *a) {
-    if (FP_UNLIKELY(a->leaf != NULL || a->tidy || a->trash.first != 0 || a->verdicts != 0))
+    if (FP_UNLIKELY(a->leaf != NULL || a->tidy || a->trash.first != 0 || a->dropped != 0 ||
+                    a->verdicts != 0))
         end_slowly(a);
 }
 

@@ -17,6 +17,22 @@ static bool has_leaf(const struct fp_main *m) {
     return m->unit.part[1] != 0 && (m->unit.part[1] & FP_KIND) == FP_LEAF;
 }
 
+#if FP_PLAIN
+
+bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
+                      struct fp_main *fresh) {
+    if (has_leaf(fresh))
+        a->leaf = NULL;
+    if (in == NULL)
+        a->trie->root = fresh;
+    else
+        in->main = fresh;
+    retire(a, old, fresh->birth, fresh->gone);
+    return true;
+}
+
+#else
+
 /* The new nodes below `m`, which no thread has ever reached. */
 static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too) {
     if (m->unit.part[0] != 0)
@@ -57,7 +73,7 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
 /* A root was replaced: it is no longer a copy of its version. */
 static inline void let_go(struct fp_access *a, struct fp_main *root) {
     if (root->version != NULL)
-        a->tidy |= fp_version_let_go(root->version, &a->trash);
+        a->tidy |= fp_version_let_go(root->version);
 }
 
 /* A swap at the root is decided at once: generation and change are in the same word. */
@@ -105,7 +121,62 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
     return false;
 }
 
+#endif
+
 /* Snapshots. ---------------------------------------------------------------------------------- */
+
+/* The root's copy, or an empty one, of a later generation. */
+static struct fp_main *next_root(struct fp_ctrie *t, const struct fp_main *old, bool empty) {
+    struct fp_main *fresh = fp__main_new(t, empty ? 0 : old->bitmap, fp_lineage_generation());
+    if (fresh != NULL)
+        memcpy(fresh->slot, old->slot, fp_popcount(fresh->bitmap) * sizeof(uint64_t));
+    return fresh;
+}
+
+#if FP_PLAIN
+
+/* Nothing is copied: the version borrows the root, until fp__ctrie_own_root takes another. */
+struct fp_version *fp_ctrie_snapshot(struct fp_ctrie *t) {
+    struct fp_main *root = t->root;
+    struct fp_version *v = t->line.newest;
+    if (root->birth <= fp_lineage_shared(&t->line)) { /* unchanged since then */
+        fp_version_retain(v);
+        return v;
+    }
+    v = fp_version_lend(&t->line, root->birth, fp_word(root, FP_MAIN));
+    if (v != NULL)
+        v->size = t->size;
+    return v;
+}
+
+struct fp_main *fp__ctrie_own_root(struct fp_ctrie *t) {
+    struct fp_main *root = t->root;
+    if (root->birth > fp_lineage_shared(&t->line))
+        return root;
+    struct fp_main *fresh = next_root(t, root, false);
+    if (fresh != NULL) {
+        fp_version_keep(t->line.newest, false);
+        t->root = fresh;
+    }
+    return fresh;
+}
+
+enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
+    struct fp_main *fresh = next_root(t, t->root, true);
+    struct fp_version *v = fresh != NULL ? fp_ctrie_snapshot(t) : NULL;
+    if (v == NULL) {
+        if (fresh != NULL)
+            fp__main_free(t, fresh);
+        return FP_NO_MEMORY;
+    }
+    fp_version_keep(v, true);
+    t->root = fresh;
+    t->size = 0;
+    fp_version_release(v);
+    return FP_OK;
+}
+
+#else
 
 /* Replaces the root's main node by `fresh`, of a new generation, and opens a version with the old
  * one. FP_BUSY: the root was changed meanwhile. */
@@ -127,14 +198,6 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
     a->tidy |= fp_version_open(*v, a->pin, cut);
     let_go(a, old);
     return FP_OK;
-}
-
-/* The root's copy, or an empty one, of a later generation. */
-static struct fp_main *next_root(struct fp_ctrie *t, const struct fp_main *old, bool empty) {
-    struct fp_main *fresh = fp__main_new(t, empty ? 0 : old->bitmap, fp_lineage_generation());
-    if (fresh != NULL)
-        memcpy(fresh->slot, old->slot, fp_popcount(fresh->bitmap) * sizeof(uint64_t));
-    return fresh;
 }
 
 static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version **v) {
@@ -161,13 +224,6 @@ static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version
             fp__main_free(t, fresh);
         fp_unguard(a.pin);
     } while (s == FP_BUSY);
-#if FP_PLAIN
-    if (s == FP_OK) {
-        (*v)->size = t->size;
-        if (clear)
-            t->size = 0;
-    }
-#endif
     fp__access_end(&a);
     return s;
 }
@@ -185,6 +241,8 @@ enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
         fp_version_release(v);
     return s;
 }
+
+#endif
 
 struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_version *base) {
     struct fp_ctrie *t = host->memory.alloc(sizeof *t);

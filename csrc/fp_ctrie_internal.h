@@ -39,7 +39,8 @@ struct fp_main {
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
     struct fp_version
-        *version; /* what a root is a copy of, and holds while it is the root. Or NULL */
+        *version; /* what a root is a copy of, and holds while it is the root. Or NULL. Not with
+                     FP_PLAIN, where a version borrows the root itself */
     uint64_t birth;
     /* What a reader needs is together. */
     fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
@@ -100,6 +101,7 @@ struct fp_access {
     bool tidy;
     struct fp_epoch_record *pin; /* guarded by */
     struct fp_leaf *leaf; /* made for this call, not yet part of the trie */
+    uint64_t dropped;     /* a value that was overwritten, or 0 */
     struct fp_trash trash;
     uint32_t verdicts, room;
     struct fp_verdict *verdict;
@@ -139,6 +141,10 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
 
 /* The main node behind an I-node, decided. Pinned. */
 static inline struct fp_main *fp__ctrie_settle(struct fp_access *a, struct fp_inode *in) {
+#if FP_PLAIN /* no one else looks before it is decided */
+    (void)a;
+    return in->main;
+#else
     for (;;) {
         /* Seq_cst: see "No change gets past a snapshot" in DESIGN.md. The acquire half pairs with
          * the swaps of main nodes. */
@@ -148,6 +154,7 @@ static inline struct fp_main *fp__ctrie_settle(struct fp_access *a, struct fp_in
             return m;
         fp__ctrie_decide(a, in, m, prev);
     }
+#endif
 }
 
 /* Puts `fresh` in the place of `old`, behind `in` or (NULL) at the root. fresh->gone and
@@ -155,6 +162,11 @@ static inline struct fp_main *fp__ctrie_settle(struct fp_access *a, struct fp_in
  * one of them, may be left to try again. */
 bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
                       struct fp_main *fresh);
+
+#if FP_PLAIN
+/* The root; before, if a version has borrowed it, a copy that no version can see. NULL: no memory. */
+struct fp_main *fp__ctrie_own_root(struct fp_ctrie *t);
+#endif
 
 /* The root, of whose generation everything below is, or of an earlier one. Once after guarding. */
 static inline struct fp_main *fp__ctrie_root(struct fp_access *a) {

@@ -262,6 +262,7 @@ static void empty(struct fp_lineage *l, struct fp_trash *trash) {
         uint64_t node = trash->first;
         struct fp_leaf leaf = {0, 0, 0, 0};
         memcpy(&trash->first, fp_node(node), sizeof trash->first);
+        FP_FETCH_TO_WRITE(fp_node(trash->first));
         if ((node & FP_KIND) == FP_LEAF)
             leaf = *(struct fp_leaf *)fp_node(node);
         free_node(t, node);

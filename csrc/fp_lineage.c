@@ -7,7 +7,7 @@
 
 /* Every thread sweeps when it has retired so many units or entered so many versions, of whatever
  * lineage. */
-#define SWEEP_UNITS 32
+#define SWEEP_UNITS 64
 
 /* With so many waiting, some guarded thread has lost its processor, or others make garbage faster
  * than the one that sweeps can free it. Whoever made some then offers his processor, and from the
@@ -51,7 +51,7 @@ static struct fp_version *unref(struct fp_lineage *l, uint64_t count) {
         struct fp_unit *u = l->held;
         struct fp_version *none = NULL;
         l->held = u->next;
-        fp__lineage_sort_out(l, u, &none, &trash);
+        fp__lineage_sort_out_unit(l, u, &none, &trash);
     }
     while (l->dying != NULL) {
         struct fp_version *v = l->dying;
@@ -157,6 +157,8 @@ void fp_lineage_drop(struct fp_lineage *l) { fp_version_release(unref(l, 1)); }
 
 void fp_lineage_end(struct fp_lineage *l, uint64_t root) {
     l->root = root;
+    if (FP_PLAIN && l->newest != NULL)
+        l->newest->borrows = false; /* cut, it owns its root like all else that it can see */
     fp_u64_store_release(&l->ended, 1); /* pairs with fp__lineage_work */
     enqueue(l);
     uint64_t closed = 0;
@@ -172,7 +174,7 @@ bool fp_lineage_retire(struct fp_lineage *l, struct fp_epoch_record *by, struct 
     struct fp_version *from = l->newest;
     (void)by;
     u->stamp = 0;
-    if (!fp__lineage_sort_out(l, u, &from, trash))
+    if (!fp__lineage_sort_out_unit(l, u, &from, trash))
         fp__lineage_hold_unit(l, u);
     return false;
 #else
@@ -246,6 +248,29 @@ void fp_version_drop(struct fp_version *v) {
 #endif
 }
 
+#if FP_PLAIN
+struct fp_version *fp_version_lend(struct fp_lineage *l, uint64_t generation, uint64_t root) {
+    struct fp_version *v = fp_version_enter(l, generation, root, 1);
+    if (v != NULL) {
+        v->borrows = true;
+        fp_version_open(v, NULL, false);
+    }
+    return v;
+}
+
+void fp_version_keep(struct fp_version *v, bool cut) {
+    v->borrows = false;
+    if (cut)
+        fp__version_cut(v);
+}
+
+bool fp_lineage_replace(struct fp_lineage *l, const uint64_t node[2], uint64_t end,
+                        struct fp_trash *trash) {
+    struct fp_version *from = l->newest;
+    return fp__lineage_sort_out(l, node, 2, end, &from, trash);
+}
+#endif
+
 void fp_version_retain(struct fp_version *v) { fp_u64_fetch_add_seq_cst(&v->refs, 1); }
 
 bool fp_version_try_retain(struct fp_version *v) {
@@ -270,20 +295,27 @@ static bool must_close(struct fp_lineage *l, struct fp_version *v) {
     return true;
 }
 
-bool fp_version_let_go(struct fp_version *v, struct fp_trash *trash) {
+#if !FP_PLAIN
+bool fp_version_let_go(struct fp_version *v) {
     struct fp_lineage *l = v->lineage;
     if (fp_u64_fetch_add_seq_cst(&v->refs, (uint64_t)-1) != 1 || !must_close(l, v))
         return false;
-    uint64_t dropped = FP_PLAIN ? fp__lineage_work(l, trash) : 0; /* before more is filed */
-    fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1 - dropped); /* not the last: it is live */
-    return !FP_PLAIN;
+    fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1); /* not the last: it is live */
+    return true;
 }
+#endif
 
 /* Closing one may destroy its lineage and so release a base, and so on: a loop, since the chain may
  * be as long as you like. */
 void fp_version_release(struct fp_version *v) {
     while (v != NULL && fp_u64_fetch_add_seq_cst(&v->refs, (uint64_t)-1) == 1) {
         struct fp_lineage *l = v->lineage;
+        if (FP_PLAIN && v->borrows) { /* nothing has changed: there is nothing that it alone could see */
+            fp__lineage_remove(l, v);
+            l->memory->free(v, sizeof *v);
+            fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1); /* not the last: it is live */
+            return;
+        }
         if (!must_close(l, v))
             return;
         uint64_t closed = 0;

@@ -26,6 +26,10 @@
  * A branch is the lineage of a writable copy. It holds its base, a version of the parent, and
  * never touches nodes born up to `floor`, the base's generation: they are the parent's.
  *
+ * With FP_PLAIN a version borrows the root of the live structure until that is changed next, and
+ * nodes that no open version can see are overwritten (fp_lineage_shared): a version that is closed
+ * before the next change has cost next to nothing.
+ *
  * Opening is two steps beside a change of the structure: the version is entered (TENTATIVE) before
  * the structure's generation is raised, so that nodes replaced afterwards find it; then it is
  * declared OPEN, or dropped if raising failed. Meanwhile whoever opens it is guarded, with its
@@ -114,6 +118,7 @@ struct fp_version {
     struct fp_version *older, *newer;
     struct fp_deadlist *dead;
     bool cut;
+    bool borrows; /* FP_PLAIN: the root, which is the live structure's */
     uint64_t stamp; /* the era when it was cut, and later when it was closed */
 };
 
@@ -173,11 +178,29 @@ bool fp_version_open(struct fp_version *v, struct fp_epoch_record *by, bool cut)
 /* It was not. */
 void fp_version_drop(struct fp_version *v);
 
+#if FP_PLAIN
+/* What was born later is part of the live structure alone: it may be overwritten. */
+static inline uint64_t fp_lineage_shared(const struct fp_lineage *l) {
+    return l->newest != NULL ? l->newest->generation : l->floor;
+}
+/* A version that borrows the live root, which is of that generation, until fp_version_keep. One
+ * reference. NULL: no memory. */
+struct fp_version *fp_version_lend(struct fp_lineage *l, uint64_t generation, uint64_t root);
+/* From now on the root is the version's, and the live structure has another one. cut: as above. */
+void fp_version_keep(struct fp_version *v, bool cut);
+/* Retires nodes (or 0) that are replaced in place, which the caller does next. False: no memory;
+ * nothing was done. */
+bool fp_lineage_replace(struct fp_lineage *l, const uint64_t node[2], uint64_t end,
+                        struct fp_trash *trash);
+#endif
+
 void fp_version_retain(struct fp_version *v);
 /* False: it has been closed. Pinned, where a version was found that somebody else held. */
 bool fp_version_try_retain(struct fp_version *v);
+#if !FP_PLAIN
 /* Gives a reference up, pinned. True: call fp_lineage_tidy after unpinning. */
-bool fp_version_let_go(struct fp_version *v, struct fp_trash *trash);
+bool fp_version_let_go(struct fp_version *v);
+#endif
 /* The last one closes it. Not pinned. */
 void fp_version_release(struct fp_version *v);
 

@@ -57,31 +57,39 @@ static struct fp_version *holder(uint64_t birth, uint64_t end, struct fp_version
     return v != NULL && v->generation >= birth ? v : NULL;
 }
 
-bool fp__lineage_sort_out(struct fp_lineage *l, struct fp_unit *u, struct fp_version **from,
-                          struct fp_trash *trash) {
-    uint64_t node[3] = {u->part[0], u->part[1], l->ops->of_unit(u)};
-    struct fp_version *to[3] = {NULL, NULL, NULL};
-    for (int i = 0; i < 3; i++) {
-        if (node[i] == 0 || u->end == 0)
+bool fp__lineage_sort_out(struct fp_lineage *l, const uint64_t *node, int count, uint64_t end,
+                          struct fp_version **from, struct fp_trash *trash) {
+    struct fp_version *to[3];
+    bool goes[3]; /* otherwise it belongs to somebody's tree */
+    for (int i = 0; i < count; i++) {
+        to[i] = NULL;
+        goes[i] = node[i] != 0;
+        if (!goes[i] || end == 0)
             continue;
         uint64_t birth = l->ops->birth(node[i]);
-        if (birth <= l->floor) {
-            node[i] = 0; /* the parent's */
+        if (birth <= l->floor) { /* the parent's */
+            goes[i] = false;
             continue;
         }
-        to[i] = holder(birth, u->end, from);
+        to[i] = holder(birth, end, from);
         if (to[i] != NULL && to[i]->cut)
-            node[i] = 0, to[i] = NULL; /* part of that version's tree */
+            goes[i] = false;
         else if (to[i] != NULL && !reserve(l, to[i], 3))
             return false;
     }
-    for (int i = 0; i < 3; i++) {
-        if (to[i] != NULL)
+    for (int i = 0; i < count; i++) {
+        if (goes[i] && to[i] != NULL)
             file(to[i], node[i]);
-        else if (node[i] != 0)
+        else if (goes[i])
             l->ops->discard(l, node[i], trash);
     }
     return true;
+}
+
+bool fp__lineage_sort_out_unit(struct fp_lineage *l, struct fp_unit *u, struct fp_version **from,
+                               struct fp_trash *trash) {
+    uint64_t node[3] = {u->part[0], u->part[1], l->ops->of_unit(u)};
+    return fp__lineage_sort_out(l, node, 3, u->end, from, trash);
 }
 
 void fp__lineage_hold_unit(struct fp_lineage *l, struct fp_unit *u) {
@@ -104,13 +112,14 @@ static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t 
     uint64_t limit = fp_guard_limit(guards, stamp), asked = stamp, done = 0, kept = 0;
     for (; u != NULL; l->since_held++) {
         struct fp_unit *next = u->next;
+        FP_FETCH_TO_WRITE(next); /* another thread's processor has written it */
         if (stamp != 0) {
             u->stamp = stamp;
         } else if (u->stamp != asked) {
             asked = u->stamp;
             limit = fp_guard_limit(guards, asked);
         }
-        if (in_use(l, u, limit) || !fp__lineage_sort_out(l, u, &from, trash)) {
+        if (in_use(l, u, limit) || !fp__lineage_sort_out_unit(l, u, &from, trash)) {
             fp__lineage_hold_unit(l, u);
             kept++;
         } else {
@@ -149,6 +158,15 @@ void fp__lineage_insert(struct fp_lineage *l, struct fp_version *v) {
         newer->older = v;
     else
         l->newest = v;
+}
+
+void fp__lineage_remove(struct fp_lineage *l, struct fp_version *v) {
+    if (v->older != NULL)
+        v->older->newer = v->newer;
+    if (v->newer != NULL)
+        v->newer->older = v->older;
+    else
+        l->newest = v->older;
 }
 
 /* The root of a version that is closed. It is part of no other: the version before had another
@@ -298,12 +316,7 @@ static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_
         pass_on(l, v, trash);
         discard_root(l, v, trash);
     }
-    if (v->older != NULL)
-        v->older->newer = v->newer;
-    if (v->newer != NULL)
-        v->newer->older = v->older;
-    else
-        l->newest = v->older;
+    fp__lineage_remove(l, v);
     bury(l, v);
     return true;
 }

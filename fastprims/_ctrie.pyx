@@ -46,7 +46,7 @@ cdef class Ctrie(CtrieBase):
     remembers what it counted in the nodes: O(n) at first, then O(changes since).
 
     A value that is replaced or removed is released at once when no snapshot can see it. On
-    free-threaded builds it may take some more writes by the same thread (about thirty), or
+    free-threaded builds it may take some more writes by the same thread (about sixty), or
     gc.collect(): another thread could still be reading it. A thread that loses its processor in the
     middle of a call holds back what it may be reading, nothing that is stored after the next
     snapshot.
