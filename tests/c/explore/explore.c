@@ -4,6 +4,7 @@
 #include "fp_epoch.h"
 #include "fp_mem.h"
 #include "fp_park.h"
+#include "fp_wait.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,12 +115,26 @@ bool explore_answers_only(void) {
 
 int explore_self(void) { return self; }
 unsigned explore_clock(void) { return ++now; }
-bool explore_interrupted(void) { return threads[self].interrupted; }
 
 void explore_allow_interrupt(bool yes) {
     threads[self].may_interrupt = yes;
     threads[self].interrupted = false;
 }
+
+static void *nothing(void) { return NULL; }
+static void nothing_back(void *state) { (void)state; }
+static bool never(void) { return false; }
+static bool was_interrupted(void) { return threads[self].interrupted; }
+
+const struct fp_host explore_host = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = never};
+const struct fp_host explore_interruptible = {
+    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = was_interrupted};
+const struct fp_host explore_watching = {.before_sleep = nothing,
+                                         .after_sleep = nothing_back,
+                                         .interrupted = was_interrupted,
+                                         .spin = 1,
+                                         .watch = 2};
 
 static unsigned draw(unsigned below) {
     rng ^= rng << 13;

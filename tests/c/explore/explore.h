@@ -12,7 +12,7 @@
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
-#include "fp_config.h"
+#include "fp_atomic.h"
 
 enum {
     EXPLORE_THREADS = 4,
@@ -58,6 +58,13 @@ const void *explore_sleeps_on(int thread);
 
 /* The next sleep of this thread may end by its time-out, or by an interrupt. */
 void explore_allow_interrupt(bool yes);
-bool explore_interrupted(void); /* did it, since the permission? */
+
+/* Hosts with nothing to give up for a sleep: one is never interrupted, one may be, and one may be
+ * and watches before it sleeps. */
+struct fp_host;
+extern const struct fp_host explore_host, explore_interruptible, explore_watching;
+
+/* Of fp_thread.c; made visible by the build. */
+extern fp_sync_u64 forks;
 
 #endif

@@ -15,6 +15,9 @@
 #include "explore.h"
 #include "history.h"
 #include "maps.h"
+#include "pools.h"
+#include "special.h"
+#include "topics.h"
 
 #include "fp_channel.h"
 #include "fp_epoch.h"
@@ -25,8 +28,6 @@
 #include "fp_segq.h"
 #include "fp_spsc.h"
 #include "fp_thread.h"
-#include "special.h"
-#include "topics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,19 +172,6 @@ static struct {
     uint64_t evicted, told; /* channel: dropped items; how many of them were reported */
 } run;
 
-static void *nothing(void) { return NULL; }
-static void nothing_back(void *state) { (void)state; }
-static const struct fp_host host = {
-    .before_sleep = nothing, .after_sleep = nothing_back, .interrupted = explore_interrupted};
-static const struct fp_host watching_host = {.before_sleep = nothing,
-                                             .after_sleep = nothing_back,
-                                             .interrupted = explore_interrupted,
-                                             .spin = 1,
-                                             .watch = 2};
-
-/* Of fp_thread.c; made visible by the build. */
-extern fp_sync_u64 forks;
-
 struct request {
     bool put;
     uint64_t item;
@@ -218,7 +206,7 @@ static enum fp_status perform(struct request *q, char letter) {
         const struct fp_attempt op = {attempt, more, q};
         explore_allow_interrupt(letter == 'I');
         s = fp_wait(e, &op, letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
-                    letter == 'v' || letter == 'w' ? &watching_host : &host);
+                    letter == 'v' || letter == 'w' ? &explore_watching : &explore_interruptible);
         explore_allow_interrupt(false);
         if (s == FP_TIMED_OUT || s == FP_INTERRUPTED)
             s = q->put ? FP_FULL : FP_EMPTY;
@@ -397,7 +385,7 @@ static void create(void) {
         run.ops = &fp_spsc_ops;
         break;
     case LIFO:
-        run.queue = fp_ordered_create(NULL, &host);
+        run.queue = fp_ordered_create(NULL, &explore_interruptible);
         run.ops = &fp_ordered_ops;
         fp_ordered_set_limit(run.queue, s->limit);
         break;
@@ -526,29 +514,37 @@ static int script_work(int which, double seconds) {
     return explore_script(&scripts[which], seconds);
 }
 
+/* The programs of another file. */
+struct family {
+    const char *name; /* chooses them all */
+    int count;
+    const char *(*program)(int which);
+    int (*work)(int which, double seconds);
+};
+
 int main(int argc, char **argv) {
+    const struct family families[] = {
+        {"", special_count, special_name, special_work},
+        {"", pool_count, pool_name, pool_work},
+        {"ctrie", map_count, map_name, map_work},
+        {"topic", topic_count, topic_name, topic_work},
+    };
     double seconds = argc > 1 ? atof(argv[1]) : 1;
-    const char *only = argc > 2 ? argv[2] : NULL;
+    const char *only = argc > 2 ? argv[2] : "";
     const bool stop = argc > 3; /* at the first failure */
     int failed = 0;
     for (int i = 0; i < (int)(sizeof scripts / sizeof *scripts); i++)
-        if ((only == NULL || *only == '\0' || strstr(scripts[i].text, only) ||
+        if ((strstr(scripts[i].text, only) ||
              strncmp(kinds[scripts[i].kind], only, strlen(only)) == 0) &&
             !in_child(script_work, i, seconds) && ++failed && stop)
             return 1;
-    for (int i = 0; i < special_count; i++)
-        if ((only == NULL || *only == '\0' || strstr(special_name(i), only)) &&
-            !in_child(special_work, i, seconds) && ++failed && stop)
-            return 1;
-    for (int i = 0; i < map_count; i++)
-        if ((only == NULL || *only == '\0' || strcmp(only, "ctrie") == 0 ||
-             strstr(map_name(i), only)) &&
-            !in_child(map_work, i, seconds) && ++failed && stop)
-            return 1;
-    for (int i = 0; i < topic_count; i++)
-        if ((only == NULL || *only == '\0' || strcmp(only, "topic") == 0 ||
-             strstr(topic_name(i), only)) &&
-            !in_child(topic_work, i, seconds) && ++failed && stop)
-            return 1;
+    for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
+        const struct family *of = &families[f];
+        const bool all = strcmp(only, of->name) == 0;
+        for (int i = 0; i < of->count; i++)
+            if ((all || strstr(of->program(i), only)) && !in_child(of->work, i, seconds) &&
+                ++failed && stop)
+                return 1;
+    }
     return failed != 0;
 }

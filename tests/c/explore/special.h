@@ -1,5 +1,5 @@
 /* special.h - explored programs that are not about one queue: reclamation, the lock, the
- * atomics, the limiter, the pool, the roles. */
+ * atomics, the limiter, the roles. */
 #ifndef SPECIAL_H
 #define SPECIAL_H
 
