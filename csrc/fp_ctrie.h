@@ -2,8 +2,8 @@
  * anybody can take a snapshot, writable or not, in constant time. Lock-free, linearizable.
  *
  * The Ctrie of Prokopec, Bronson, Bagwell and Odersky (PPoPP'12): a hash trie, 32 ways a level,
- * whose nodes are never overwritten (but see FP_PLAIN below) but for one word each in its I-nodes ("indirection"): a change
- * replaces the main node behind an I-node.
+ * whose nodes are never overwritten (but see FP_PLAIN below) except for one word each in its
+ * I-nodes ("indirection"): a change replaces the main node behind an I-node.
  *
  *   leaf     key, value, hash; the S-node of the paper
  *   bucket   2 to 8 leaves that share a slot; below the last level of the hash: any number of

@@ -164,7 +164,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
                       struct fp_main *fresh);
 
 #if FP_PLAIN
-/* The root; before, if a version has borrowed it, a copy that no version can see. NULL: no memory. */
+/* The root, replaced by a copy before if a version has borrowed it. NULL: no memory. */
 struct fp_main *fp__ctrie_own_root(struct fp_ctrie *t);
 #endif
 
