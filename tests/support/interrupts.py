@@ -63,9 +63,10 @@ def storm_of_gets(
     shutdown: Callable[[], object],
     seconds: float,
     interrupt: type[BaseException] = Interrupt,
+    least: int = 21,
 ) -> tuple[list[Any], int, int]:
-    """A thread puts 0, 1, 2 …, and shuts down after so many seconds; this one extends a list by
-    what `fetch()` yields until ShutDown, while a handler raises again and again. What was got, how
+    """A thread puts 0, 1, 2 …, and shuts down after so many seconds (on a busy machine later, after
+    the least number of interrupts); this one extends a list by what `fetch()` yields until ShutDown, while a handler raises again and again. What was got, how
     many were put, how many interrupts there were.
 
     The iterator has to be one of C, so that an interrupt can only strike inside a call of the
@@ -88,7 +89,7 @@ def storm_of_gets(
 
     def produce() -> None:
         nonlocal sent
-        while time.monotonic() < end:
+        while (now := time.monotonic()) < end or (interrupts < least and now < end + 30):
             time.sleep(rng.uniform(0, 2e-4))
             put(sent)
             sent += 1
