@@ -77,7 +77,7 @@ if sys.platform == "linux":
             *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
         "_shmspan": [],
-        "_shmtagged": [],
+        "_shmobjects": [],
     }
     for name, sources in SHM.items():
         MODULES[f"fastprims.{name}"] = (f"{name}.pyx", sources)

@@ -183,6 +183,7 @@ bool fp_shm_rescue(struct fp_shm *h);
 /* Nothing is written any more. discard: nor read. */
 void fp_shm_close(struct fp_shm *h, bool discard);
 bool fp_shm_is_closed(struct fp_shm *h);
+bool fp_shm_is_discarding(struct fp_shm *h);
 /* Records to be read; the lanes are counted one after the other, and the sum is at most the limit.
  * While nobody writes it is no less than what there is at the end. */
 uint64_t fp_shm_records(struct fp_shm *h);

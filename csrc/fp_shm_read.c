@@ -232,8 +232,12 @@ void fp_shm_close(struct fp_shm *h, bool discard) {
 
 bool fp_shm_is_closed(struct fp_shm *h) { return fp_sync_u64_load_seq_cst(&h->shared->state) != 0; }
 
+bool fp_shm_is_discarding(struct fp_shm *h) {
+    return (fp_sync_u64_load_seq_cst(&h->shared->state) & FP_SHM_DISCARDING) != 0;
+}
+
 uint64_t fp_shm_records(struct fp_shm *h) {
-    if (fp_sync_u64_load_seq_cst(&h->shared->state) & FP_SHM_DISCARDING)
+    if (fp_shm_is_discarding(h))
         return 0;
     uint64_t used = fp__shm_used(h), sum = 0;
     for (uint64_t i = 0; i < used; i++) {

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import copyreg
-import io
 import os
-import pickle
-import struct
-import time
 import weakref
-from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from operator import index
-from queue import Empty, Full
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._shm import ShmRing
-from fastprims._shmtagged import get_tagged, put_tagged
+from fastprims._shmobjects import Objects
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,99 +22,6 @@ __all__ = ["ShmQueue"]
 
 _T = TypeVar("_T")
 
-# What a record's first word says of the rest: a pickle; the very bytes; or 1 + n: the lengths of a
-# pickle and of the n buffers that it leaves out, the pickle, and the buffers.
-_PICKLE, _BYTES = 0, 1
-_ALIGNMENT = 16  # of each buffer: what NumPy's types ask for
-_PADDING = bytes(_ALIGNMENT)
-
-
-def _padding(size: int) -> bytes:
-    return _PADDING[: -size % _ALIGNMENT]
-
-
-class _Pickler:
-    """multiprocessing's pickler, which knows how to send connections, sockets and the like, with
-    buffers out of band. To be used by one thread at a time: making one takes longer than using it.
-    """
-
-    def __init__(self) -> None:
-        from multiprocessing.reduction import ForkingPickler
-
-        self._file = io.BytesIO()
-        self._buffers: list[pickle.PickleBuffer] = []
-        self._pickler = ForkingPickler(self._file, 5, True, self._buffers.append)
-        # It copies the tables of reducers when it is made, and modules register theirs later.
-        self._tables = copyreg.dispatch_table, ForkingPickler._extra_reducers  # type: ignore[attr-defined]
-        self._known = self._registered()
-
-    def _registered(self) -> list[int]:
-        return [len(table) for table in self._tables]
-
-    def is_current(self) -> bool:
-        """Whether no reducer was registered since it was made."""
-        return self._known == self._registered()
-
-    def dumps(self, obj: object) -> tuple[bytes, list[pickle.PickleBuffer]]:
-        self._pickler.dump(obj)
-        data, buffers = self._file.getvalue(), self._buffers[:]
-        self._pickler.clear_memo()
-        self._buffers.clear()
-        self._file.seek(0)
-        self._file.truncate()
-        return data, buffers
-
-
-_spare: list[_Pickler] = []
-
-
-def _spare_pickler() -> _Pickler:
-    try:
-        pickler = _spare.pop()
-    except IndexError:  # not asked beforehand: other threads take them as well
-        return _Pickler()
-    return pickler if pickler.is_current() else _Pickler()
-
-
-def _encode(obj: object) -> tuple[int, list[Any]]:
-    """The first word, and the parts of the rest; large buffers are left where they are."""
-    if type(obj) is bytes:
-        return _BYTES, [obj]
-    pickler = _spare_pickler()
-    data, buffers = pickler.dumps(obj)  # if that raises, this one is not used again
-    _spare.append(pickler)
-    if not buffers:
-        return _PICKLE, [data]
-    raw = [buffer.raw() for buffer in buffers]
-    sizes = struct.pack(f"={1 + len(raw)}Q", len(data), *(view.nbytes for view in raw))
-    parts: list[Any] = [sizes, data, _padding(len(sizes) + len(data))]
-    for view in raw:
-        parts += [view, _padding(view.nbytes)]
-    return 1 + len(raw), parts
-
-
-def _decode(tag: int, rest: Any) -> Any:
-    if tag == _PICKLE:
-        return pickle.loads(rest)
-    if tag == _BYTES:
-        return rest
-    data, *buffers = _frames(memoryview(rest), tag)
-    return pickle.loads(data, buffers=buffers)
-
-
-def _frames(view: memoryview, count: int) -> list[memoryview]:
-    """The pickle and the buffers that lie behind their sizes, and fill the record."""
-    at = 8 * count
-    frames: list[memoryview] = []
-    for size in struct.unpack_from(f"={count}Q", view) if at <= len(view) else ():
-        if frames:
-            at += -at % _ALIGNMENT
-        frames.append(view[at : at + size])
-        at += size
-    if not frames or at + -at % _ALIGNMENT != len(view):
-        raise pickle.UnpicklingError("a damaged record of a ShmQueue: no put() has written it")
-    return frames
-
 
 def _unlink(ring: ShmRing, process: int) -> None:
     if os.getpid() == process:
@@ -129,7 +29,7 @@ def _unlink(ring: ShmRing, process: int) -> None:
             ring.unlink()
 
 
-class ShmQueue(Generic[_T]):
+class ShmQueue(Objects[_T]):
     """ShmQueue(maxsize=0, *, capacity=4194304, lanes=64, name=None)
 
     A FIFO queue of objects between processes: multiprocessing.Queue's interface, without its
@@ -145,6 +45,11 @@ class ShmQueue(Generic[_T]):
     `lanes` processes may put at a time. `maxsize` is exact, over all processes; 0: as many as fit.
     A process that is stopped while it counts, a few instructions of a put with a maxsize, stops the
     other puts until it goes on or dies.
+
+    An interrupt, by Ctrl-C or by whatever a signal handler raises, loses no object. One that is
+    being unpickled then has left shared memory: it comes first in the next get of this object, of
+    any thread, once (a forked child does not get it, too), and goes with close() and with the
+    process.
 
     To be sent to processes that are started, by any method, or attached to by name. The name is
     removed when the process that made the queue ends, or drops or closes its object; who is
@@ -184,111 +89,24 @@ class ShmQueue(Generic[_T]):
     ) -> None:
         self.close()
 
-    # The protocol.
-
-    def put(self, obj: _T, block: bool = True, timeout: float | None = None) -> None:
-        """Pickle `obj` and store it. If there is no room: wait, at most `timeout` seconds; with
-        block=False don't wait. Raises Full, ShutDown, ItemTooLarge, ValueError after close(), and
-        what pickling raises; nothing is stored then.
-        """
-        tag, parts = _encode(obj)
-        put_tagged(self._ring, tag, parts, block, timeout)
-
-    def get(self, block: bool = True, timeout: float | None = None) -> _T:
-        """Remove the next object and return it. If there is none: wait, at most `timeout` seconds;
-        with block=False don't wait. Raises Empty, ShutDown once all is drained, ValueError after
-        close(); nothing is taken then. Raises what unpickling raises, and pickle.UnpicklingError
-        for a record whose parts do not fit together, which no put() has written: it is gone.
-        """
-        return cast(_T, _decode(*get_tagged(self._ring, block, timeout)))
-
-    def put_nowait(self, obj: _T) -> None:
-        """put(obj, block=False)."""
-        self.put(obj, False)
-
-    def get_nowait(self) -> _T:
-        """get(block=False)."""
-        return self.get(False)
-
-    def try_put(self, obj: _T) -> bool:
-        """Store `obj` and return True, or False if there is no room."""
-        try:
-            self.put(obj, False)
-        except Full:
-            return False
-        return True
-
-    def try_get(self, default: Any = None) -> Any:
-        """Remove and return the next object, or `default` if there is none."""
-        try:
-            return self.get(False)
-        except Empty:
-            return default
-
-    def put_many(
-        self, iterable: Iterable[_T], block: bool = True, timeout: float | None = None
-    ) -> int:
-        """Store the objects one after the other and return how many were stored: all, or fewer if
-        there was no room in time or the queue was shut down meanwhile; Full (ShutDown) if not a
-        single one. All are pickled before the first is stored; if that raises, or one is too large,
-        nothing is stored.
-        """
-        encoded = [_encode(obj) for obj in iterable]
-        for number, (_, parts) in enumerate(encoded):
-            size = sum(memoryview(part).nbytes for part in parts)
-            if size > self.max_item_size:
-                raise ItemTooLarge(
-                    f"object {number} takes {size} bytes; max_item_size is {self.max_item_size}: "
-                    "make the queue with a larger capacity"
-                )
-        end = None if timeout is None else time.monotonic() + timeout
-        stored = 0
-        for tag, parts in encoded:
-            left = None if end is None else max(0.0, end - time.monotonic()) if stored else timeout
-            try:
-                put_tagged(self._ring, tag, parts, block, left)
-            except (Full, ShutDown):
-                if stored:
-                    return stored
-                raise
-            stored += 1
-        return stored
-
-    def get_many(
-        self, max_items: int, block: bool = True, timeout: float | None = None
-    ) -> list[_T]:
-        """Wait for the first object as get() does, then take what is there, `max_items` at most.
-        All are unpickled when all are taken; if that raises, they are gone.
-        """
-        most = index(max_items)
-        if most < 0:
-            raise ValueError(f"max_items must be 0 or more, not {most}")
-        if most == 0:
-            return []
-        taken = [get_tagged(self._ring, block, timeout)]
-        with suppress(Empty, ShutDown):
-            while len(taken) < most:
-                taken.append(get_tagged(self._ring, False, None))
-        return [_decode(tag, rest) for tag, rest in taken]
-
     def qsize(self) -> int:
         """Objects in the queue; while others put and get, about so many: the lanes are counted one
-        after the other."""
-        return self._ring.qsize()
+        after the other. Objects that an interrupted get keeps count in their process."""
+        return self._ring.qsize() + self._count_kept()
 
     def __len__(self) -> int:
-        return self._ring.qsize()
+        return self.qsize()
 
     def __bool__(self) -> bool:
         return True
 
     def empty(self) -> bool:
         """True if no lane had an object when it was looked at."""
-        return self._ring.empty()
+        return self.qsize() == 0
 
     def full(self) -> bool:
-        """True if qsize() is `maxsize`."""
-        return 0 < self.maxsize <= self.qsize()
+        """True if there are `maxsize` objects; one that an interrupted get keeps takes no room."""
+        return 0 < self.maxsize <= self._ring.qsize()
 
     @property
     def maxsize(self) -> int:
@@ -328,7 +146,7 @@ class ShmQueue(Generic[_T]):
 
     def stats(self) -> ShmStats:
         """The queue's state, and this process's waits; see ShmStats."""
-        return self._ring.stats()
+        return replace(self._ring.stats(), size=self.qsize())
 
     # What multiprocessing.Queue has beside that.
 
@@ -341,6 +159,7 @@ class ShmQueue(Generic[_T]):
         if finalizer is not None:
             finalizer()
         self._ring.close()
+        self._drop_kept()
 
     @property
     def closed(self) -> bool:

@@ -52,9 +52,10 @@ cdef class Segment:
     cdef void abort_room(self) noexcept
     cdef bint has_room(self) except -1
 
-    # Holds the next record, to be accepted or rejected. False: there is none (as above).
-    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout,
-                          bint quiet=*) except? False
+    # Holds the next record, to be accepted or rejected. False: there is none (as above). If the
+    # number `elsewhere` says that there is one (not 0): True, none is held, `start` is NULL.
+    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout, bint quiet=*,
+                          _core.fp_sync_u64* elsewhere=*) except? False
     cdef bint next_record(self, fp_shm_view* view) noexcept
     cdef void accept_record(self, fp_shm_view* view) noexcept
     cdef void reject_record(self, fp_shm_view* view) noexcept
@@ -64,5 +65,6 @@ cdef class Segment:
     cdef uint64_t records(self) noexcept
     cdef void shut(self, bint discard) noexcept
     cdef bint is_shut(self) noexcept
+    cdef bint is_discarding(self) noexcept
     cdef void release(self) noexcept
     cdef bint is_released(self) noexcept

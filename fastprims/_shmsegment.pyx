@@ -48,6 +48,7 @@ cdef extern from "fp_shm.h" nogil:
     bint fp_shm_rescue(fp_shm*)
     void fp_shm_close(fp_shm*, bint)
     bint fp_shm_is_closed(fp_shm*)
+    bint fp_shm_is_discarding(fp_shm*)
     uint64_t fp_shm_records(fp_shm*)
     bint fp_shm_is_from_here(fp_shm*, uint64_t)
 
@@ -118,6 +119,7 @@ cdef struct Put:
 
 cdef struct Get:
     fp_shm* core
+    _core.fp_sync_u64* elsewhere
     fp_shm_view view
 
 
@@ -141,6 +143,10 @@ cdef fp_status run_reserve(void* arg) noexcept nogil:
 
 cdef fp_status run_peek(void* arg) noexcept nogil:
     cdef Get* g = <Get*>arg
+    # Seq_cst: pairs with the store of who has raised it.
+    if g.elsewhere != NULL and _core.fp_sync_u64_load_seq_cst(g.elsewhere) != 0:
+        g.view.start = NULL
+        return _core.FP_OK
     return fp_shm_peek(g.core, &g.view)
 
 
@@ -314,10 +320,10 @@ cdef class Segment:
 
     # Reading. -------------------------------------------------------------------------------------
 
-    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout,
-                          bint quiet=False) except? False:
+    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout, bint quiet=False,
+                          _core.fp_sync_u64* elsewhere=NULL) except? False:
         cdef Get get
-        get.core = &self.core
+        get.core, get.elsewhere = &self.core, elsewhere
         self.check()
         if block:
             _base.check_timeout(timeout)
@@ -356,6 +362,9 @@ cdef class Segment:
 
     cdef bint is_shut(self) noexcept:
         return fp_shm_is_closed(&self.core)
+
+    cdef bint is_discarding(self) noexcept:
+        return fp_shm_is_discarding(&self.core)
 
     cdef void release(self) noexcept:
         fp_shm_release(&self.core)

@@ -13,7 +13,9 @@ cdef class _Span:
     cdef uint64_t size
     cdef uint64_t forks  # what a process holds, the children that it forks must not touch
     cdef bint readonly
-    cdef object shown  # the memoryview of the `with` block
+    # A weak reference to the memoryview of the `with` block, which refers to this object: an
+    # interrupt may keep __exit__ from being called, and nothing but these two then ends the record.
+    cdef object shown
     cdef _core.fp_sync_u64 ended, exports
 
     cdef int begin(self, Segment ring, void* start, uint64_t size, uint64_t forks) except -1

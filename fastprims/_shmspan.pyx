@@ -11,6 +11,8 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 from fastprims cimport _core
 from fastprims._shmsegment cimport Segment, to_number
 
+from weakref import ref
+
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
 
@@ -33,9 +35,10 @@ cdef class _Span:
 
     cdef bint end(self) except? False:
         cdef uint64_t found = 0
-        if self.shown is not None:
-            self.shown.release()
-            self.shown = None
+        view = None if self.shown is None else self.shown()
+        if view is not None:
+            view.release()
+        self.shown = None
         if not _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 1):
             return False
         # Who asks for a buffer counts itself, then looks at `ended`; here it's the other way round.
@@ -78,8 +81,9 @@ cdef class _Span:
         return self.size
 
     def __enter__(self):
-        self.shown = memoryview(self)
-        return self.shown
+        view = memoryview(self)
+        self.shown = ref(view)
+        return view
 
 
 cdef class ShmReservation(_Span):

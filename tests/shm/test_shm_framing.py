@@ -15,7 +15,7 @@ if sys.platform != "linux":
     pytest.skip("ShmQueue is for Linux", allow_module_level=True)
 
 from fastprims import ShmQueue
-from fastprims._shmqueue import _encode
+from fastprims._shmpickle import encode
 
 ROUNDS = 300
 WORD = 8
@@ -29,7 +29,7 @@ def q() -> Iterator[ShmQueue[Any]]:
 
 
 def record_of(obj: object) -> bytes:
-    tag, parts = _encode(obj)
+    tag, parts = encode(obj)
     return tag.to_bytes(WORD, sys.byteorder) + b"".join(parts)
 
 

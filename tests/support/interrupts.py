@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -53,3 +55,110 @@ def storm(
         except Interrupt:
             interrupts += 1
     return interrupts
+
+
+def storm_of_gets(
+    fetch: Callable[[], Iterator[Any]],
+    put: Callable[[int], object],
+    shutdown: Callable[[], object],
+    seconds: float,
+    interrupt: type[BaseException] = Interrupt,
+    least: int = 21,
+) -> tuple[list[Any], int, int]:
+    """A thread puts 0, 1, 2 …, and shuts down after so many seconds (on a busy machine later, after
+    the least number of interrupts); this one extends a list by what `fetch()` yields until ShutDown, while a handler raises again and again. What was got, how
+    many were put, how many interrupts there were.
+
+    The iterator has to be one of C, so that an interrupt can only strike inside a call of the
+    queue, never between the call and the use of its result, where Python itself would lose the
+    item. Every alarm is set for one shot, so that none strikes while an earlier one is dealt with.
+    """
+    from fastprims import ShutDown
+
+    rng = random.Random(1)
+    interrupts = sent = 0
+    drained = False
+    got: list[Any] = []
+    end = time.monotonic() + seconds
+
+    def handle(*_: object) -> None:
+        nonlocal interrupts
+        if not drained:
+            interrupts += 1
+            raise interrupt
+
+    def produce() -> None:
+        nonlocal sent
+        while (now := time.monotonic()) < end or (interrupts < least and now < end + 30):
+            time.sleep(rng.uniform(0, 2e-4))
+            put(sent)
+            sent += 1
+        shutdown()
+
+    signal.signal(signal.SIGALRM, handle)
+    thread = threading.Thread(target=produce)
+    thread.start()
+    while not drained:
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
+                got.extend(fetch())
+            except ShutDown:
+                drained = True
+        except interrupt:
+            pass
+    thread.join()
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # the last alarm may be on its way still
+    return got, sent, interrupts
+
+
+def _run_for(call: Callable[[], Any], steps: int) -> tuple[Any, int]:
+    """Its answer, and how many of the steps are left; after the last one, it is interrupted."""
+    left = steps
+
+    def step(code: Any, _: object) -> None:
+        nonlocal left
+        if code is not _run_for.__code__:
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            step(frame.f_code, None)
+        return trace
+
+    if sys.version_info < (3, 12):
+        sys.settrace(trace)
+        try:
+            return call(), left
+        finally:
+            sys.settrace(None)
+    monitoring = sys.monitoring
+    tool, steps_of = monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION
+    monitoring.use_tool_id(tool, "steps")
+    monitoring.register_callback(tool, steps_of, step)
+    monitoring.set_events(tool, steps_of)
+    try:
+        return call(), left
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.register_callback(tool, steps_of, None)
+        monitoring.free_tool_id(tool)
+
+
+def at_every_step(call: Callable[[], Any]) -> Iterator[tuple[bool, Any]]:
+    """Calls again and again, interrupted at its first bytecode instruction, at its second, and so
+    on, to the end: (True, what it returned), or (False, None) if it was interrupted. It has to take
+    as many instructions each time.
+    """
+    steps = left = 0
+    while left <= 0:
+        steps += 1
+        whole, found = True, None
+        try:
+            found, left = _run_for(call, steps)
+        except KeyboardInterrupt:
+            whole, left = False, 0
+        yield whole, found  # when the exception, and what its traceback refers to, is gone

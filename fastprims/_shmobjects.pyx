@@ -1,0 +1,345 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: embedsignature=True, embedsignature.format=clinic
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""Objects in the records of a segment: the calls of ShmQueue that move them.
+
+They are compiled since signal handlers run, and raise, between any two steps of a Python function:
+after a record was taken, but before it is returned. Here they run only while Python code does:
+while an object is pickled, which comes before anything is stored, and while one is unpickled, from
+where the record is kept for the next call.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.string cimport memcpy
+
+from fastprims cimport _base, _core
+from fastprims._shmcopy cimport Parts, to_bytearray, to_bytes
+from fastprims._shmsegment cimport Segment, fp_shm_part, fp_shm_view, to_number
+
+from pickle import loads
+from queue import Full
+from time import monotonic
+from types import GenericAlias
+
+from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._shmpickle import BYTES as _BYTES
+from fastprims._shmpickle import PICKLE as _PICKLE
+from fastprims._shmpickle import decode_framed, encode
+
+cdef extern from "fp_atomic.h" nogil:
+    void fp_sync_u64_store_seq_cst(_core.fp_sync_u64*, uint64_t)
+
+cdef uint64_t BYTES = _BYTES
+cdef uint64_t PICKLE = _PICKLE
+
+
+@cython.final
+@cython.freelist(8)
+@cython.trashcan(True)  # a batch that was kept is a long chain
+cdef class Record:
+    """What was taken from a ring, until its object is returned."""
+    cdef uint64_t tag
+    cdef uint64_t forks  # of the process that has taken it
+    cdef object rest  # the object itself, if the tag is BYTES
+    cdef bint failed  # once, for a reason that may pass
+    cdef Record next
+
+
+cdef Record to_record(const fp_shm_view* view):
+    """Without a tag it is taken for one with the largest, and an empty rest."""
+    cdef Record record = Record.__new__(Record)
+    record.forks = view.forks
+    if view.size < sizeof(record.tag):
+        record.tag = UINT64_MAX
+        record.rest = b""
+        return record
+    memcpy(&record.tag, view.start, sizeof(record.tag))
+    if record.tag == BYTES or record.tag == PICKLE:
+        record.rest = to_bytes(view, sizeof(record.tag))
+    else:
+        record.rest = to_bytearray(view, sizeof(record.tag))
+    return record
+
+
+cdef object decode(Record record):
+    if record.tag == PICKLE:
+        return loads(record.rest)
+    return decode_framed(record.tag, record.rest)
+
+
+cdef bint is_from_handler(object error):
+    """Whether a signal handler has raised it: a function that was given its caller's frame."""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        caller = frame.f_back
+        if caller is not None:
+            for value in frame.f_locals.values():
+                if value is caller or (type(value) is tuple and caller in value):
+                    return True
+        trace = trace.tb_next
+    return False
+
+
+cdef bint is_at_fault(Record record, object error):
+    """Whether unpickling would fail again."""
+    cdef bint again = record.failed
+    if not isinstance(error, Exception):
+        return False
+    if isinstance(error, (MemoryError, RecursionError)):
+        record.failed = True
+        return again
+    return not is_from_handler(error)
+
+
+cdef class Objects:
+    """The half of ShmQueue that is not to be interrupted."""
+
+    cdef public Segment _ring
+    # Records that were taken and not returned, in the order of the ring: who adds some puts them in
+    # front, and whoever takes one from the ring has found none here.
+    cdef Record kept
+    # How many. Written within the critical section; those who wait look at it without, and as none
+    # of them sleeps for longer than FP_BELL_SLICE without another look, nobody has to be woken.
+    cdef _core.fp_sync_u64 count
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """Generic alias: ShmQueue[int]."""
+        return GenericAlias(cls, item)
+
+    cdef int check(self) except -1:
+        if self._ring is None:
+            raise RuntimeError(f"this {type(self).__name__} was not made: call __init__() first")
+        return 0
+
+    # What an interrupt has left. ------------------------------------------------------------------
+
+    cdef void keep(self, Record first, Record last, uint64_t count) noexcept:
+        with cython.critical_section(self):
+            last.next = self.kept
+            self.kept = first
+            count += _core.fp_sync_u64_load_relaxed(&self.count)
+            # Seq_cst: pairs with the load in Segment.peek_record's attempts.
+            fp_sync_u64_store_seq_cst(&self.count, count)
+
+    cdef bint is_for_us(self, Record record) noexcept:
+        """False: our parent has it, or nobody is to have it any more."""
+        return (self._ring.is_from_here(record.forks) and not self._ring.is_discarding()
+                and not self._ring.is_released())
+
+    cdef Record next_kept(self):
+        cdef Record record
+        # Relaxed: a hint; what it counts is read within the critical section.
+        while _core.fp_sync_u64_load_relaxed(&self.count) != 0:
+            with cython.critical_section(self):
+                record = self.kept
+                if record is not None:
+                    self.kept = record.next
+                    fp_sync_u64_store_seq_cst(
+                        &self.count, _core.fp_sync_u64_load_relaxed(&self.count) - 1)
+            if record is None:
+                break
+            record.next = None
+            if self.is_for_us(record):
+                return record
+        return None
+
+    def _count_kept(self):
+        cdef Record record
+        cdef uint64_t count = 0
+        self.check()
+        if _core.fp_sync_u64_load_relaxed(&self.count) != 0:  # relaxed: as above
+            with cython.critical_section(self):
+                record = self.kept
+                while record is not None:
+                    count += self.is_for_us(record)
+                    record = record.next
+        return count
+
+    def _drop_kept(self):
+        cdef Record dropped
+        with cython.critical_section(self):
+            dropped = self.kept
+            self.kept = None
+            fp_sync_u64_store_seq_cst(&self.count, 0)
+        del dropped  # which may run any code
+
+    # Taking. --------------------------------------------------------------------------------------
+
+    cdef Record take(self, bint block, object timeout, bint quiet):
+        """The next record, one that is kept or of the ring. None: there is none, and `quiet`."""
+        cdef fp_shm_view view
+        cdef Record record
+        cdef double end = 0.0
+        self.check()
+        if block and timeout is not None:
+            _base.check_timeout(timeout)
+            end = monotonic() + timeout
+        while True:
+            record = self.next_kept()
+            if record is not None:
+                return record
+            if not self._ring.peek_record(&view, block, timeout, quiet, &self.count):
+                return None
+            if view.start != NULL:
+                break
+            if block and timeout is not None:  # another thread's call has kept one meanwhile
+                timeout = max(0.0, end - monotonic())
+        try:
+            record = to_record(&view)
+        except MemoryError:
+            self._ring.reject_record(&view)
+            raise
+        self._ring.accept_record(&view)
+        return record
+
+    cdef object take_object(self, bint block, object timeout, bint quiet, object default):
+        cdef Record record = self.take(block, timeout, quiet)
+        if record is None:
+            return default
+        if record.tag == BYTES:
+            return record.rest
+        try:
+            return decode(record)
+        except BaseException as error:
+            if not is_at_fault(record, error):
+                self.keep(record, record, 1)
+            raise
+
+    cdef list take_objects(self, uint64_t most, bint block, object timeout):
+        cdef Record first = self.take(block, timeout, False)
+        cdef Record last = first, before = None, record = None
+        cdef uint64_t count = 1
+        cdef Py_ssize_t i
+        cdef list objects
+        try:
+            while count < most:
+                record = self.take(False, None, True)
+                if record is None:
+                    break
+                last.next = record
+                last = record
+                count += 1
+        except Exception:  # not of a handler: none runs. If it lasts, the next call raises it.
+            pass
+        record = None
+        try:
+            objects = [None] * <Py_ssize_t>count
+            for i in range(<Py_ssize_t>count):
+                record = first if before is None else before.next
+                if record.tag != BYTES:
+                    record.rest = decode(record)
+                    record.tag = BYTES
+                objects[i] = record.rest
+                before = record
+        except BaseException as error:
+            if record is not None and is_at_fault(record, error):
+                count -= 1
+                if record is last:
+                    last = before
+                if before is None:
+                    first = record.next
+                else:
+                    before.next = record.next
+            if count != 0:
+                self.keep(first, last, count)
+            raise
+        return objects
+
+    def get(self, bint block=True, timeout=None):
+        """Remove the next object and return it. If there is none: wait, at most `timeout` seconds;
+        with block=False don't wait. Raises Empty, ShutDown once all is drained, ValueError after
+        close(); nothing is taken then.
+
+        Raises what unpickling raises, and pickle.UnpicklingError for a record whose parts do not
+        fit together, which no put() has written: it is gone. But what interrupts unpickling (what
+        a signal handler raises, or anything that is no Exception, as KeyboardInterrupt) leaves the
+        object to this process's next get, and so does a MemoryError or RecursionError, once.
+        """
+        return self.take_object(block, timeout, False, None)
+
+    def get_nowait(self):
+        """get(block=False)."""
+        return self.take_object(False, None, False, None)
+
+    def try_get(self, default=None):
+        """Remove and return the next object, or `default` if there is none."""
+        return self.take_object(False, None, True, default)
+
+    def get_many(self, max_items, bint block=True, timeout=None):
+        """Wait for the first object as get() does, then take what is there, `max_items` at most.
+        All are unpickled when all are taken. Raises what get() raises; if that is of unpickling
+        one of them, the others are left to this process's next gets.
+        """
+        cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
+        return self.take_objects(most, block, timeout) if most != 0 else []
+
+    # Storing. -------------------------------------------------------------------------------------
+
+    cdef bint store(self, uint64_t tag, list items, bint block, object timeout,
+                    bint quiet) except? False:
+        cdef fp_shm_part two[2]
+        cdef Parts all
+        self.check()
+        two[0] = [&tag, sizeof(tag)]
+        if len(items) == 1 and type(items[0]) is bytes:  # nearly always
+            two[1] = [PyBytes_AS_STRING(items[0]), <uint64_t>PyBytes_GET_SIZE(items[0])]
+            return self._ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
+        all = Parts(items, 1)
+        all.parts[0] = two[0]
+        return self._ring.put_parts(
+            all.parts, all.count + 1, all.size + sizeof(tag), block, timeout, quiet)
+
+    def put(self, obj, bint block=True, timeout=None):
+        """Pickle `obj` and store it. If there is no room: wait, at most `timeout` seconds; with
+        block=False don't wait. Raises Full, ShutDown, ItemTooLarge, ValueError after close(), and
+        what pickling raises; a call that raises has stored nothing.
+        """
+        tag, parts = encode(obj)
+        self.store(tag, parts, block, timeout, False)
+
+    def put_nowait(self, obj):
+        """put(obj, block=False)."""
+        tag, parts = encode(obj)
+        self.store(tag, parts, False, None, False)
+
+    def try_put(self, obj):
+        """Store `obj` and return True, or False if there is no room."""
+        tag, parts = encode(obj)
+        return self.store(tag, parts, False, None, True)
+
+    def put_many(self, iterable, bint block=True, timeout=None):
+        """Store the objects one after the other and return how many were stored: all, or fewer if
+        there was no room in time or the queue was shut down meanwhile; Full (ShutDown) if not a
+        single one. All are pickled before the first is stored; if that raises, or one is too large,
+        nothing is stored. An interrupt, which can only come while it waits for room, leaves those
+        stored so far.
+        """
+        self.check()
+        cdef list encoded = [encode(obj) for obj in iterable]
+        cdef size_t stored = 0
+        cdef double end = 0.0
+        cdef uint64_t most = self._ring.core.most - sizeof(uint64_t)
+        for number, (_, parts) in enumerate(encoded):
+            size = sum([memoryview(part).nbytes for part in parts])
+            if size > most:
+                raise ItemTooLarge(
+                    f"object {number} takes {size} bytes; max_item_size is {most}: "
+                    "make the queue with a larger capacity")
+        if block and timeout is not None:
+            _base.check_timeout(timeout)
+            end = monotonic() + timeout
+        for tag, parts in encoded:
+            try:
+                self.store(tag, parts, block, timeout, False)
+            except (Full, ShutDown):
+                if stored == 0:
+                    raise
+                break
+            stored += 1
+            if block and timeout is not None:
+                timeout = max(0.0, end - monotonic())
+        return stored
