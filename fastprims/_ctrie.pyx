@@ -219,8 +219,6 @@ cdef class CtrieSnapshot(CtrieBase):
     and no Ctrie made of it is left.
     """
 
-    cdef _core.fp_sync_u64 hashed  # 0: not known
-
     def snapshot(self):
         """Return a Ctrie with these contents, in O(1), which changes independently. As long as it
         exists, it keeps what the snapshot shows.

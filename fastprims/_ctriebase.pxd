@@ -15,6 +15,8 @@ cdef class CtrieBase:
     # One of them, or, where a class was instantiated behind its own back, none.
     cdef _core.fp_ctrie* live
     cdef _core.fp_version* shown
+    # Of a snapshot; here so that snapshots have this class's size, and so its free list. 0: not known
+    cdef _core.fp_sync_u64 hashed
     cdef object __weakref__
 
     # To a map that changes: an empty one (NULL), or one that starts with the contents of a version,

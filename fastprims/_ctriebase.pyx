@@ -84,6 +84,7 @@ cdef inline fp_status find(CtrieBase self, PyObject* key, uint32_t hashed,
 
 
 @cython.no_gc_clear  # a cycle is broken at the Lineage
+@cython.freelist(8)  # for snapshots that are taken and dropped
 cdef class CtrieBase:
     """What Ctrie and CtrieSnapshot share. Not to be instantiated."""
 
