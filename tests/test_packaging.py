@@ -110,9 +110,9 @@ def queue_classes() -> list[type]:
 
 
 def _home(cls: type) -> str:
-    """The module that a class is from, whatever it calls itself."""
-    code = getattr(cls.__dict__["try_put"], "__code__", None)
-    return Path(code.co_filename).stem if code is not None else ""
+    """The Python module that a class is from, whatever it calls itself; or ""."""
+    codes = (getattr(member, "__code__", None) for member in vars(cls).values())
+    return next((Path(code.co_filename).stem for code in codes if code is not None), "")
 
 
 @pytest.mark.parametrize("cls", queue_classes(), ids=lambda cls: cls.__name__)
