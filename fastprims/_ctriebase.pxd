@@ -15,7 +15,7 @@ cdef class CtrieBase:
     # One of them, or, where a class was instantiated behind its own back, none.
     cdef _core.fp_ctrie* live
     cdef _core.fp_version* shown
-    # Of a snapshot; here so that snapshots have this class's size, and so its free list. 0: not known
+    # Of a snapshot; here since only what has the size of this class is on its free list. 0: unknown
     cdef _core.fp_sync_u64 hashed
     cdef object __weakref__
 
