@@ -11,7 +11,7 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 from fastprims cimport _core
 from fastprims._shmsegment cimport Segment, to_number
 
-from weakref import ref
+from _weakref import ref  # built in; weakref would be one more module to import
 
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
