@@ -76,6 +76,7 @@ uint64_t make_handle(unsigned id, unsigned variant) {
 
 long live_handles(void) { return atomic_load(&handles); }
 long live_references(void) { return atomic_load(&total); }
+int references_of(uint64_t handle) { return atomic_load(&references[handle]); }
 
 uint32_t hash_of(unsigned id) {
     return fp_ctrie_hash(ctrie_hashes ? id % ctrie_hashes : (uint64_t)id * 0x9E3779B97F4A7C15u);

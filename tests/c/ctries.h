@@ -24,6 +24,7 @@ uint64_t make_handle(unsigned id, unsigned variant);
 /* Handles that have references, and those references. */
 long live_handles(void);
 long live_references(void);
+int references_of(uint64_t handle);
 /* Pieces of memory that the core has from the host. */
 long live_nodes(void);
 /* So many are too many, where there is little but garbage. */

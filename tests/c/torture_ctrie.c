@@ -98,9 +98,43 @@ static void end_model(struct model *m) {
     m->version = NULL;
 }
 
+/* What a garbage collector is shown: each handle once for each reference, whichever of the lineages
+ * owns it. */
+enum { VISITED = (IDS + 1000) * 16 + 1, LINEAGES = 1000 };
+static int visits[VISITED];
+
+static int count_visit(uint64_t *handle, void *arg) {
+    ++*(long *)arg;
+    CHECK(++visits[*handle] <= references_of(*handle), "%u is shown too often", id_of(*handle));
+    return 0;
+}
+
+static void check_visits(const struct model *m, int count) {
+    struct fp_ctrie *met[LINEAGES];
+    int lineages = 0;
+    long total = 0;
+    fp_lineage_collect(); /* what waits is not shown */
+    memset(visits, 0, sizeof visits);
+    for (int i = 0; i < count; i++) {
+        struct fp_ctrie *t = m[i].version != NULL ? fp_ctrie_of(m[i].version) : m[i].trie;
+        while (t != NULL) {
+            int known = 0;
+            while (known < lineages && met[known] != t)
+                known++;
+            if (known < lineages)
+                break; /* and so are those that it branched off */
+            CHECK(lineages < LINEAGES, "too many lineages");
+            met[lineages++] = t;
+            fp_ctrie_visit(t, count_visit, &total);
+            t = t->line.base != NULL ? fp_ctrie_of(t->line.base) : NULL;
+        }
+    }
+    CHECK(total == live_references(), "%ld of %ld references are shown", total, live_references());
+}
+
 /* Tries, snapshots, and branches of both, in any order. */
 static void model_run(int calls, unsigned clears) {
-    static struct model trie[TRIES], version[VERSIONS];
+    static struct model all[TRIES + VERSIONS], *trie = all, *version = all + TRIES;
     for (int i = 0; i < calls; i++) {
         struct model *t = &trie[torture_random(TRIES)], *v = &version[torture_random(VERSIONS)];
         unsigned what = torture_random(1000);
@@ -120,6 +154,7 @@ static void model_run(int calls, unsigned clears) {
             end_model(v);
         } else if (what < 980) {
             check_model(v->version ? v : t);
+            check_visits(all, TRIES + VERSIONS);
         } else if (what < 980 + clears) {
             CHECK(fp_ctrie_clear(t->trie) == FP_OK, "clear");
             memset(t->value, -1, sizeof t->value);
@@ -133,10 +168,9 @@ static void model_run(int calls, unsigned clears) {
         }
     }
     for (int i = 0; i < TRIES + VERSIONS; i++) {
-        struct model *m = i < TRIES ? &trie[i] : &version[i - TRIES];
-        if (m->trie != NULL || m->version != NULL)
-            check_model(m);
-        end_model(m);
+        if (all[i].trie != NULL || all[i].version != NULL)
+            check_model(&all[i]);
+        end_model(&all[i]);
     }
 }
 
