@@ -208,7 +208,8 @@ static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash)
     trash->first = node;
 }
 
-/* What a node holds was not born after it, so a node that is too old ends the walk. */
+/* What the floor can see holds only what the floor can see, so a node that is too old ends the
+ * walk. */
 static void dissolve(struct fp_lineage *l, uint64_t node, uint64_t floor, struct fp_trash *trash) {
     if (birth(node) <= floor)
         return;

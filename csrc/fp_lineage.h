@@ -13,7 +13,8 @@
  *     list is discarded, or goes to the next older version if that one can see it (b <= it).
  *
  * The root of a version is part of that version alone (opening one gives the live structure a
- * copy), so it is not handed over, but discarded with the version.
+ * copy; with FP_PLAIN the next change does), so it is not handed over, but discarded with the
+ * version.
  *
  * A version without a successor that shares nodes with it (`cut`: the live structure was given up
  * or cleared, or all versions after it are closed) owns what it can see: when it is closed, the
