@@ -311,10 +311,11 @@ def test_logging_notices_a_queue_that_is_wrong(fault: str) -> None:
     """The check itself is worth nothing if it cannot fail."""
     source = """
 import queue
+import threading
 import logging_listener
 
 class Faulty(queue.SimpleQueue):
-    held = None
+    mine = threading.local()  # another thread's record in between would undo the fault
     def put_nowait(self, record):
         if getattr(record, "args", None) or getattr(record, "message", "").endswith(" 7"):
             if sys.argv[1] == "lost":
@@ -322,12 +323,12 @@ class Faulty(queue.SimpleQueue):
             if sys.argv[1] == "doubled":
                 self.put(record)
             if sys.argv[1] == "reordered":
-                self.held = record
+                self.mine.held = record
                 return
         self.put(record)
-        if self.held is not None:
-            self.put(self.held)
-            self.held = None
+        if getattr(self.mine, "held", None) is not None:
+            self.put(self.mine.held)
+            self.mine.held = None
 
 queue.SimpleQueue, real = Faulty, queue.SimpleQueue
 logging_listener.KINDS = ("SimpleQueue",)
