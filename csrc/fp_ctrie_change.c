@@ -17,13 +17,13 @@ struct place {
 static bool start(struct fp_access *a, struct place *p, uint32_t hash) {
 #if FP_PLAIN
     struct fp_main *root = fp__ctrie_own_root(a->trie);
+    if (root == NULL)
+        return false;
     uint64_t shared = fp_lineage_shared(&a->trie->line);
 #else
     struct fp_main *root = fp__ctrie_root(a);
     uint64_t shared = root->birth - 1; /* whoever can see them or not */
 #endif
-    if (FP_PLAIN && root == NULL)
-        return false;
     *p = (struct place){NULL, root, 0, fp_hash_turn(hash), root->birth, shared};
     return true;
 }
@@ -55,7 +55,7 @@ static enum fp_status swap_child(struct fp_access *a, const struct place *p, con
     if (p->m->birth > p->shared) {
         if (!fp_lineage_replace(&a->trie->line, w->gone, p->generation, &a->trash))
             return FP_NO_MEMORY;
-        if (w->made[1] != 0 && (w->made[1] & FP_KIND) == FP_LEAF)
+        if (fp_is_leaf(w->made[1]))
             a->leaf = NULL;
         p->m->slot[at] = w->child;
         bury(p->m, p);

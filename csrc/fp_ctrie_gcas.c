@@ -13,15 +13,11 @@ static void retire(struct fp_access *a, struct fp_main *old, uint64_t end, const
     a->tidy |= fp_lineage_retire(l, a->pin, &old->unit, end, &a->trash);
 }
 
-static bool has_leaf(const struct fp_main *m) {
-    return m->unit.part[1] != 0 && (m->unit.part[1] & FP_KIND) == FP_LEAF;
-}
-
 #if FP_PLAIN
 
 bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
                       struct fp_main *fresh) {
-    if (has_leaf(fresh))
+    if (fp_is_leaf(fresh->unit.part[1]))
         a->leaf = NULL;
     if (in == NULL)
         a->trie->root = fresh;
@@ -37,7 +33,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
 static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too) {
     if (m->unit.part[0] != 0)
         fp__child_free(a->trie, m->unit.part[0]);
-    if (m->unit.part[1] != 0 && (leaf_too || !has_leaf(m)))
+    if (m->unit.part[1] != 0 && (leaf_too || !fp_is_leaf(m->unit.part[1])))
         fp__ctrie_lineage_ops.discard(&a->trie->line, m->unit.part[1], &a->trash);
 }
 
@@ -92,14 +88,14 @@ static bool commit_at_root(struct fp_access *a, struct fp_main *old, struct fp_m
 bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
                       struct fp_main *fresh) {
     if (in == NULL) {
-        bool takes_leaf = has_leaf(fresh);
+        bool takes_leaf = fp_is_leaf(fresh->unit.part[1]);
         if (commit_at_root(a, old, fresh)) {
             a->leaf = takes_leaf ? NULL : a->leaf;
             return true;
         }
     } else {
         void *expected = old;
-        bool takes_leaf = has_leaf(fresh);
+        bool takes_leaf = fp_is_leaf(fresh->unit.part[1]);
         fp_ptr_store_relaxed(&fresh->prev, old);
         FP_STEP();
         /* Release half: publishes the new nodes; pairs with fp__ctrie_settle. */

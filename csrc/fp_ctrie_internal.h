@@ -52,6 +52,7 @@ struct fp_main {
 #define FP_FAILED_BIT ((uintptr_t)1)
 
 static inline uint64_t fp_word(void *p, uint64_t kind) { return (uint64_t)(uintptr_t)p | kind; }
+static inline bool fp_is_leaf(uint64_t word) { return word != 0 && (word & FP_KIND) == FP_LEAF; }
 static inline void *fp_node(uint64_t word) {
     return (void *)(uintptr_t)(word & ~(uint64_t)FP_KIND);
 }

@@ -181,61 +181,22 @@ def test_a_signal_on_the_way_to_sleep_is_not_slept_through(kind: Kind) -> None:
 # strikes while an earlier one is dealt with.
 
 
-def storm_of_gets(cls: str, seconds: float) -> list[int]:
+def interrupted_gets(cls: str, seconds: float) -> list[int]:
     """Handlers that raise, all the time, in a thread that gets."""
-    import random
-    import signal
-    import threading
-    import time
+    from support.interrupts import storm_of_gets
 
     import fastprims
 
     make = getattr(fastprims, cls)
     q = make() if cls == "SimpleQueue" else make(2)
-    rng = random.Random(1)
-    interrupts = sent = 0
-    drained = False
-    got: list[int] = []
-    end = time.monotonic() + seconds
-
-    class Stop(Exception):
-        pass
-
-    def handle(*_: object) -> None:
-        nonlocal interrupts
-        if not drained:
-            interrupts += 1
-            raise Stop
-
-    def produce() -> None:
-        nonlocal sent
-        while time.monotonic() < end:
-            time.sleep(rng.uniform(0, 2e-4))
-            q.put(sent)
-            sent += 1
-        q.shutdown()
-
-    signal.signal(signal.SIGALRM, handle)
-    thread = threading.Thread(target=produce)
-    thread.start()
-    while not drained:
-        try:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
-                got.extend(iter(q.get, None))
-            except fastprims.ShutDown:
-                drained = True
-        except Stop:
-            pass
-    thread.join()
+    got, sent, interrupts = storm_of_gets(lambda: iter(q.get, None), q.put, q.shutdown, seconds)
     assert sorted(got) == list(range(sent)), "an interrupted get lost or repeated an item"
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # the last alarm may be on its way still
     return [interrupts, len(got)]
 
 
 @kinds
 def test_a_storm_of_interrupts_loses_no_item_in_get(kind: Kind) -> None:
-    interrupts, got = run_child(storm_of_gets, kind.cls.__name__, 0.5)
+    interrupts, got = run_child(interrupted_gets, kind.cls.__name__, 0.5)
     assert interrupts > 20, "too few interrupts to show anything"
     assert got > 20, "too little traffic to show anything"
 

@@ -90,47 +90,17 @@ def test_control_c_ends_every_wait_within_a_tenth_of_a_second(kind: RawKind) -> 
     assert max(delays.values()) < 0.1, delays
 
 
-def storm_of_gets(cls: str, seconds: float, call: str) -> list[int]:
-    """Handlers that raise, all the time, in a thread that gets; the loop itself runs in C."""
-    import random
-    import signal
-    import threading
-    import time
+def interrupted_gets(cls: str, seconds: float, call: str) -> list[int]:
+    """Handlers that raise, all the time, in a thread that gets."""
     from functools import partial
     from itertools import chain
     from operator import itemgetter
 
-    import fastprims
+    from support.interrupts import storm_of_gets
 
     ring = make(cls, 2)
     buffer = bytearray(8)
-    rng = random.Random(1)
-    interrupts = sent = 0
-    drained = False
-    got: list[Any] = []
-    end = time.monotonic() + seconds
-
-    class Stop(Exception):
-        pass
-
-    def handle(*_: object) -> None:
-        nonlocal interrupts
-        if not drained:
-            interrupts += 1
-            raise Stop
-
-    def produce() -> None:
-        nonlocal sent
-        while time.monotonic() < end:
-            time.sleep(rng.uniform(0, 2e-4))
-            ring.put(item_of(cls, sent))
-            sent += 1
-        ring.shutdown()
-
-    signal.signal(signal.SIGALRM, handle)
-    thread = threading.Thread(target=produce)
-    thread.start()
-    items = {  # each for ever, and in C: what is returned cannot be lost there
+    fetch = {  # each for ever, and in C: what is returned cannot be lost there
         "get": lambda: iter(ring.get, None),
         "get_many": lambda: chain.from_iterable(iter(partial(ring.get_many, 2), None)),
         "get_into": lambda: map(
@@ -138,18 +108,10 @@ def storm_of_gets(cls: str, seconds: float, call: str) -> list[int]:
             zip(iter(partial(ring.get_into, buffer), None), iter(partial(bytes, buffer), None)),
         ),
     }[call]
-    while not drained:
-        try:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
-                got.extend(items())
-            except fastprims.ShutDown:
-                drained = True
-        except Stop:
-            pass
-    thread.join()
+    got, sent, interrupts = storm_of_gets(
+        fetch, lambda n: ring.put(item_of(cls, n)), ring.shutdown, seconds
+    )
     assert got == [item_of(cls, n) for n in range(sent)], "lost, repeated or out of order"
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # the last alarm may be on its way still
     return [interrupts, len(got)]
 
 
@@ -162,7 +124,7 @@ def storm_of_gets(cls: str, seconds: float, call: str) -> list[int]:
 def test_a_storm_of_interrupts_loses_no_item_in_get(kind: RawKind, call: str) -> None:
     if not hasattr(kind.cls, call):
         pytest.skip(f"{kind} has no {call}")
-    interrupts, got = run_child(storm_of_gets, kind.name, 0.5, call, helpers=(make, item_of))
+    interrupts, got = run_child(interrupted_gets, kind.name, 0.5, call, helpers=(make, item_of))
     assert interrupts > 20, "too few interrupts to show anything"
     assert got > 20, "too little traffic to show anything"
 

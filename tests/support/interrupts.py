@@ -66,8 +66,9 @@ def storm_of_gets(
     least: int = 21,
 ) -> tuple[list[Any], int, int]:
     """A thread puts 0, 1, 2 …, and shuts down after so many seconds (on a busy machine later, after
-    the least number of interrupts); this one extends a list by what `fetch()` yields until ShutDown, while a handler raises again and again. What was got, how
-    many were put, how many interrupts there were.
+    the least number of interrupts); this one extends a list by what `fetch()` yields until
+    ShutDown, while a handler raises again and again. What was got, how many were put, how many
+    interrupts there were.
 
     The iterator has to be one of C, so that an interrupt can only strike inside a call of the
     queue, never between the call and the use of its result, where Python itself would lose the
