@@ -17,6 +17,7 @@ import time
 from bisect import insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 OK = "ok"
@@ -159,19 +160,23 @@ def _puts_that_come_first(calls: list[Call]) -> list[int]:
     """For every put into a FIFO queue, as a mask: the puts that have to precede it.
 
     Items leave in the order in which they entered. So if b was taken before a was,
-    or a never was, then b had entered first. The search would find that out too,
-    but only at the gets, after it had tried all orders of overlapping puts.
+    or a never was, then b had entered first: unless a shutdown that drops one item
+    after the other had begun, which may have dropped a before b was taken. The search
+    would find that out too, but only at the gets, after it had tried all orders of
+    overlapping puts.
     """
     stored = {c.argument: i for i, c in enumerate(calls) if c.name == "put" and c.result == OK}
     taken = {c.result[1]: c for c in calls if c.name == "get" and c.result[0] == OK}
+    dropping = min((c.began for c in calls if c.name == "drop"), default=inf)
     first = [0] * len(calls)
     if len(stored) != sum(c.name == "put" and c.result == OK for c in calls):
         return first  # items that repeat cannot be told apart
     for item, i in stored.items():
         own = taken.get(item)
+        left_from = own.began if own else dropping
         for other, j in stored.items():
             rival = taken.get(other)
-            if i != j and rival and (own is None or rival.ended < own.began):
+            if i != j and rival and rival.ended < left_from:
                 first[i] |= 1 << j
     return first
 

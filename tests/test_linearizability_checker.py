@@ -226,17 +226,31 @@ def test_a_bad_history_is_refused(name: str) -> None:
     assert linearize(calls, QueueModel(**options)) is None, render(calls)
 
 
-def simulate(rng: random.Random, model: QueueModel, threads: int, calls: int) -> list[Call]:
-    """A history that is right by construction: every call takes effect at its point `now`."""
+def simulate(
+    rng: random.Random,
+    model: QueueModel,
+    threads: int,
+    calls: int,
+    shutdown_at: int | None = None,
+) -> list[Call]:
+    """A history that is right by construction: every call takes effect at its point `now`.
+
+    An immediate shutdown begins before the call of that number and drops one item after the
+    other between the calls that follow.
+    """
     state, now, made = model.initial, 0, []
     clocks = [0] * threads
     for n in range(calls):
         now = max(now + 10, min(clocks))
+        if n == shutdown_at:
+            state, shut = State(state.items, closed=True), now
+        if state.closed and rng.random() < 0.3:
+            state = model.step(state, Call(threads, "drop", n, None, now, now)) or state
         thread = rng.choice([t for t, clock in enumerate(clocks) if clock <= now])
         if rng.random() < 0.5:
-            answers, name, argument = (OK, FULL), "put", n
+            answers, name, argument = (OK, FULL, CLOSED), "put", n
         else:
-            answers, name, argument = (EMPTY, *((OK, i) for i in state.items)), "get", None
+            answers, name, argument = (EMPTY, CLOSED, *((OK, i) for i in state.items)), "get", None
         began = rng.randint(max(clocks[thread], now - 60), now)
         ended = rng.randint(now, now + 60)
         for answer in answers:
@@ -247,6 +261,8 @@ def simulate(rng: random.Random, model: QueueModel, threads: int, calls: int) ->
                 made.append(call)
                 clocks[thread] = ended + 1
                 break
+    if shutdown_at is not None:
+        made.append(Call(threads, "shutdown", True, None, shut, now + 10))
     return made
 
 
@@ -258,6 +274,16 @@ def test_random_good_histories_are_explained(order: str, capacity: int | None) -
     for _ in range(30):
         calls = simulate(rng, model, threads=4, calls=60)
         assert linearize(calls, model) is not None, render(calls)
+
+
+@pytest.mark.parametrize("order", ["fifo", "lifo", "priority"])
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_random_shutdowns_in_steps_are_explained(order: str, capacity: int) -> None:
+    rng = random.Random(f"{order} {capacity} shutdown")
+    model = QueueModel(capacity, order)
+    for _ in range(50):
+        calls = simulate(rng, model, threads=4, calls=40, shutdown_at=rng.randrange(10, 35))
+        assert linearize(in_steps(calls, capacity), model) is not None, render(calls)
 
 
 def damaged(rng: random.Random, calls: list[Call]) -> list[Call]:
@@ -316,6 +342,20 @@ def test_a_shutdown_in_steps_may_be_overtaken_but_not_outlived() -> None:
     )
     assert linearize(during, model) is None
     assert linearize(in_steps(during, 1), model) is not None
+    behind_what_was_dropped = history(
+        (0, "put a", OK, 0, 1),
+        (0, "put b", OK, 2, 3),
+        (0, "shutdown now", None, 4, 20),
+        (1, "get", "b", 6, 7),
+    )
+    assert linearize(in_steps(behind_what_was_dropped, 2), QueueModel(2)) is not None
+    behind_what_was_not = history(
+        (0, "put a", OK, 0, 1),
+        (0, "put b", OK, 2, 3),
+        (1, "get", "b", 4, 5),
+        (0, "shutdown now", None, 6, 20),
+    )
+    assert linearize(in_steps(behind_what_was_not, 2), QueueModel(2)) is None
     after = history(
         (0, "put a", OK, 0, 1),
         (0, "shutdown now", None, 2, 3),

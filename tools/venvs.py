@@ -49,10 +49,12 @@ try:
     can = True
 except ImportError:
     can = False
+given = sysconfig.get_config_var("CONFIG_ARGS") or ""
+kinds = [kind for kind in ("address", "thread") if "--with-%s-sanitizer" % kind in given]
 print(json.dumps([platform.python_implementation(), platform.python_version(),
                   bool(sysconfig.get_config_var("Py_GIL_DISABLED")), platform.machine(),
                   sysconfig.get_config_var("EXT_SUFFIX"), can, list(sys.version_info[:2]),
-                  getattr(sys, "base_prefix", "")]))
+                  getattr(sys, "base_prefix", ""), "".join(kinds)]))
 """
 
 
@@ -81,10 +83,13 @@ class Interpreter:
     """of its extension modules"""
     prefix: str
     """where it is installed: tells two of the same version apart, whatever they are called"""
+    sanitizer: str
+    """with which it is itself instrumented: "address", "thread", or nothing"""
 
     @property
     def tag(self) -> str:
-        return f"cpython-{self.version}{'t' if self.free_threaded else ''}-{self.machine}"
+        kind = f"{'t' if self.free_threaded else ''}-{self.machine}"
+        return f"cpython-{self.version}{kind}{self.sanitizer and '-' + self.sanitizer}"
 
 
 def inspect(python: str) -> Interpreter:
@@ -92,7 +97,7 @@ def inspect(python: str) -> Interpreter:
     try:
         answer = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True)
         answers = json.loads(answer.stdout)
-        kind, version, free, machine, suffix, can, (major, minor), prefix = answers
+        kind, version, free, machine, suffix, can, (major, minor), prefix, sanitizer = answers
     except (OSError, subprocess.CalledProcessError, ValueError):
         raise Stop(f"{python} is not a Python interpreter that runs here.") from None
     if kind != "CPython" or (major, minor) < (3, 10):
@@ -102,20 +107,23 @@ def inspect(python: str) -> Interpreter:
             f"{python} has no venv or ensurepip module. On Debian and Ubuntu: "
             f"apt-get install python3-venv (or python{major}.{minor}-venv)"
         )
-    return Interpreter(python, version, free, machine, suffix, prefix)
+    return Interpreter(python, version, free, machine, suffix, prefix, sanitizer)
 
 
-def find_free_threaded() -> str | None:
-    """A free-threaded interpreter that is here already; nothing is built."""
+def find_free_threaded(*which: str) -> str | None:
+    """A free-threaded interpreter that is here already; nothing is built.
+
+    `which` are arguments of tools/freethreaded-python, as "3.15t" or "--asan"; none: 3.14t first.
+    """
     try:
         answer = subprocess.run(
-            ["bash", str(ROOT / "tools" / "freethreaded-python"), "--find"],
+            ["bash", str(ROOT / "tools" / "freethreaded-python"), "--find", *which],
             capture_output=True,
             text=True,
             check=False,
         )
     except OSError:
-        return os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
+        return None if which else os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
     return answer.stdout.strip() or None
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tools import matrix
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
 # Where maps and topics meet threads; the tests beside them have one each.
@@ -134,6 +135,7 @@ def races_maps(interpreter: Interpreter) -> int:
 
 
 JOBS = [
+    Job("matrix", "the suite passes on every interpreter that is here", matrix.main),
     Job("torture", "the C core alone, long, under the sanitizers", torture),
     Job("kills", "ten thousand killed processes leave shared memory whole", kills),
     Job("stress", "the stress tests at twenty times their length", stress),

@@ -48,7 +48,8 @@ def test_importing_brings_in_nothing_heavy() -> None:
     assert not HEAVY & set(gained), gained
     gained = run_child(imported, "fastprims.queue")
     assert not HEAVY & set(gained), gained
-    others = [name for name in gained if not name.startswith("fastprims")]
+    # `math` may be a package that brings parts of its own.
+    others = [name for name in gained if not name.startswith(("fastprims", "math."))]
     assert len(others) <= 5, others
 
 

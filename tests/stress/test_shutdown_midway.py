@@ -27,20 +27,21 @@ def eager_switching() -> Iterator[None]:
 
 
 class Parcel:
-    """An item that counts how many of its kind are alive."""
+    """An item that counts how many of its kind are alive.
+
+    Not under a lock: a finalizer may run at any instruction of a thread, also at one that holds
+    the lock.
+    """
 
     __slots__ = ("__weakref__", "number")
-    alive = 0
-    lock = threading.Lock()
+    alive = fastprims.AtomicInt()
 
     def __init__(self, number: int) -> None:
         self.number = number
-        with Parcel.lock:
-            Parcel.alive += 1
+        Parcel.alive.fetch_add()
 
     def __del__(self) -> None:
-        with Parcel.lock:
-            Parcel.alive -= 1
+        Parcel.alive.fetch_sub()
 
     def __lt__(self, other: Parcel) -> bool:
         return self.number < other.number
@@ -121,7 +122,7 @@ def test_stored_is_received_or_dropped(
         if kind.tasks:
             assert q.unfinished_tasks == sum(received.values())
         del results, q
-        assert Parcel.alive == 0
+        assert Parcel.alive.load() == 0
 
 
 @pytest.mark.parametrize("immediate", [False, True], ids=["drain", "drop"])
