@@ -9,6 +9,9 @@
  * lineage. */
 #define SWEEP_UNITS 64
 
+/* So often in a row: others may leave notes for ever; and a version may wait for two epochs. */
+#define SWEEP_ROUNDS 4
+
 /* With so many waiting, some guarded thread has lost its processor, or others make garbage faster
  * than the one that sweeps can free it. Whoever made some then offers his processor, and from the
  * second figure on sleeps a time that grows with what waits: memory is bounded by the pace of
@@ -89,7 +92,7 @@ static inline bool one_more(struct fp_lineage *l, struct fp_epoch_record *by) {
 /* The caller holds a reference. Returns a base to be released; adds the versions closed. */
 static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
     uint64_t dropped = 1;
-    int times = 4; /* others may leave notes for ever; and a version may wait for two epochs */
+    int times = SWEEP_ROUNDS;
     fp_u64_fetch_add_seq_cst(&l->refs, 1);
     fp_u64_store_seq_cst(&l->attention, 1);
     FP_STEP();

@@ -100,22 +100,23 @@ static const struct map_script scripts[] = {
     {3, "s11 s21/d1 g1|d2 g2|S"},
     {2, "s71 s81 s91/d8 g8|s72 g7|d9"},
     /* A version that outlives the live map, beside a sweep that began before it was opened. */
-    {3, "s11 s21/s12 o E z|w E"},
-    {2, "s11 s21/s12 o E z|w w E|w E"},
-    {2, "s11 s21/s12 o s22 E z|w E w"},
-    {2, "s11 s21/s12 o E z|d2 o E z"},
-    {2, "s11 s21 o/s12 E z|d2 S E|w"},
-    {2, "s11 s21/s12 b13 E|o E z|w"},
-    {2, "s11 s21/x o E z|w E"},
-    {2, "s11 s21 o/s12 x E|z w E"},
-    /* The last one who leaves a note does so while the holder of the lock gets tired. */
-    {2, "s11 s21/S S S E|S S E"},
+    {3, "s11/o E z|E w"},
+    {3, "s11 s21/s12 o E z|E w"},
+    {2, "s11 s21/o E z|s12 o E z"},
+    {2, "s11 s21 o/s12 o E|E z|E w"},
+    {2, "s11/b12 E|E w"},
+    {3, "s11/x s12 o E z|E w"},
+    /* Who sweeps has done enough when the other leaves his note. */
+    {3, "s11 o/E z|E w"},
+    {3, "s11 s21 o/s12 E|E z"},
     /* Cleared by a collector beside whatever others do. */
-    {3, "s11 s21/C|E|E"},
-    {2, "s11 s21/C v|s12 o E z|E w"},
-    {2, "s11 s21/C E|S d2 E|w"},
-    {2, "s11 s21 o/C C|z E|s12 E"},
-    {2, "s11 s21/v s12 v|S d2 v|E v"},
+    {3, "s11/E C|E w"},
+    {3, "s11 s21/E C|E|E"},
+    {3, "s11/E C v|o E z"},
+    {2, "s11/E C v|s12 o E z|E w"},
+    {2, "s11 s21/E C|S d2 E|w"},
+    {2, "s11 s21 o/C E C|z E|s12 E"},
+    {2, "s11 s21/s12 v|S v d2 v|E v"},
     {2, "s11 s21 o/d1 v z v|b12 v E"},
 };
 
