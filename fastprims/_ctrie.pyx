@@ -24,7 +24,7 @@ cdef object MISSING = object()
 cdef Ctrie branch(CtrieBase source, type kind):
     """A map that starts with what the other one contains now."""
     cdef Ctrie copy = Ctrie.__new__(kind)
-    copy.become_map(source.version(), source.lineage)
+    copy.become_map(source)
     return copy
 
 
@@ -56,7 +56,7 @@ cdef class Ctrie(CtrieBase):
     """
 
     def __cinit__(self, *args, **kwargs):
-        self.become_map(NULL, None)
+        self.become_map(None)
 
     def __init__(self, *args, **kwargs):
         self.update(*args, **kwargs)

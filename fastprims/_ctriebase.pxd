@@ -19,9 +19,9 @@ cdef class CtrieBase:
     cdef _core.fp_sync_u64 hashed
     cdef object __weakref__
 
-    # To a map that changes: an empty one (NULL), or one that starts with the contents of a version,
-    # the reference to which passes to it; `base` is the version's lineage.
-    cdef int become_map(self, _core.fp_version* version, Lineage base) except -1
+    # To a map that changes: an empty one (None), or one that starts with what another one contains
+    # now.
+    cdef int become_map(self, CtrieBase source) except -1
     # To what another map contains now.
     cdef int become_snapshot(self, CtrieBase other) except -1
     # The map as it is now; the reference is the caller's.

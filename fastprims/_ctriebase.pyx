@@ -59,17 +59,24 @@ cdef class Lineage:
     def __dealloc__(self):
         if self.core != NULL:
             _core.fp_lineage_drop(&self.core.line)
+        cdef PyObject* base = <PyObject*>self.base
+        INCREF(base)
+        self.base = None
+        fp_drop(base)  # does not recurse: a chain of branches is as long as you like
 
 
-cdef Lineage new_lineage(_core.fp_version* version, Lineage base):
-    """A new trie; its live end is the caller's. The reference to the version passes to it."""
-    cdef Lineage lineage = Lineage.__new__(Lineage)
+cdef Lineage new_lineage(CtrieBase source):
+    """A new trie, with what the other map (or None) contains now; its live end is the caller's."""
+    cdef Lineage lineage = Lineage.__new__(Lineage)  # before there is a version that might be lost
+    cdef _core.fp_version* version = NULL
+    if source is not None:
+        version = source.version()
+        lineage.base = source.lineage
     lineage.core = _core.fp_ctrie_create(&fp_object_host, version)
     if lineage.core == NULL:
         if version != NULL:
             _core.fp_version_release(version)
         raise MemoryError("no memory for a Ctrie")
-    lineage.base = base
     _core.fp_lineage_hold(&lineage.core.line)
     return lineage
 
@@ -98,8 +105,8 @@ cdef class CtrieBase:
         elif self.shown != NULL:
             _core.fp_version_release(self.shown)
 
-    cdef int become_map(self, _core.fp_version* version, Lineage base) except -1:
-        cdef Lineage lineage = new_lineage(version, base)
+    cdef int become_map(self, CtrieBase source) except -1:
+        cdef Lineage lineage = new_lineage(source)
         if self.live != NULL:
             _core.fp_ctrie_end(self.live)
         self.live = lineage.core
@@ -124,7 +131,12 @@ cdef class CtrieBase:
         return v
 
     cdef CtrieIterator iterate(self, int what):
-        return new_iterator(self.version(), self.lineage, what)
+        cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
+        iterator.version = self.version()
+        iterator.lineage = self.lineage
+        iterator.what = what
+        _core.fp_ctrie_walk_start(&iterator.walk, iterator.version)
+        return iterator
 
     def __getitem__(self, key):
         cdef uint64_t value
@@ -274,16 +286,6 @@ cdef class CtrieIterator:
         if status != _core.FP_EMPTY:
             refuse(status)
         raise StopIteration
-
-
-cdef CtrieIterator new_iterator(_core.fp_version* version, Lineage lineage, int what):
-    """The reference to the version passes to it."""
-    cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
-    iterator.version = version
-    iterator.lineage = lineage
-    iterator.what = what
-    _core.fp_ctrie_walk_start(&iterator.walk, version)
-    return iterator
 
 
 # The short way of the hot methods (see _slots.h). ------------------------------------------------

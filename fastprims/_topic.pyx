@@ -15,6 +15,7 @@ import os
 from types import GenericAlias
 
 cdef extern from "Python.h":
+    void INCREF "Py_INCREF"(PyObject*)
     object PyUnicode_FromObject(object)
 
 cdef extern from "_slots.h":
@@ -119,6 +120,7 @@ cdef class Subscribers:
             _core.fp_lineage_drop(&self.core.line)
 
 
+@cython.no_gc_clear  # it never changes: no cycle is made of Subscriptions alone
 cdef class Subscription:
     """What TopicTrie.subscribe() returns and TopicTrie.unsubscribe() takes. Compared by identity;
     keeps the subscriber, but not the trie, alive. It need not be kept: without it, the subscription
@@ -130,6 +132,12 @@ cdef class Subscription:
     cdef readonly object subscriber
     """The subscriber."""
     cdef uint64_t trie, number
+
+    def __dealloc__(self):
+        cdef PyObject* subscriber = <PyObject*>self.subscriber
+        INCREF(subscriber)
+        self.subscriber = None
+        fp_drop(subscriber)  # does not recurse: it may be a Subscription, and so on
 
     def __init__(self, *args, **kwargs):
         raise TypeError("a Subscription is made by TopicTrie.subscribe()")
