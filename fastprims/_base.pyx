@@ -8,6 +8,7 @@ structure it is. Items are strong references, handed to the structure and taken 
 words. A reference belongs to the structure from the moment a hook answers FP_OK.
 """
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.math cimport ceil, isnan
 from libc.stdint cimport int64_t, uint64_t
@@ -161,23 +162,33 @@ cdef class BaseQueue:
     """The methods that every fastprims queue has. Not to be instantiated."""
 
     def __cinit__(self, *args, **kwargs):
-        self.adopt(NULL, &_core.fp_no_queue_ops)
+        self.become(NULL, &_core.fp_no_queue_ops)
 
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} cannot be instantiated; use one of its subclasses")
 
     def __dealloc__(self):
-        self.ops.abandon(self.core)
+        self.ops.abandon(self.core, True)
         self.clear()
         self.ops.destroy(self.core)
 
-    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1:
-        if core == NULL and ops != &_core.fp_no_queue_ops:
-            raise MemoryError("no memory for the queue")
+    cdef void become(self, void* core, const _core.fp_queue_ops* ops) noexcept:
         self.core = core
         self.ops = ops
         self.put_one = ops.put
         self.get_one = ops.get
+
+    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1:
+        cdef bint first
+        if core == NULL:
+            raise MemoryError("no memory for the queue")
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.become(core, ops)
+        if not first:
+            ops.destroy(core)
+            self.check_new()
         return 0
 
     cdef int check_new(self) except -1:
@@ -360,17 +371,20 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
+        cdef size_t have = 0
         try:
             if status == _core.FP_EMPTY and block:
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+            have = batch.done
+            # Not if a comparison could fail now: what was taken would be lost.
+            while (not self.ops.calls_host and batch.done == batch.size
+                   and have < <size_t>most):
+                items = take_more(items, <size_t>most, &batch)
+                have += batch.done
         finally:
-            fp_show_list(items, batch.done)
+            fp_show_list(items, have)
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
-        # Not if a comparison could fail now: what was taken would be lost.
-        while (not self.ops.calls_host and batch.done == batch.size
-               and <size_t>len(items) < <size_t>most):
-            items = take_more(items, <size_t>most, &batch)
         return items
 
     def qsize(self):
@@ -460,7 +474,8 @@ cdef class BaseQueue:
 
 
 cdef list take_more(list items, size_t most, Batch* batch):
-    """`items` and what else is there. Leaves batch.done < batch.size if that was all."""
+    """The items of a full hidden list and what else is there, in a hidden list. Leaves batch.done
+    < batch.size if that was all."""
     cdef uint64_t puts, gets
     batch.ops.count(batch.core, &puts, &gets)
     cdef size_t have = <size_t>len(items)
@@ -477,7 +492,6 @@ cdef list take_more(list items, size_t most, Batch* batch):
     batch.items = fp_list_buffer(longer) + have
     batch.size = <size_t>len(longer) - have
     run_get(batch)
-    fp_show_list(longer, have + batch.done)
     return longer
 
 
@@ -505,15 +519,19 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
-# Runs while all other threads are stopped or wait for the GIL, and changes nothing.
+# Runs while all other threads are stopped, outside of the structure's functions, or wait for the
+# GIL, and changes nothing.
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef Visit visit = [fn, arg]
     cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
     return answer if answer else cython_traverse(self, fn, arg)
 
 
+# Others may be using the queue: on free-threaded builds the threads run again, and whoever asks the
+# collector for all objects finds garbage, too. What is called here allows for it. The attributes of
+# a subclass are cleared as those of any class: they must not be used at that very moment.
 cdef int clear(PyObject* self) noexcept:
-    (<BaseQueue>self).ops.abandon((<BaseQueue>self).core)
+    (<BaseQueue>self).ops.abandon((<BaseQueue>self).core, False)
     (<BaseQueue>self).clear()
     return cython_clear(self)
 

@@ -3,6 +3,7 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """BoundedChannel over fp_channel: what enters, what is dropped, and who is told."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
@@ -23,7 +24,6 @@ cdef extern from "Python.h":
     bint PyErr_ExceptionMatches(object)
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)
-    list PySequence_List(object)
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -36,6 +36,7 @@ cdef extern from "_slots.h":
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
 
 cdef enum Overflow:  # in the order of _limits.OVERFLOW
     BLOCK
@@ -118,6 +119,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     of RateLimiter; csrc/fp_gcra.h.
     """
 
+    # All of them: written by the first __init__ that gets there, within the critical section, before
+    # there is a structure; never again, but for the collector's clearing (see _base.pyx).
     cdef Overflow policy
     cdef bint measured, paced
     cdef bint measured_by_len
@@ -133,26 +136,45 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                  on_pressure=None, pressure_interval=1.0):
         self.check_new()
         cdef uint64_t limit = _limits.to_maxsize(_base.to_index(maxsize, "maxsize"))
-        self.policy = <Overflow><int>_limits.to_policy(overflow)
+        cdef Overflow policy = <Overflow><int>_limits.to_policy(overflow)
         check_callable(size_of, "size_of")
         if on_pressure is not None:
             check_callable(on_pressure, "on_pressure")
             load_report()
-        self.measured = max_item_size is not None
-        self.most = _limits.to_item_size(
-            _base.to_index(max_item_size, "max_item_size")) if self.measured else None
-        self.measured_by_len = size_of is len
-        self.most_word = min(self.most or 0, INT64_MAX)
-        self.size_of = size_of
-        self.on_pressure = on_pressure
-        self.interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
-        self.rate = None if rate is None else _limits.to_rate(rate)
-        self.paced = rate is not None
+        cdef bint measured = max_item_size is not None, paced = rate is not None
+        most = _limits.to_item_size(
+            _base.to_index(max_item_size, "max_item_size")) if measured else None
+        cdef int64_t most_word = min(most or 0, INT64_MAX)
+        cdef int64_t interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
+        if paced:
+            rate = _limits.to_rate(rate)
         cdef _core.fp_channel* channel = _core.fp_channel_create(
-            limit, self.policy == DROP_OLDEST, self.measured or self.paced)
-        if channel != NULL and self.paced:
-            set_rate(channel, self.rate)
-        self.adopt(channel, &_core.fp_channel_ops)
+            limit, policy == DROP_OLDEST, measured or paced)
+        if channel != NULL and paced:
+            set_rate(channel, rate)
+        if channel == NULL:
+            raise MemoryError("no memory for the queue")
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.policy, self.measured, self.paced = policy, measured, paced
+                self.most, self.most_word = most, most_word
+                self.size_of, self.measured_by_len = size_of, size_of is len
+                self.rate, self.on_pressure, self.interval = rate, on_pressure, interval
+                self.become(channel, &_core.fp_channel_ops)
+        if not first:
+            _core.fp_channel_ops.destroy(channel)
+            self.check_new()
+
+    def __dealloc__(self):
+        cdef PyObject* old
+        old = fp_keep(<PyObject*>self.size_of)
+        self.size_of = None
+        fp_drop(old)
+        old = fp_keep(<PyObject*>self.on_pressure)
+        self.on_pressure = None
+        fp_drop(old)
 
     def __del__(self):
         if self.core != NULL:
@@ -267,15 +289,14 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """
         if block and self.policy == BLOCK:
             _base.check_timeout(timeout)
-        cdef list items
+        # Hidden while size_of, on_pressure and finalizers run: what was measured is what is stored.
+        cdef list items = _base.hidden(iterable, -1)
+        cdef size_t n = <size_t>len(items), done = 0, i
         if self.measured:
-            iterable = PySequence_List(iterable)
-            for item in iterable:
-                self.measure(item)
+            for i in range(n):
+                self.measure(items[i])
         if self.policy == DROP_OLDEST or self.paced:
-            return self.put_each(PySequence_List(iterable), block, timeout)
-        items = _base.hidden(iterable, -1)
-        cdef size_t n = <size_t>len(items), done = 0
+            return self.put_each(items, block, timeout)
         cdef bint silent = self.policy == DROP_NEWEST
         try:
             done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
@@ -288,6 +309,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return done
 
     cdef size_t put_each(self, list items, bint block, object timeout) except? -1:
+        """Of a hidden list."""
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         cdef size_t done = 0, n = <size_t>len(items), i
         cdef fp_status status

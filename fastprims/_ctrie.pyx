@@ -16,6 +16,7 @@ from fastprims._views import show
 
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
+    int fp_set_attribute(object, const char*, object) except -1
     object fp_steal(PyObject*)
 
 cdef object MISSING = object()
@@ -260,6 +261,16 @@ def snapshot_of(contents):
     return Ctrie(contents).readonly_snapshot()
 
 
+def refuse_both(cls, **kwargs):
+    """CtrieBase.__init_subclass__. The interpreter sees no difference, as both have one size."""
+    super(CtrieBase, cls).__init_subclass__(**kwargs)
+    if issubclass(cls, Ctrie) and issubclass(cls, CtrieSnapshot):
+        raise TypeError(
+            f"{cls.__name__} derives from Ctrie and CtrieSnapshot: lay-out conflict, since one "
+            "changes and the other does not")
+
+
+fp_set_attribute(CtrieBase, "__init_subclass__", classmethod(refuse_both))
 fp_publish(Ctrie, "fastprims.Ctrie", ("get",))
 fp_publish(CtrieSnapshot, "fastprims.CtrieSnapshot", ("get",))
 MutableMapping.register(Ctrie)

@@ -228,8 +228,14 @@ cdef class CtrieBase:
 
     # For Ctrie.
 
+    cdef int check_live(self) except -1:
+        if _core.FP_UNLIKELY(self.live == NULL):
+            raise TypeError(f"a {type(self).__name__} of these contents does not change")
+        return 0
+
     cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
                     PyObject* expected, bint wants_old) except -1:
+        self.check_live()
         c.mode = mode
         c.hash = hash_of(key)
         c.key = <uint64_t>key
@@ -242,12 +248,14 @@ cdef class CtrieBase:
         return 0
 
     cdef bint take_any(self, fp_ctrie_change_t* c) except -1:
+        self.check_live()
         cdef fp_status status = _core.fp_ctrie_pop(self.live, c)
         if status != _core.FP_OK and status != _core.FP_EMPTY:
             refuse(status)
         return status == _core.FP_OK
 
     cdef int remove_all(self) except -1:
+        self.check_live()
         cdef fp_status status = _core.fp_ctrie_clear(self.live)
         if status != _core.FP_OK:
             refuse(status)

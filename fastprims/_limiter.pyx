@@ -3,6 +3,7 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """RateLimiter over fp_gcra."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, nextafter
 from libc.stdint cimport int64_t, uint64_t
@@ -21,6 +22,10 @@ cdef extern from "fp_atomic.h":
     ctypedef struct fp_u64:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
+
+cdef extern from "_drop.h":
+    void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
 
 cdef extern from "fp_lock.h":
     struct fp_lock:
@@ -74,18 +79,19 @@ cdef class RateLimiter:
     csrc/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
     """
 
+    # All of them: written by the first __init__ that gets there, within the critical section; never
+    # again, but for the collector's clearing of `source`.
     cdef fp_gcra* core
     cdef bint quick  # made, and with the system's clock
     cdef readonly double rate
     """Tokens per second."""
     cdef object source
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     def __init__(self, rate, burst, *, clock=None):
         cdef double number = rate
         size = _base.to_index(burst, "burst")
-        if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        self.check_new()
         if clock is not None and not callable(clock):
             raise TypeError("clock must be a function that returns nanoseconds")
         if not FP_GCRA_LEAST_RATE <= number <= FP_GCRA_MOST_RATE:
@@ -102,13 +108,29 @@ cdef class RateLimiter:
             fp_mem_free(core, sizeof(fp_gcra))
             raise OverflowError(
                 "burst is too large for this rate: it must not take more than 34 years to fill")
-        self.core = core
-        self.rate = number
-        self.source = clock
-        self.quick = clock is None
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.rate = number
+                self.source = clock
+                self.core = core
+                self.quick = clock is None
+        if not first:
+            fp_mem_free(core, sizeof(fp_gcra))
+            self.check_new()
 
     def __dealloc__(self):
+        cdef PyObject* old
         fp_mem_free(self.core, sizeof(fp_gcra))
+        old = fp_keep(<PyObject*>self.source)
+        self.source = None
+        fp_drop(old)
+
+    cdef int check_new(self) except -1:
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     cdef fp_clock clock(self) noexcept:
         cdef fp_clock clock = [fp_read_python_clock, <void*>self.source]

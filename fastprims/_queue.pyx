@@ -48,6 +48,8 @@ cdef class SimpleQueue(_base.BaseQueue):
     Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
     """
 
+    cdef _base.Layout layout
+
     def __cinit__(self):
         self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
 
@@ -92,10 +94,10 @@ cdef class Queue(_base.BaseQueue):
     Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
     """
 
-    cdef _core.fp_sync_u64 done
-    cdef _core.fp_event all_done
-    cdef int64_t unbounded  # the last maxsize that said so
-    cdef dict __dict__
+    cdef _core.fp_sync_u64 done  # by any thread: atomic
+    cdef _core.fp_event all_done  # the same
+    cdef _core.fp_sync_u64 unbounded  # the last maxsize that said so: an int64_t; by any thread
+    cdef dict __dict__  # the interpreter's
 
     mutex = Refused("mutex", NO_LOCK)
     not_empty = Refused("not_empty", NO_LOCK)
@@ -122,7 +124,10 @@ cdef class Queue(_base.BaseQueue):
         """Most items at a time; 0 or less: no bound. May be changed at any time; a put that is
         under way may still go by the old one."""
         cdef uint64_t limit = self.ops.limit(self.core)
-        return limit if limit != _core.FP_UNBOUNDED else self.unbounded
+        if limit != _core.FP_UNBOUNDED:
+            return limit
+        # Relaxed: a number by itself; it says what the bound's absence was called.
+        return <int64_t>_core.fp_sync_u64_load_relaxed(&self.unbounded)
 
     @maxsize.setter
     def maxsize(self, value):
@@ -132,7 +137,7 @@ cdef class Queue(_base.BaseQueue):
         cdef int64_t bound = to_maxsize(value)
         cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
         if limit == _core.FP_UNBOUNDED:
-            self.unbounded = bound
+            _core.fp_sync_u64_store_relaxed(&self.unbounded, <uint64_t>bound)
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:

@@ -37,15 +37,16 @@ cdef class MPMCRing(_base.BaseQueue):
     csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
 
+    cdef _base.Layout layout
+
     def __init__(self, capacity):
         self.check_new()
         self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
 
 
 cdef void* spsc_of(_base.BaseQueue ring) except NULL:
-    # A class that derives from two of ours has the methods of both, but one structure.
-    if ring.ops != &_core.fp_spsc_ops:
-        raise TypeError(f"{type(ring).__name__} has no producer and consumer roles")
+    if ring.core == NULL:
+        ring.refuse(_core.FP_CLOSED)
     return ring.core
 
 
@@ -75,12 +76,14 @@ cdef class SPSCRing(_base.BaseQueue):
     csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
 
+    cdef _base.Layout layout
+
     def __init__(self, capacity):
         self.check_new()
         self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
 
     cdef int refuse(self, fp_status status) except -1:
-        if status == _core.FP_CLOSED and self.ops == &_core.fp_spsc_ops:
+        if status == _core.FP_CLOSED:
             self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
         return _base.BaseQueue.refuse(self, status)
 

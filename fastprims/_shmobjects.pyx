@@ -39,7 +39,9 @@ cdef uint64_t PICKLE = _PICKLE
 @cython.freelist(8)
 @cython.trashcan(True)  # a batch that was kept is a long chain
 cdef class Record:
-    """What was taken from a ring, until its object is returned."""
+    """What was taken from a ring, until its object is returned. Written by the thread that has
+    taken it, from the ring or from what is kept; `next` of a kept one, within the queue's critical
+    section."""
     cdef uint64_t tag
     cdef uint64_t forks  # of the process that has taken it
     cdef object rest  # the object itself, if the tag is BYTES
@@ -94,10 +96,12 @@ cdef bint is_at_fault(Record record, object error):
     return not is_from_handler(error)
 
 
+@cython.no_gc_clear  # the ring is needed to the end; a cycle is broken at the Records
 cdef class Objects:
     """The half of ShmQueue that is not to be interrupted."""
 
-    cdef public Segment _ring
+    cdef Segment ring  # written once, by _adopt()
+    # By any thread, within the critical section.
     # Records that were taken and not returned, in the order of the ring: who adds some puts them in
     # front, and whoever takes one from the ring has found none here.
     cdef Record kept
@@ -111,9 +115,29 @@ cdef class Objects:
         return GenericAlias(cls, item)
 
     cdef int check(self) except -1:
-        if self._ring is None:
+        if self.ring is None:
             raise RuntimeError(f"this {type(self).__name__} was not made: call __init__() first")
         return 0
+
+    def _adopt(self, Segment ring):
+        cdef bint first
+        if ring is None:
+            raise TypeError("a ring is needed, not None")
+        with cython.critical_section(self):
+            first = self.ring is None
+            if first:
+                self.ring = ring
+        if not first:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+
+    @property
+    def _ring(self):
+        self.check()
+        return self.ring
+
+    @property
+    def _made(self):
+        return self.ring is not None
 
     # What an interrupt has left. ------------------------------------------------------------------
 
@@ -127,8 +151,8 @@ cdef class Objects:
 
     cdef bint is_for_us(self, Record record) noexcept:
         """False: our parent has it, or nobody is to have it any more."""
-        return (self._ring.is_from_here(record.forks) and not self._ring.is_discarding()
-                and not self._ring.is_released())
+        return (self.ring.is_from_here(record.forks) and not self.ring.is_discarding()
+                and not self.ring.is_released())
 
     cdef Record next_kept(self):
         cdef Record record
@@ -182,7 +206,7 @@ cdef class Objects:
             record = self.next_kept()
             if record is not None:
                 return record
-            if not self._ring.peek_record(&view, block, timeout, quiet, &self.count):
+            if not self.ring.peek_record(&view, block, timeout, quiet, &self.count):
                 return None
             if view.start != NULL:
                 break
@@ -191,9 +215,9 @@ cdef class Objects:
         try:
             record = to_record(&view)
         except MemoryError:
-            self._ring.reject_record(&view)
+            self.ring.reject_record(&view)
             raise
-        self._ring.accept_record(&view)
+        self.ring.accept_record(&view)
         return record
 
     cdef object take_object(self, bint block, object timeout, bint quiet, object default):
@@ -227,14 +251,19 @@ cdef class Objects:
             pass
         record = None
         try:
-            objects = [None] * <Py_ssize_t>count
             for i in range(<Py_ssize_t>count):
                 record = first if before is None else before.next
                 if record.tag != BYTES:
                     record.rest = decode(record)
                     record.tag = BYTES
-                objects[i] = record.rest
                 before = record
+            # Only now: what runs while an object is unpickled could find a list and change it.
+            record = None
+            objects = [None] * <Py_ssize_t>count
+            record = first
+            for i in range(<Py_ssize_t>count):
+                objects[i] = record.rest
+                record = record.next
         except BaseException as error:
             if record is not None and is_at_fault(record, error):
                 count -= 1
@@ -287,10 +316,10 @@ cdef class Objects:
         two[0] = [&tag, sizeof(tag)]
         if len(items) == 1 and type(items[0]) is bytes:  # nearly always
             two[1] = [PyBytes_AS_STRING(items[0]), <uint64_t>PyBytes_GET_SIZE(items[0])]
-            return self._ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
+            return self.ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
         all = Parts(items, 1)
         all.parts[0] = two[0]
-        return self._ring.put_parts(
+        return self.ring.put_parts(
             all.parts, all.count + 1, all.size + sizeof(tag), block, timeout, quiet)
 
     def put(self, obj, bint block=True, timeout=None):
@@ -322,7 +351,7 @@ cdef class Objects:
         cdef list encoded = [encode(obj) for obj in iterable]
         cdef size_t stored = 0
         cdef double end = 0.0
-        cdef uint64_t most = self._ring.core.most - sizeof(uint64_t)
+        cdef uint64_t most = self.ring.core.most - sizeof(uint64_t)
         for number, (_, parts) in enumerate(encoded):
             size = sum([memoryview(part).nbytes for part in parts])
             if size > most:

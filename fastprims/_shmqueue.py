@@ -65,14 +65,20 @@ class ShmQueue(Objects[_T]):
         name: str | None = None,
     ) -> None:
         limit = max(0, index(maxsize))
-        self._ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        self._unlink = weakref.finalize(self, _unlink, self._ring, os.getpid())
+        ring = ShmRing._create_limited(name, capacity, lanes, limit)
+        finalizer = weakref.finalize(self, _unlink, ring, os.getpid())
+        try:
+            self._adopt(ring)
+        except RuntimeError:  # there is one
+            finalizer()
+            raise
+        self._unlink = finalizer
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:
         """The queue of that name; raises what ShmRing.attach() raises."""
         self = cls.__new__(cls)
-        self._ring = ShmRing.attach(name, anyone=anyone)
+        self._adopt(ShmRing.attach(name, anyone=anyone))
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -173,6 +179,8 @@ class ShmQueue(Objects[_T]):
         """Returns at once, as join_thread()."""
 
     def __repr__(self) -> str:
+        if not self._made:
+            return f"<{type(self).__module__}.{type(self).__qualname__} not made>"
         state = " closed" if self.closed else " shut down" if self.is_shutdown else ""
         size = "" if self.closed else f" size={self.qsize()}"
         cls = type(self)
@@ -182,7 +190,7 @@ class ShmQueue(Objects[_T]):
 
 def _attach(cls: type[ShmQueue[Any]], ring: ShmRing) -> ShmQueue[Any]:
     self = cls.__new__(cls)
-    self._ring = ring
+    self._adopt(ring)
     return self
 
 

@@ -26,18 +26,20 @@ cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) e
 
 
 cdef class Segment:
-    cdef fp_shm core
+    cdef fp_shm core  # by fp_shm; see there
+    # The rest: written by make() or find(), which a segment sees once, before anybody else has it.
     cdef bint made
     cdef bint anyone
     cdef str label
     cdef uint64_t home  # the forks of the process that made the segment, if it was by this object
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     cdef int make(self, object name, object capacity, object most, object lanes,
                   uint64_t limit) except -1
     cdef int find(self, object name, bint anyone) except -1
     cdef int remove_name(self) except -1
     cdef int check(self) except -1
+    cdef int check_new(self) except -1
     # Raises what `status` means.
     cdef int refuse(self, fp_status status, bint writer, uint64_t size) except -1
 

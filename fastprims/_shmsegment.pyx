@@ -184,6 +184,7 @@ cdef class Segment:
         options.most = UINT64_MAX
         if most is not None:
             options.most = to_number(most, "max_item_size", 0, largest // 2 - 8)
+        self.check_new()  # a class's __new__ may have given an object that it gave before
         cdef fp_shm_fault why = fp_shm_create(&self.core, encoded, &options)
         if why == FP_SHM_GEOMETRY:
             raise ValueError(
@@ -197,6 +198,7 @@ cdef class Segment:
 
     cdef int find(self, object name, bint anyone) except -1:
         cdef bytes encoded = to_name(name)
+        self.check_new()
         fault(fp_shm_attach(&self.core, encoded, anyone), name)
         self.made = True
         self.label = name
@@ -246,6 +248,11 @@ cdef class Segment:
                 f"the shared memory {self.label!r} is damaged: it holds what no process writes by "
                 "the rules. Unlink it, and make a new one")
         return fp_propagate()  # FP_INTERRUPTED: the exception is set already
+
+    cdef int check_new(self) except -1:
+        if self.made:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     # Writing. -------------------------------------------------------------------------------------
 
