@@ -74,7 +74,7 @@ if sys.platform == "linux":
         "_shmcopy": [],
         "_shmsegment": [
             *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
-            *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
+            *("fp_shm_member.c", "fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
         "_shmspan": [],
         "_shmobjects": [],

@@ -18,10 +18,14 @@ from fastprims cimport _base, _core
 from fastprims._shmcopy cimport Parts, to_bytearray, to_bytes
 from fastprims._shmsegment cimport Segment, fp_shm_part, fp_shm_view, to_number
 
+from _signal import NSIG as _NSIG  # without the Python functions that signal puts around it
+from _signal import getsignal
+from functools import partial
+from opcode import opmap
 from pickle import loads
 from queue import Full
 from time import monotonic
-from types import GenericAlias
+from types import FunctionType, GenericAlias, MethodType
 
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._shmpickle import BYTES as _BYTES
@@ -31,6 +35,9 @@ from fastprims._shmpickle import decode_framed, encode
 cdef extern from "fp_atomic.h" nogil:
     void fp_sync_u64_store_seq_cst(_core.fp_sync_u64*, uint64_t)
 
+cdef int NSIG = _NSIG
+cdef int CO_VARARGS = 0x04
+cdef frozenset RAISES = frozenset([opmap["RAISE_VARARGS"], opmap["RERAISE"]])
 cdef uint64_t BYTES = _BYTES
 cdef uint64_t PICKLE = _PICKLE
 
@@ -71,29 +78,71 @@ cdef object decode(Record record):
     return decode_framed(record.tag, record.rest)
 
 
+# Why unpickling failed. Nothing here runs Python code, during which handlers would run, too. --------
+
+cdef bint is_handler(object code):
+    """Whether that is the code of an installed signal handler."""
+    cdef int number
+    for number in range(1, NSIG):
+        handler = getsignal(number)
+        while type(handler) is partial or type(handler) is MethodType:
+            handler = handler.func if type(handler) is partial else handler.__func__
+        if type(handler) is FunctionType and handler.__code__ is code:
+            return True
+    return False
+
+
+cdef bint is_called_as_handler(object frame):
+    """Whether two arguments in a row are the number of a signal and the frame that was interrupted:
+    so a handler looks that is no longer installed, or no plain function."""
+    code = frame.f_code
+    cdef Py_ssize_t i, count = code.co_argcount
+    arguments = []
+    for i in range(count + ((code.co_flags & CO_VARARGS) != 0)):
+        if i == count:  # *args comes behind the keyword-only ones
+            i += code.co_kwonlyargcount
+        value = frame.f_locals.get(code.co_varnames[i])
+        if i < count:
+            arguments.append(value)
+        elif type(value) is tuple:
+            arguments += value
+    for i in range(len(arguments) - 1):
+        if isinstance(arguments[i], int) and arguments[i + 1] is frame.f_back:
+            return frame.f_back is not None
+    return False
+
+
 cdef bint is_from_handler(object error):
-    """Whether a signal handler has raised it: a function that was given its caller's frame."""
     trace = error.__traceback__
     while trace is not None:
-        frame = trace.tb_frame
-        caller = frame.f_back
-        if caller is not None:
-            for value in frame.f_locals.values():
-                if value is caller or (type(value) is tuple and caller in value):
-                    return True
+        if is_called_as_handler(trace.tb_frame) or is_handler(trace.tb_frame.f_code):
+            return True
         trace = trace.tb_next
     return False
 
 
-cdef bint is_at_fault(Record record, object error):
-    """Whether unpickling would fail again."""
-    cdef bint again = record.failed
-    if not isinstance(error, Exception):
+cdef bint is_raised_by_statement(object error):
+    """Whether the innermost Python frame stands at a `raise`. Where Ctrl-C is noticed it does not."""
+    trace = error.__traceback__
+    if trace is None:
         return False
-    if isinstance(error, (MemoryError, RecursionError)):
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code.co_code
+    return 0 <= trace.tb_lasti < len(code) and code[trace.tb_lasti] in RAISES
+
+
+cdef bint is_at_fault(Record record, object error):
+    """Whether unpickling would fail again. Where nobody can tell, it is tried once more."""
+    cdef bint again = record.failed
+    if is_from_handler(error):
+        return False
+    if isinstance(error, KeyboardInterrupt) and not is_raised_by_statement(error):
+        return False
+    if isinstance(error, (MemoryError, RecursionError)) or not isinstance(error, Exception):
         record.failed = True
         return again
-    return not is_from_handler(error)
+    return True
 
 
 @cython.no_gc_clear  # the ring is needed to the end; a cycle is broken at the Records
@@ -284,9 +333,10 @@ cdef class Objects:
         close(); nothing is taken then.
 
         Raises what unpickling raises, and pickle.UnpicklingError for a record whose parts do not
-        fit together, which no put() has written: it is gone. But what interrupts unpickling (what
-        a signal handler raises, or anything that is no Exception, as KeyboardInterrupt) leaves the
-        object to this process's next get, and so does a MemoryError or RecursionError, once.
+        fit together, which no put() has written: it is gone, and the next get goes on behind it.
+        But what interrupts unpickling (Ctrl-C, or whatever a signal handler raises) leaves the
+        object to this process's next get; so does, once, what may be of another cause: MemoryError,
+        RecursionError, and all that is no Exception, such as SystemExit.
         """
         return self.take_object(block, timeout, False, None)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from operator import index
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastprims._shm import ShmRing
 from fastprims._shmobjects import Objects
@@ -27,6 +29,18 @@ def _unlink(ring: ShmRing, process: int) -> None:
     if os.getpid() == process:
         with suppress(FileNotFoundError):
             ring.unlink()
+
+
+def _when_gone(queue: object, ring: ShmRing) -> Callable[[], object]:
+    """Unlinks the ring when the queue is dropped, when its process ends, or when called."""
+    # A child of multiprocessing may end by os._exit(), which skips atexit, and so weakref.finalize;
+    # not before it has done this. Below 0: after its own children were waited for.
+    finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
+    if finalize is not None:
+        return cast(
+            "Callable[[], object]", finalize(queue, _unlink, (ring, os.getpid()), exitpriority=-10)
+        )
+    return weakref.finalize(queue, _unlink, ring, os.getpid())
 
 
 class ShmQueue(Objects[_T]):
@@ -66,7 +80,7 @@ class ShmQueue(Objects[_T]):
     ) -> None:
         limit = max(0, index(maxsize))
         ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        finalizer = weakref.finalize(self, _unlink, ring, os.getpid())
+        finalizer = _when_gone(self, ring)
         try:
             self._adopt(ring)
         except RuntimeError:  # there is one

@@ -9,7 +9,7 @@ from fastprims._core cimport fp_status
 cdef extern from "fp_shm.h" nogil:
     struct fp_shm:
         uint64_t lanes, units, most, limit
-        _core.fp_sync_u64 forks, released, put_waits, get_waits
+        _core.fp_sync_u64 released, put_waits, get_waits
     struct fp_shm_part:
         const void* start
         uint64_t size
@@ -52,7 +52,8 @@ cdef class Segment:
     cdef void* reserve_room(self, uint64_t size, bint block, object timeout) except NULL
     cdef int commit_room(self, uint64_t size) except -1
     cdef void abort_room(self) noexcept
-    cdef bint has_room(self) except -1
+    # For a record of the largest size, now.
+    cdef bint has_room(self) noexcept
 
     # Holds the next record, to be accepted or rejected. False: there is none (as above). If the
     # number `elsewhere` says that there is one (not 0): True, none is held, `start` is NULL.

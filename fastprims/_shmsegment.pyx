@@ -28,7 +28,6 @@ cdef extern from "fp_shm.h" nogil:
         FP_SHM_FOREIGN
         FP_SHM_NOT_OURS
         FP_SHM_BROKEN
-        FP_SHM_SPACE
     const char* FP_SHM_FOLDER
     uint64_t FP_SHM_MOST_NAME, FP_SHM_MOST_LANES, FP_LANE_MOST_UNITS
     fp_shm_fault fp_shm_create(fp_shm*, const char*, const fp_shm_options*)
@@ -50,7 +49,11 @@ cdef extern from "fp_shm.h" nogil:
     bint fp_shm_is_closed(fp_shm*)
     bint fp_shm_is_discarding(fp_shm*)
     uint64_t fp_shm_records(fp_shm*)
-    bint fp_shm_is_from_here(fp_shm*, uint64_t)
+    bint fp_shm_has_room(fp_shm*)
+    uint64_t fp_shm_forks()
+    bint fp_shm_is_from_here(uint64_t)
+    bint fp_shm_is_used(const char*)
+    int fp_shm_remove_unused(const char*, uint64_t)
 
 cdef extern from "fp_shm.h":
     fp_status fp_shm_wait(fp_shm*, bint, const _core.fp_attempt*, int64_t, const _core.fp_host*)
@@ -77,13 +80,10 @@ cdef int fault(fp_shm_fault why, str name) except -1:
         raise ValueError(
             f"the shared memory {name!r} is damaged: its header does not fit its size; unlink it, "
             "and make a new one")
-    if why == FP_SHM_SPACE:
-        raise RuntimeError(
-            f"the shared memory {name!r} was made in another PID namespace (container): the two "
-            "cannot tell which of the other's processes are alive. Let them share one")
     if why == FP_SHM_NO_PROC:
         raise RuntimeError(
-            "/proc cannot be read, by which processes tell whether the others are alive: mount it")
+            "/proc is not there, or another PID namespace's, and shared memory gets its name by it: "
+            "mount it")
     raise ValueError("impossible sizes")  # checked before
 
 
@@ -166,6 +166,22 @@ cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcep
     return run(arg) if status == _core.FP_BUSY and fp_shm_rescue(core) else status
 
 
+# For python -m fastprims shm. ---------------------------------------------------------------------
+
+def is_used(str name):
+    """Whether any process has the segment, of whatever user or PID namespace; True, too, if that
+    cannot be known."""
+    return fp_shm_is_used(to_name(name))
+
+
+def remove_unused(str name, uint64_t inode):
+    """Remove the name, if it is that file's and no process has it, nor gets it meanwhile; else
+    raise OSError."""
+    cdef int error = fp_shm_remove_unused(to_name(name), inode)
+    if error != 0:
+        system_error(error, name)
+
+
 cdef class Segment:
 
     def __dealloc__(self):
@@ -242,7 +258,8 @@ cdef class Segment:
             capacity = self.core.units * FP_LANE_UNIT
             raise MemoryError(
                 f"/dev/shm has no room for {capacity} bytes (or the process has no file descriptor "
-                "left): make it larger, or the capacity smaller")
+                "left, or has closed those of the unlinked memory): make it larger, or the capacity "
+                "smaller")
         if status == _core.FP_DAMAGED:
             raise RuntimeError(
                 f"the shared memory {self.label!r} is damaged: it holds what no process writes by "
@@ -314,16 +331,8 @@ cdef class Segment:
         fp_shm_abort(&self.core)
 
     # For a record of the largest size, now.
-    cdef bint has_room(self) except -1:
-        cdef void* where
-        if self.core.limit != 0 and fp_shm_records(&self.core) >= self.core.limit:
-            return False
-        cdef fp_status status = fp_shm_reserve(&self.core, self.core.most, &where)
-        if status == _core.FP_OK:
-            fp_shm_abort(&self.core)
-        elif not must_wait(status) and status != _core.FP_CLOSED:
-            self.refuse(status, True, 0)
-        return status == _core.FP_OK
+    cdef bint has_room(self) noexcept:
+        return fp_shm_has_room(&self.core)
 
     # Reading. -------------------------------------------------------------------------------------
 
@@ -356,10 +365,10 @@ cdef class Segment:
     # Anyone. --------------------------------------------------------------------------------------
 
     cdef uint64_t forks(self) noexcept:
-        return _core.fp_sync_u64_load_seq_cst(&self.core.forks)
+        return fp_shm_forks()
 
     cdef bint is_from_here(self, uint64_t forks) noexcept:
-        return fp_shm_is_from_here(&self.core, forks)
+        return fp_shm_is_from_here(forks)
 
     cdef uint64_t records(self) noexcept:
         return fp_shm_records(&self.core)
