@@ -6,7 +6,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from queue import Full
@@ -132,7 +132,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len, rate=None,
                  on_pressure=None, pressure_interval=1.0):
         self.check_new()
-        cdef uint64_t limit = _limits.to_maxsize(_base.to_index(maxsize, "maxsize"))
+        cdef uint64_t limit = _limits.to_maxsize(_numbers.to_index(maxsize, "maxsize"))
         self.policy = <Overflow><int>_limits.to_policy(overflow)
         check_callable(size_of, "size_of")
         if on_pressure is not None:
@@ -140,7 +140,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             load_report()
         self.measured = max_item_size is not None
         self.most = _limits.to_item_size(
-            _base.to_index(max_item_size, "max_item_size")) if self.measured else None
+            _numbers.to_index(max_item_size, "max_item_size")) if self.measured else None
         self.measured_by_len = size_of is len
         self.most_word = min(self.most or 0, INT64_MAX)
         self.size_of = size_of
@@ -177,7 +177,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             size = self.size_of(item)
             if fp_small_int(<PyObject*>size, &word) and word <= self.most_word:
                 return 0
-            size = _base.to_index(size, "what size_of returns")
+            size = _numbers.to_index(size, "what size_of returns")
         if size > self.most:
             self.dropped(_core.FP_DROP_OVERSIZED, 1)
             raise ItemTooLarge(
@@ -227,7 +227,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         if block and timeout is not None and self.policy == BLOCK:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
@@ -244,7 +244,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         ItemTooLarge, ShutDown after shutdown(), and what size_of raises. A call that raises has
         stored nothing.
         """
-        self.put_item(item, block, timeout)
+        self.put_item(item, _numbers.to_bool(block, "block"), timeout)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if it was not stored, for want of room or
@@ -257,7 +257,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             self.refuse(status)
         return status == _core.FP_OK
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored. What happens when
         there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
         not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all,
@@ -265,20 +265,21 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        if block and self.policy == BLOCK:
-            _base.check_timeout(timeout)
+        cdef bint may_wait = _numbers.to_bool(block, "block") and self.policy == BLOCK
+        if may_wait:
+            _numbers.check_timeout(timeout)
         cdef list items
         if self.measured:
             iterable = PySequence_List(iterable)
             for item in iterable:
                 self.measure(item)
         if self.policy == DROP_OLDEST or self.paced:
-            return self.put_each(PySequence_List(iterable), block, timeout)
+            return self.put_each(PySequence_List(iterable), may_wait, timeout)
         items = _base.hidden(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0
         cdef bint silent = self.policy == DROP_NEWEST
         try:
-            done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
+            done = self.put_list(items, 0, may_wait, timeout)
         except Full:
             if not silent:
                 self.dropped(_core.FP_DROP_FULL, n)
@@ -423,7 +424,7 @@ cdef int64_t until(Wait* wait) except? -1:
     """The deadline; drawn when it is first needed, so that a call that need not wait looks at no
     clock, and one that waits twice has one."""
     if wait.deadline == 0:
-        wait.deadline = _base.deadline_of(<object>wait.timeout)
+        wait.deadline = _numbers.deadline_of(<object>wait.timeout)
     return wait.deadline
 
 

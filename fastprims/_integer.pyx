@@ -93,7 +93,7 @@ cdef class AtomicInt:
 
     `a += n` and the like change this very object, atomically. There is no `a + n`: write
     `a.load() + n`, which is a plain int. Comparisons are by value, each with one load, so it is
-    not hashable.
+    not hashable. int(), float(), round() and the like, str() and format() see the value: f"{a:,}".
 
     csrc/fp_int.h.
     """
@@ -212,6 +212,26 @@ cdef class AtomicInt:
 
     def __bool__(self):
         return fp_int_load(&self.core) != 0
+
+    # What is asked of a number is answered by the int that it holds now.
+
+    def __round__(self, ndigits=None):
+        return round(<object>fp_int_load(&self.core), ndigits)
+
+    def __trunc__(self):
+        return fp_int_load(&self.core)
+
+    def __floor__(self):
+        return fp_int_load(&self.core)
+
+    def __ceil__(self):
+        return fp_int_load(&self.core)
+
+    def __format__(self, spec):
+        return format(fp_int_load(&self.core), spec)
+
+    def __str__(self):
+        return f"{fp_int_load(&self.core)}"
 
     def __repr__(self):
         return f"{type(self).__name__}({fp_int_load(&self.core)})"

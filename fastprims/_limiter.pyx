@@ -7,7 +7,7 @@ from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, nextafter
 from libc.stdint cimport int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
 cdef extern from "_slots.h":
@@ -82,8 +82,8 @@ cdef class RateLimiter:
     cdef object __weakref__
 
     def __init__(self, rate, burst, *, clock=None):
-        cdef double number = rate
-        size = _base.to_index(burst, "burst")
+        cdef double number = _numbers.to_number(rate, "rate", "a number of tokens per second")
+        size = _numbers.to_index(burst, "burst")
         if self.core != NULL:
             raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
         if clock is not None and not callable(clock):
@@ -119,7 +119,7 @@ cdef class RateLimiter:
             raise RuntimeError(
                 f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
                 "must call super().__init__() with what the class needs")
-        value = _base.to_index(n, "n")
+        value = _numbers.to_index(n, "n")
         if value < 1:
             raise ValueError(f"n must be 1 or more, not {value}")
         if value > self.burst:
@@ -153,8 +153,8 @@ cdef class RateLimiter:
         for a negative timeout.
         """
         cdef uint64_t tokens = self.amount(n)
-        _base.check_timeout(timeout)
-        cdef int64_t deadline = _base.deadline_of(timeout)
+        _numbers.check_timeout(timeout)
+        cdef int64_t deadline = _numbers.deadline_of(timeout)
         cdef fp_clock clock = self.clock()
         cdef fp_status status = fp_gcra_acquire(
             self.core, tokens, deadline, &fp_system_clock if self.quick else &clock, &_base.host)

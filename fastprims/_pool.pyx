@@ -6,7 +6,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, UINT64_MAX, uint32_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
 from queue import Empty
@@ -74,7 +74,7 @@ patient.interrupted = never
 cdef uint64_t to_bound(object value, str name, int least) except? 0:
     if value is None:
         return UINT64_MAX
-    bound = _base.to_index(value, name)
+    bound = _numbers.to_index(value, name)
     if bound < least:
         raise ValueError(f"{name} must be {least} or more, or None for no limit, not {bound}")
     if bound > INT64_MAX:
@@ -121,6 +121,7 @@ cdef class ObjectPool:
         if reset is not None and not callable(reset):
             raise TypeError("reset must be a function of an object, or None")
         cdef uint64_t most = to_bound(max_size, "max_size", 1)
+        cdef bint drains = _numbers.to_bool(drain_on_gc, "drain_on_gc")
         cdef uint64_t idle = to_bound(max_idle, "max_idle", 0)
         cdef fp_pool* core = <fp_pool*>fp_mem_alloc(sizeof(fp_pool))
         if core == NULL or fp_pool_init(core, most, idle, &patient) != _core.FP_OK:
@@ -129,7 +130,7 @@ cdef class ObjectPool:
         self.core = core
         self.factory = factory
         self.reset = reset
-        if drain_on_gc:
+        if drains:
             watch_collections(self)
 
     def __dealloc__(self):
@@ -195,17 +196,17 @@ cdef class ObjectPool:
         queue.Empty if none was there in time, ValueError for a negative timeout, and what the
         factory raises. An interrupted or failed call has leased nothing.
         """
-        return self.lend(block, timeout)
+        return self.lend(_numbers.to_bool(block, "block"), timeout)
 
     cdef object lend(self, bint block, object timeout):
         cdef fp_pool_item item
         cdef fp_status status
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         status = fp_pool_take(self.core, &item)
         if status == _core.FP_FULL and block:
-            status = fp_pool_wait(self.core, &item, _base.deadline_of(timeout), &_base.host)
+            status = fp_pool_wait(self.core, &item, _numbers.deadline_of(timeout), &_base.host)
         if status == _core.FP_INTERRUPTED:
             fp_propagate()
         if status != _core.FP_OK:
@@ -239,14 +240,14 @@ cdef class ObjectPool:
         self.claim(obj, &item)
         self.let_go(&item)
 
-    def lease(self, bint block=True, timeout=None):
+    def lease(self, block=True, timeout=None):
         """A context manager that acquires an object, as acquire() does, and releases it at the end:
         `with pool.lease() as obj:`.
         """
         self.check()
         cdef Lease lease = Lease.__new__(Lease)
         lease.pool = self
-        lease.block = block
+        lease.block = _numbers.to_bool(block, "block")
         lease.timeout = timeout
         return lease
 
@@ -256,7 +257,7 @@ cdef class ObjectPool:
         """
         cdef fp_pool_item item
         self.check()
-        wanted = _base.to_index(n, "n")
+        wanted = _numbers.to_index(n, "n")
         if wanted < 0:
             raise ValueError(f"n must be 0 or more, not {wanted}")
         made = 0
