@@ -11,6 +11,8 @@ from fastprims._core cimport fp_bool, fp_status
 
 from types import GenericAlias
 
+from fastprims._record import record
+
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
 
@@ -141,9 +143,7 @@ cdef class AtomicRef:
 
     def stats(self):
         """How often contention made an operation try again; see AtomicRefStats."""
-        from fastprims._stats import AtomicRefStats
-
-        return AtomicRefStats(retries=fp_u64_load_relaxed(&self.core.retries))
+        return record("AtomicRefStats", retries=fp_u64_load_relaxed(&self.core.retries))
 
     def __repr__(self):
         return (f"<{type(self).__module__}.{type(self).__qualname__} of "
@@ -217,10 +217,8 @@ cdef class AtomicFlag:
 
     def stats(self):
         """The flag, and how often a thread got ready to sleep; see AtomicFlagStats."""
-        from fastprims._stats import AtomicFlagStats
-
-        return AtomicFlagStats(
-            value=bool(fp_flag_test(&self.core)),
+        return record(
+            "AtomicFlagStats", value=bool(fp_flag_test(&self.core)),
             waits=_core.fp_sync_u64_load_relaxed(&self.core.changed.waits))
 
     def __bool__(self):

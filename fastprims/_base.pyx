@@ -20,6 +20,7 @@ from queue import Empty, Full
 from types import GenericAlias
 
 from fastprims._errors import ShutDown
+from fastprims._record import record
 
 cdef extern from "Python.h":
     bint PyIndex_Check(object)
@@ -387,12 +388,10 @@ cdef class BaseQueue:
 
     def stats(self):
         """Counts since the queue was made; see QueueStats."""
-        from fastprims._stats import QueueStats
-
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
-        return QueueStats(
-            puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
+        return record(
+            "QueueStats", puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
 

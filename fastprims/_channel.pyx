@@ -10,19 +10,21 @@ from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from queue import Full
+from threading import main_thread
 
 from fastprims import _limits
 from fastprims._errors import ItemTooLarge
 from fastprims._hot import HOT_METHODS
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
-    void PyErr_SetInterrupt()
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)
+    unsigned long PyThread_get_thread_ident()
     list PySequence_List(object)
 
 cdef extern from "_slots.h":
@@ -33,6 +35,10 @@ cdef extern from "_slots.h":
     bint fp_is_heap_type(PyObject*)
     bint fp_small_int(PyObject*, int64_t*) noexcept
     PyObject* fp_constant(object)
+
+cdef extern from "_later.h":
+    object fp_take_error()
+    void fp_raise_later(object, fp_bool)
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
@@ -108,7 +114,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     every `pressure_interval` seconds at most, as long as drops come. What is still untold is told
     when a consumer finds nothing and waits, by shutdown(), and when the channel is deleted; nothing
     remains untold. It is called by the thread that was the cause, outside of everything: it may use
-    the channel. Calls never overlap. An exception goes to sys.unraisablehook, never to the caller.
+    the channel. Calls never overlap. An Exception goes to sys.unraisablehook, never to the caller;
+    anything else, as the SystemExit of a signal handler, is raised when the call has returned.
 
     put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
     of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
@@ -364,24 +371,24 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """Calls on_pressure, if that is this thread's to do now."""
         cdef uint64_t news[<int>_core.FP_DROPS]
         cdef PyObject* result
-        cdef bint again = self.on_pressure is not None, interrupted = False
+        cdef bint again = self.on_pressure is not None
         while again and _core.fp_channel_begin_report(
                 self.channel(), _core.fp_thread_serial(), urgent, news):
             try:
                 report = self.report_of(news)
             except BaseException as error:  # no memory, or Ctrl-C: to be told another time
-                interrupted |= isinstance(error, KeyboardInterrupt)
+                if not isinstance(error, Exception):
+                    raise_later(error)
                 _core.fp_channel_end_report(self.channel())
                 break
             _core.fp_channel_tell(self.channel(), news, self.interval)
             result = PyObject_CallOneArg(self.on_pressure, report)
-            if result == NULL:
-                interrupted |= PyErr_ExceptionMatches(KeyboardInterrupt)
+            if result == NULL and PyErr_ExceptionMatches(Exception):
                 PyErr_WriteUnraisable(<PyObject*>self.on_pressure)
+            elif result == NULL:
+                raise_later(fp_take_error())
             XDECREF(result)
             again = _core.fp_channel_end_report(self.channel())
-        if interrupted:
-            PyErr_SetInterrupt()  # is raised again outside, where it belongs
 
     cdef object report_of(self, const uint64_t* news):
         drops = {REASONS[i]: news[i] for i in range(<int>_core.FP_DROPS) if news[i] != 0}
@@ -389,8 +396,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     def stats(self):
         """Counts since the channel was made; see ChannelStats."""
-        from fastprims._stats import ChannelStats
-
         cdef uint64_t puts, gets, evicted, discarded
         # Counted after they were taken, hence read before: what is missing passes for a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
@@ -402,8 +407,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         discarded = drops["shutdown"]
         if gets < evicted + discarded:
             raise MemoryError  # the counts could not be read
-        return ChannelStats(
-            puts=puts, gets=gets - evicted - discarded, size=puts - gets, maxsize=self.maxsize,
+        return record(
+            "ChannelStats", puts=puts, gets=gets - evicted - discarded, size=puts - gets,
+            maxsize=self.maxsize,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits),
             drops=drops)
@@ -426,6 +432,11 @@ cdef int64_t until(Wait* wait) except? -1:
     if wait.deadline == 0:
         wait.deadline = _numbers.deadline_of(<object>wait.timeout)
     return wait.deadline
+
+
+cdef int raise_later(object error) except -1:
+    fp_raise_later(error, PyThread_get_thread_ident() == main_thread().ident)
+    return 0
 
 
 cdef int check_callable(object value, str name) except -1:

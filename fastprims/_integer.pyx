@@ -10,6 +10,8 @@ from fastprims cimport _base, _core
 
 from operator import index
 
+from fastprims._record import record
+
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     PyObject* PyLong_FromLongLong(long long)
@@ -174,10 +176,8 @@ cdef class AtomicInt:
 
     def stats(self):
         """The value, and how often contention made an operation try again; see AtomicIntStats."""
-        from fastprims._stats import AtomicIntStats
-
-        return AtomicIntStats(
-            value=fp_int_load(&self.core), retries=fp_u64_load_relaxed(&self.core.retries))
+        return record(
+            "AtomicIntStats", value=fp_int_load(&self.core), retries=fp_u64_load_relaxed(&self.core.retries))
 
     def __iadd__(self, n):
         fp_int_fetch_add(&self.core, to_word(n))

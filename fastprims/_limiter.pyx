@@ -10,6 +10,8 @@ from libc.stdint cimport int64_t, uint64_t
 from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
+from fastprims._record import record
+
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
@@ -180,15 +182,13 @@ cdef class RateLimiter:
 
     def stats(self):
         """Counts since the limiter was made; see RateLimiterStats."""
-        from fastprims._stats import RateLimiterStats
-
         self.amount(1)
         cdef fp_clock clock = self.clock()
         cdef uint64_t available = 0
         self.check(fp_gcra_available(
             self.core, &fp_system_clock if self.quick else &clock, &available))
-        return RateLimiterStats(
-            rate=self.rate, burst=self.burst, available=available,
+        return record(
+            "RateLimiterStats", rate=self.rate, burst=self.burst, available=available,
             granted=fp_u64_load_relaxed(&self.core.granted),
             refused=fp_u64_load_relaxed(&self.core.refused),
             waits=(_core.fp_sync_u64_load_relaxed(&self.core.timer.waits)

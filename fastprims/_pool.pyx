@@ -9,8 +9,12 @@ from libc.stdint cimport INT64_MAX, UINT64_MAX, uint32_t, uint64_t
 from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
+import gc
+from _weakref import ref as weakref  # built in; the module weakref would be one more to import
 from queue import Empty
 from types import GenericAlias
+
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -219,9 +223,15 @@ cdef class ObjectPool:
         """
         self.take_back(obj)
 
-    cdef int take_back(self, object obj) except -1:
+    cdef int take_back(self, object obj, bint quiet=False) except -1:
+        """`quiet`: says nothing of an object that is not leased any more, which was discarded."""
         cdef fp_pool_item item
-        self.claim(obj, &item)
+        try:
+            self.claim(obj, &item)
+        except ValueError:
+            if quiet:
+                return 0
+            raise
         if self.reset is not None:
             try:
                 self.reset(obj)
@@ -242,7 +252,8 @@ cdef class ObjectPool:
 
     def lease(self, block=True, timeout=None):
         """A context manager that acquires an object, as acquire() does, and releases it at the end:
-        `with pool.lease() as obj:`.
+        `with pool.lease() as obj:`. If the block raises, its exception is the one that counts, even
+        if the object was discarded within it.
         """
         self.check()
         cdef Lease lease = Lease.__new__(Lease)
@@ -304,13 +315,11 @@ cdef class ObjectPool:
 
     def stats(self):
         """Counts since the pool was made; see PoolStats."""
-        from fastprims._stats import PoolStats
-
         cdef fp_pool_counts counts
         self.check()
         fp_pool_count(self.core, &counts)
-        return PoolStats(
-            size=counts.size, leased=min(counts.leased, counts.size),
+        return record(
+            "PoolStats", size=counts.size, leased=min(counts.leased, counts.size),
             idle=counts.size - min(counts.leased, counts.size),
             max_size=self.max_size, max_idle=self.max_idle,
             made=counts.joined, dropped=counts.left,
@@ -356,18 +365,15 @@ cdef class Lease:
         obj = self.leased
         self.leased = None
         self.used = False
-        self.pool.take_back(obj)
+        self.pool.take_back(obj, error is not None)
 
 
 def watch_collections(ObjectPool pool):
     """Tells the pool of each full collection, for as long as it lives."""
-    import gc
-    import weakref
-
     def forget(ref):
         gc.callbacks.remove(watch)
 
-    ref = weakref.ref(pool, forget)
+    ref = weakref(pool, forget)
 
     def watch(phase, info):
         cdef ObjectPool found

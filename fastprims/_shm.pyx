@@ -12,6 +12,8 @@ from fastprims._shmcopy cimport Parts, to_bytes
 from fastprims._shmsegment cimport FP_LANE_UNIT, Segment, fp_shm_part, fp_shm_view, to_number
 from fastprims._shmspan cimport ShmReservation, ShmView
 
+from fastprims._record import record
+
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
 
@@ -310,10 +312,9 @@ cdef class ShmRing(Segment):
 
     def stats(self):
         """The ring's state, and this object's waits; see ShmStats."""
-        from fastprims._stats import ShmStats
-
-        return ShmStats(
-            size=self.qsize(), maxsize=self.maxsize, capacity=self.capacity, lanes=self.lanes,
+        return record(
+            "ShmStats", size=self.qsize(), maxsize=self.maxsize, capacity=self.capacity,
+            lanes=self.lanes,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.core.put_waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.core.get_waits))
 
