@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_status
@@ -10,8 +10,6 @@ cdef extern from "Python.h":
 
 
 cdef _core.fp_host host
-
-cdef object to_index(object value, str name)
 
 # In front of each structure's fields where a class would have none of its own: by its size the
 # interpreter tells it from its sisters, and refuses a class that derives from two of them, and an
@@ -46,6 +44,9 @@ cdef class BaseQueue:
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
+    # What an argument means that is to be True or False, of a method that the standard library's
+    # queues have, too: there, any object will do.
+    cdef bint truth_of(self, object value, str name) except -1
     # Do put_nowait() and get_nowait() go through the public put() and get()?
     cdef bint nowait_is_put(self) noexcept
     # Raises what `status` means.
@@ -62,9 +63,6 @@ cdef class BaseQueue:
 
 # Raises TypeError; `instead` is what to do.
 cdef int refuse_pickle(object self, str instead) except -1
-
-cdef int64_t deadline_of(object timeout) except? -1
-cdef int check_timeout(object timeout) except -1
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:

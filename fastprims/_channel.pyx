@@ -7,23 +7,25 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from queue import Full
+from threading import main_thread
 
 from fastprims import _limits
 from fastprims._errors import ItemTooLarge
 from fastprims._hot import HOT_METHODS
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
-    void PyErr_SetInterrupt()
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)
+    unsigned long PyThread_get_thread_ident()
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -33,6 +35,10 @@ cdef extern from "_slots.h":
     bint fp_is_heap_type(PyObject*)
     bint fp_small_int(PyObject*, int64_t*) noexcept
     PyObject* fp_constant(object)
+
+cdef extern from "_later.h":
+    object fp_take_error()
+    void fp_raise_later(object, fp_bool)
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
@@ -109,7 +115,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     every `pressure_interval` seconds at most, as long as drops come. What is still untold is told
     when a consumer finds nothing and waits, by shutdown(), and when the channel is deleted; nothing
     remains untold. It is called by the thread that was the cause, outside of everything: it may use
-    the channel. Calls never overlap. An exception goes to sys.unraisablehook, never to the caller.
+    the channel. Calls never overlap. An Exception goes to sys.unraisablehook, never to the caller;
+    anything else, as the SystemExit of a signal handler, is raised when the call has returned.
 
     put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
     of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
@@ -135,7 +142,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len, rate=None,
                  on_pressure=None, pressure_interval=1.0):
         self.check_new()
-        cdef uint64_t limit = _limits.to_maxsize(_base.to_index(maxsize, "maxsize"))
+        cdef uint64_t limit = _limits.to_maxsize(_numbers.to_index(maxsize, "maxsize"))
         cdef Overflow policy = <Overflow><int>_limits.to_policy(overflow)
         check_callable(size_of, "size_of")
         if on_pressure is not None:
@@ -143,7 +150,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             load_report()
         cdef bint measured = max_item_size is not None, paced = rate is not None
         most = _limits.to_item_size(
-            _base.to_index(max_item_size, "max_item_size")) if measured else None
+            _numbers.to_index(max_item_size, "max_item_size")) if measured else None
         cdef int64_t most_word = min(most or 0, INT64_MAX)
         cdef int64_t interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
         if paced:
@@ -199,7 +206,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             size = self.size_of(item)
             if fp_small_int(<PyObject*>size, &word) and word <= self.most_word:
                 return 0
-            size = _base.to_index(size, "what size_of returns")
+            size = _numbers.to_index(size, "what size_of returns")
         if size > self.most:
             self.dropped(_core.FP_DROP_OVERSIZED, 1)
             raise ItemTooLarge(
@@ -249,7 +256,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         if block and timeout is not None and self.policy == BLOCK:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
@@ -266,7 +273,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         ItemTooLarge, ShutDown after shutdown(), and what size_of raises. A call that raises has
         stored nothing.
         """
-        self.put_item(item, block, timeout)
+        self.put_item(item, _numbers.to_bool(block, "block"), timeout)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if it was not stored, for want of room or
@@ -279,7 +286,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             self.refuse(status)
         return status == _core.FP_OK
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored. What happens when
         there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
         not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all,
@@ -287,8 +294,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        if block and self.policy == BLOCK:
-            _base.check_timeout(timeout)
+        cdef bint may_wait = _numbers.to_bool(block, "block") and self.policy == BLOCK
+        if may_wait:
+            _numbers.check_timeout(timeout)
         # Hidden while size_of, on_pressure and finalizers run: what was measured is what is stored.
         cdef list items = _base.hidden(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0, i
@@ -296,10 +304,10 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             for i in range(n):
                 self.measure(items[i])
         if self.policy == DROP_OLDEST or self.paced:
-            return self.put_each(items, block, timeout)
+            return self.put_each(items, may_wait, timeout)
         cdef bint silent = self.policy == DROP_NEWEST
         try:
-            done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
+            done = self.put_list(items, 0, may_wait, timeout)
         except Full:
             if not silent:
                 self.dropped(_core.FP_DROP_FULL, n)
@@ -385,24 +393,24 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """Calls on_pressure, if that is this thread's to do now."""
         cdef uint64_t news[<int>_core.FP_DROPS]
         cdef PyObject* result
-        cdef bint again = self.on_pressure is not None, interrupted = False
+        cdef bint again = self.on_pressure is not None
         while again and _core.fp_channel_begin_report(
                 self.channel(), _core.fp_thread_serial(), urgent, news):
             try:
                 report = self.report_of(news)
             except BaseException as error:  # no memory, or Ctrl-C: to be told another time
-                interrupted |= isinstance(error, KeyboardInterrupt)
+                if not isinstance(error, Exception):
+                    raise_later(error)
                 _core.fp_channel_end_report(self.channel())
                 break
             _core.fp_channel_tell(self.channel(), news, self.interval)
             result = PyObject_CallOneArg(self.on_pressure, report)
-            if result == NULL:
-                interrupted |= PyErr_ExceptionMatches(KeyboardInterrupt)
+            if result == NULL and PyErr_ExceptionMatches(Exception):
                 PyErr_WriteUnraisable(<PyObject*>self.on_pressure)
+            elif result == NULL:
+                raise_later(fp_take_error())
             XDECREF(result)
             again = _core.fp_channel_end_report(self.channel())
-        if interrupted:
-            PyErr_SetInterrupt()  # is raised again outside, where it belongs
 
     cdef object report_of(self, const uint64_t* news):
         drops = {REASONS[i]: news[i] for i in range(<int>_core.FP_DROPS) if news[i] != 0}
@@ -410,8 +418,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     def stats(self):
         """Counts since the channel was made; see ChannelStats."""
-        from fastprims._stats import ChannelStats
-
         cdef uint64_t puts, gets, evicted, discarded
         # Counted after they were taken, hence read before: what is missing passes for a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
@@ -423,8 +429,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         discarded = drops["shutdown"]
         if gets < evicted + discarded:
             raise MemoryError  # the counts could not be read
-        return ChannelStats(
-            puts=puts, gets=gets - evicted - discarded, size=puts - gets, maxsize=self.maxsize,
+        return record(
+            "ChannelStats", puts=puts, gets=gets - evicted - discarded, size=puts - gets,
+            maxsize=self.maxsize,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits),
             drops=drops)
@@ -445,8 +452,13 @@ cdef int64_t until(Wait* wait) except? -1:
     """The deadline; drawn when it is first needed, so that a call that need not wait looks at no
     clock, and one that waits twice has one."""
     if wait.deadline == 0:
-        wait.deadline = _base.deadline_of(<object>wait.timeout)
+        wait.deadline = _numbers.deadline_of(<object>wait.timeout)
     return wait.deadline
+
+
+cdef int raise_later(object error) except -1:
+    fp_raise_later(error, PyThread_get_thread_ident() == main_thread().ident)
+    return 0
 
 
 cdef int check_callable(object value, str name) except -1:

@@ -16,6 +16,7 @@ import gc
 from collections.abc import Mapping
 from types import GenericAlias
 
+from fastprims._record import record
 from fastprims._views import CtrieItems, CtrieKeys, CtrieValues
 
 cdef extern from "Python.h":
@@ -200,8 +201,6 @@ cdef class CtrieBase:
 
     def stats(self):
         """The number of keys and the memory of the nodes, counted now: O(n). See CtrieStats."""
-        from fastprims._stats import CtrieStats
-
         cdef _core.fp_version* v = self.version()
         cdef uint64_t size = 0
         cdef fp_status status = _core.fp_ctrie_version_size(v, &size)
@@ -209,7 +208,7 @@ cdef class CtrieBase:
         _core.fp_version_release(v)
         if status != _core.FP_OK:
             refuse(status)
-        return CtrieStats(size=size, bytes=size_in_bytes)
+        return record("CtrieStats", size=size, bytes=size_in_bytes)
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.stats().bytes

@@ -8,8 +8,10 @@ from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, nextafter
 from libc.stdint cimport int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
+
+from fastprims._record import record
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -89,8 +91,8 @@ cdef class RateLimiter:
     cdef object __weakref__  # the interpreter's
 
     def __init__(self, rate, burst, *, clock=None):
-        cdef double number = rate
-        size = _base.to_index(burst, "burst")
+        cdef double number = _numbers.to_number(rate, "rate", "a number of tokens per second")
+        size = _numbers.to_index(burst, "burst")
         self.check_new()
         if clock is not None and not callable(clock):
             raise TypeError("clock must be a function that returns nanoseconds")
@@ -141,7 +143,7 @@ cdef class RateLimiter:
             raise RuntimeError(
                 f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
                 "must call super().__init__() with what the class needs")
-        value = _base.to_index(n, "n")
+        value = _numbers.to_index(n, "n")
         if value < 1:
             raise ValueError(f"n must be 1 or more, not {value}")
         if value > self.burst:
@@ -175,8 +177,8 @@ cdef class RateLimiter:
         for a negative timeout.
         """
         cdef uint64_t tokens = self.amount(n)
-        _base.check_timeout(timeout)
-        cdef int64_t deadline = _base.deadline_of(timeout)
+        _numbers.check_timeout(timeout)
+        cdef int64_t deadline = _numbers.deadline_of(timeout)
         cdef fp_clock clock = self.clock()
         cdef fp_status status = fp_gcra_acquire(
             self.core, tokens, deadline, &fp_system_clock if self.quick else &clock, &_base.host)
@@ -202,15 +204,13 @@ cdef class RateLimiter:
 
     def stats(self):
         """Counts since the limiter was made; see RateLimiterStats."""
-        from fastprims._stats import RateLimiterStats
-
         self.amount(1)
         cdef fp_clock clock = self.clock()
         cdef uint64_t available = 0
         self.check(fp_gcra_available(
             self.core, &fp_system_clock if self.quick else &clock, &available))
-        return RateLimiterStats(
-            rate=self.rate, burst=self.burst, available=available,
+        return record(
+            "RateLimiterStats", rate=self.rate, burst=self.burst, available=available,
             granted=fp_u64_load_relaxed(&self.core.granted),
             refused=fp_u64_load_relaxed(&self.core.refused),
             waits=(_core.fp_sync_u64_load_relaxed(&self.core.timer.waits)

@@ -7,12 +7,16 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, UINT64_MAX, uint32_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
+import gc
 import sys
+from _weakref import ref as weakref  # built in; the module weakref would be one more to import
 from queue import Empty
 from types import GenericAlias
+
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -78,7 +82,7 @@ patient.interrupted = never
 cdef uint64_t to_bound(object value, str name, int least) except? 0:
     if value is None:
         return UINT64_MAX
-    bound = _base.to_index(value, name)
+    bound = _numbers.to_index(value, name)
     if bound < least:
         raise ValueError(f"{name} must be {least} or more, or None for no limit, not {bound}")
     if bound > INT64_MAX:
@@ -133,8 +137,8 @@ cdef class ObjectPool:
         if reset is not None and not callable(reset):
             raise TypeError("reset must be a function of an object, or None")
         cdef uint64_t most = to_bound(max_size, "max_size", 1)
+        cdef bint drains = _numbers.to_bool(drain_on_gc, "drain_on_gc")
         cdef uint64_t idle = to_bound(max_idle, "max_idle", 0)
-        cdef bint drain = drain_on_gc
         cdef fp_pool* core = <fp_pool*>fp_mem_alloc(sizeof(fp_pool))
         if core == NULL or fp_pool_init(core, most, idle, &patient) != _core.FP_OK:
             fp_mem_free(core, sizeof(fp_pool))
@@ -149,7 +153,7 @@ cdef class ObjectPool:
         if not first:
             free_pool(core)
             self.check_new()
-        if drain:
+        if drains:
             watch_collections(self)
 
     def __dealloc__(self):
@@ -226,17 +230,17 @@ cdef class ObjectPool:
         queue.Empty if none was there in time, ValueError for a negative timeout, and what the
         factory raises. An interrupted or failed call has leased nothing.
         """
-        return self.lend(block, timeout)
+        return self.lend(_numbers.to_bool(block, "block"), timeout)
 
     cdef object lend(self, bint block, object timeout):
         cdef fp_pool_item item
         cdef fp_status status
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         status = fp_pool_take(self.core, &item)
         if status == _core.FP_FULL and block:
-            status = fp_pool_wait(self.core, &item, _base.deadline_of(timeout), &_base.host)
+            status = fp_pool_wait(self.core, &item, _numbers.deadline_of(timeout), &_base.host)
         if status == _core.FP_INTERRUPTED:
             fp_propagate()
         if status != _core.FP_OK:
@@ -249,9 +253,15 @@ cdef class ObjectPool:
         """
         self.take_back(obj)
 
-    cdef int take_back(self, object obj) except -1:
+    cdef int take_back(self, object obj, bint quiet=False) except -1:
+        """`quiet`: says nothing of an object that is not leased any more, which was discarded."""
         cdef fp_pool_item item
-        self.claim(obj, &item)
+        try:
+            self.claim(obj, &item)
+        except ValueError:
+            if quiet:
+                return 0
+            raise
         if self.reset is not None:
             try:
                 self.reset(obj)
@@ -270,14 +280,15 @@ cdef class ObjectPool:
         self.claim(obj, &item)
         self.let_go(&item)
 
-    def lease(self, bint block=True, timeout=None):
+    def lease(self, block=True, timeout=None):
         """A context manager that acquires an object, as acquire() does, and releases it at the end:
-        `with pool.lease() as obj:`.
+        `with pool.lease() as obj:`. If the block raises, its exception is the one that counts, even
+        if the object was discarded within it.
         """
         self.check()
         cdef Lease lease = Lease.__new__(Lease)
         lease.pool = self
-        lease.block = block
+        lease.block = _numbers.to_bool(block, "block")
         lease.timeout = timeout
         return lease
 
@@ -287,7 +298,7 @@ cdef class ObjectPool:
         """
         cdef fp_pool_item item
         self.check()
-        wanted = _base.to_index(n, "n")
+        wanted = _numbers.to_index(n, "n")
         if wanted < 0:
             raise ValueError(f"n must be 0 or more, not {wanted}")
         made = 0
@@ -334,13 +345,11 @@ cdef class ObjectPool:
 
     def stats(self):
         """Counts since the pool was made; see PoolStats."""
-        from fastprims._stats import PoolStats
-
         cdef fp_pool_counts counts
         self.check()
         fp_pool_count(self.core, &counts)
-        return PoolStats(
-            size=counts.size, leased=min(counts.leased, counts.size),
+        return record(
+            "PoolStats", size=counts.size, leased=min(counts.leased, counts.size),
             idle=counts.size - min(counts.leased, counts.size),
             max_size=self.max_size, max_idle=self.max_idle,
             made=counts.joined, dropped=counts.left,
@@ -426,7 +435,7 @@ cdef class Lease:
         obj = self.leased
         self.leased = None
         _core.fp_sync_u64_store_seq_cst(&self.state, FREE)  # as above
-        pool.take_back(obj)
+        pool.take_back(obj, error is not None)
 
 
 # Whether automatic collections are increments, each of some of the old objects, and how many of them
@@ -437,13 +446,10 @@ INCREMENTS = 20
 
 def watch_collections(ObjectPool pool):
     """Tells the pool of each full collection, for as long as it lives."""
-    import gc
-    import weakref
-
     def forget(ref):
         gc.callbacks.remove(watch)
 
-    ref = weakref.ref(pool, forget)
+    ref = weakref(pool, forget)
     increments = 0
 
     def watch(phase, info):

@@ -4,9 +4,10 @@
 """The drop-ins: Queue and SimpleQueue over fp_segq, LifoQueue and PriorityQueue over fp_ordered."""
 
 from cpython.object cimport Py_LT, PyObject
+from libc.math cimport isinf
 from libc.stdint cimport INT64_MIN, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from fastprims._errors import Refused
@@ -29,7 +30,9 @@ HOOKS = ("_init", "_put", "_get", "_qsize")
 
 
 cdef int64_t to_maxsize(object maxsize) except? -1:
-    value = _base.to_index(maxsize, "maxsize")
+    if isinstance(maxsize, float) and isinf(maxsize):
+        return 0  # the standard library's queues take it for what it says: no bound
+    value = _numbers.to_index(maxsize, "maxsize")
     if value > <int64_t>_core.FP_UNBOUNDED:
         raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
     return max(value, INT64_MIN)
@@ -56,10 +59,13 @@ cdef class SimpleQueue(_base.BaseQueue):
     def __init__(self):
         pass
 
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
+
     cdef object get_item(self, bint block, object timeout):
         if block and timeout is not None:
-            _base.check_timeout(timeout)
-            _base.deadline_of(timeout)  # as the standard one: refused even if an item is waiting
+            _numbers.check_timeout(timeout)
+            _numbers.deadline_of(timeout)  # as the standard one: refused even if an item is waiting
         return _base.BaseQueue.get_item(self, block, timeout)
 
     @property
@@ -144,6 +150,9 @@ cdef class Queue(_base.BaseQueue):
             _core.fp_ordered_set_limit(self.core, limit)
         return 0
 
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
+
     cdef bint nowait_is_put(self) noexcept:
         return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
 
@@ -186,7 +195,7 @@ cdef class Queue(_base.BaseQueue):
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]
         cdef fp_status status
-        _base.check_timeout(timeout)
+        _numbers.check_timeout(timeout)
         if self.unfinished() != 0:
             status = self.wait(&self.all_done, &op, timeout)
             if status == _core.FP_TIMED_OUT:

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport INT64_MAX, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_status
 
 from fastprims._hot import HOT_METHODS
@@ -15,7 +15,7 @@ cdef extern from "_slots.h":
 
 
 cdef uint64_t to_capacity(object capacity) except 0:
-    value = _base.to_index(capacity, "capacity")
+    value = _numbers.to_index(capacity, "capacity")
     if value < 1:
         raise ValueError(f"capacity must be 1 or more, not {value}")
     if value > INT64_MAX // 32:
@@ -87,18 +87,18 @@ cdef class SPSCRing(_base.BaseQueue):
             self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
         return _base.BaseQueue.refuse(self, status)
 
-    def release_producer(self, *, bint force=False):
+    def release_producer(self, *, force=False):
         """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
         another thread has it, unless force=True, which takes it away: only for a thread that has
         ended or will certainly not use the ring again.
         """
         released(_core.fp_spsc_release_producer(
-            spsc_of(self), _core.fp_thread_serial(), force), "producer")
+            spsc_of(self), _core.fp_thread_serial(), _numbers.to_bool(force, "force")), "producer")
 
-    def release_consumer(self, *, bint force=False):
+    def release_consumer(self, *, force=False):
         """Give the consumer's role back, as release_producer()."""
         released(_core.fp_spsc_release_consumer(
-            spsc_of(self), _core.fp_thread_serial(), force), "consumer")
+            spsc_of(self), _core.fp_thread_serial(), _numbers.to_bool(force, "force")), "consumer")
 
 
 fp_publish(MPMCRing, "fastprims.MPMCRing", HOT_METHODS)

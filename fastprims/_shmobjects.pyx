@@ -11,10 +11,10 @@ where the record is kept for the next call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memcpy
 
-from fastprims cimport _base, _core
+from fastprims cimport _core, _numbers
 from fastprims._shmcopy cimport Parts, to_bytearray, to_bytes
 from fastprims._shmsegment cimport Segment, fp_shm_part, fp_shm_view, to_number
 
@@ -24,7 +24,6 @@ from functools import partial
 from opcode import opmap
 from pickle import loads
 from queue import Full
-from time import monotonic
 from types import FunctionType, GenericAlias, MethodType
 
 from fastprims._errors import ItemTooLarge, ShutDown
@@ -246,11 +245,11 @@ cdef class Objects:
         """The next record, one that is kept or of the ring. None: there is none, and `quiet`."""
         cdef fp_shm_view view
         cdef Record record
-        cdef double end = 0.0
+        cdef int64_t end = _core.FP_FOREVER
         self.check()
-        if block and timeout is not None:
-            _base.check_timeout(timeout)
-            end = monotonic() + timeout
+        if block:
+            _numbers.check_timeout(timeout)
+            end = _numbers.deadline_of(timeout)
         while True:
             record = self.next_kept()
             if record is not None:
@@ -259,8 +258,7 @@ cdef class Objects:
                 return None
             if view.start != NULL:
                 break
-            if block and timeout is not None:  # another thread's call has kept one meanwhile
-                timeout = max(0.0, end - monotonic())
+            timeout = _numbers.timeout_until(end)  # another thread's call has kept one meanwhile
         try:
             record = to_record(&view)
         except MemoryError:
@@ -348,13 +346,14 @@ cdef class Objects:
         """Remove and return the next object, or `default` if there is none."""
         return self.take_object(False, None, True, default)
 
-    def get_many(self, max_items, bint block=True, timeout=None):
+    def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first object as get() does, then take what is there, `max_items` at most.
         All are unpickled when all are taken. Raises what get() raises; if that is of unpickling
         one of them, the others are left to this process's next gets.
         """
         cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
-        return self.take_objects(most, block, timeout) if most != 0 else []
+        cdef bint may_wait = _numbers.to_bool(block, "block")
+        return self.take_objects(most, may_wait, timeout) if most != 0 else []
 
     # Storing. -------------------------------------------------------------------------------------
 
@@ -390,7 +389,7 @@ cdef class Objects:
         tag, parts = encode(obj)
         return self.store(tag, parts, False, None, True)
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the objects one after the other and return how many were stored: all, or fewer if
         there was no room in time or the queue was shut down meanwhile; Full (ShutDown) if not a
         single one. All are pickled before the first is stored; if that raises, or one is too large,
@@ -400,7 +399,8 @@ cdef class Objects:
         self.check()
         cdef list encoded = [encode(obj) for obj in iterable]
         cdef size_t stored = 0
-        cdef double end = 0.0
+        cdef int64_t end = _core.FP_FOREVER
+        cdef bint may_wait = _numbers.to_bool(block, "block")
         cdef uint64_t most = self.ring.core.most - sizeof(uint64_t)
         for number, (_, parts) in enumerate(encoded):
             size = sum([memoryview(part).nbytes for part in parts])
@@ -408,17 +408,16 @@ cdef class Objects:
                 raise ItemTooLarge(
                     f"object {number} takes {size} bytes; max_item_size is {most}: "
                     "make the queue with a larger capacity")
-        if block and timeout is not None:
-            _base.check_timeout(timeout)
-            end = monotonic() + timeout
+        if may_wait:
+            _numbers.check_timeout(timeout)
+            end = _numbers.deadline_of(timeout)
         for tag, parts in encoded:
             try:
-                self.store(tag, parts, block, timeout, False)
+                self.store(tag, parts, may_wait, timeout, False)
             except (Full, ShutDown):
                 if stored == 0:
                     raise
                 break
             stored += 1
-            if block and timeout is not None:
-                timeout = max(0.0, end - monotonic())
+            timeout = _numbers.timeout_until(end)
         return stored

@@ -6,7 +6,7 @@
 from libc.errno cimport errno
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_status
 
 import os
@@ -98,7 +98,7 @@ cdef bytes to_name(object name):
 
 
 cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) except? 0:
-    number = _base.to_index(value, what)
+    number = _numbers.to_index(value, what)
     if number < least:
         raise ValueError(f"{what} must be {least} or more, not {number}")
     if number > most:
@@ -161,7 +161,7 @@ cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcep
     if not must_wait(status):
         return status
     if block:
-        return fp_shm_wait(core, writer, &op, _base.deadline_of(timeout), &_base.host)
+        return fp_shm_wait(core, writer, &op, _numbers.deadline_of(timeout), &_base.host)
     # Held by a process that has died, perhaps.
     return run(arg) if status == _core.FP_BUSY and fp_shm_rescue(core) else status
 
@@ -279,7 +279,7 @@ cdef class Segment:
         cdef fp_status status
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         if size >= LARGE:
             with nogil:
                 status = run_put(&put)
@@ -313,7 +313,7 @@ cdef class Segment:
         cdef Put put = [&self.core, NULL, 0, 0, size, NULL]
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         cdef fp_status status = run_reserve(&put)
         if status != _core.FP_OK:
             status = repeat(&self.core, True, run_reserve, &put, status, block, timeout)
@@ -342,7 +342,7 @@ cdef class Segment:
         get.core, get.elsewhere = &self.core, elsewhere
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         cdef fp_status status = run_peek(&get)
         if status != _core.FP_OK:
             status = repeat(&self.core, False, run_peek, &get, status, block, timeout)

@@ -14,6 +14,8 @@ import gc
 import os
 from types import GenericAlias
 
+from fastprims._record import record
+
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object)
 
@@ -220,15 +222,13 @@ cdef class TopicBase:
 
     def stats(self):
         """The subscriptions, patterns and the memory of the nodes: O(n). See TopicStats."""
-        from fastprims._stats import TopicStats
-
         self.check()
         cdef _core.fp_version* v = self.version()
         cdef _core.fp_topic_counts counts = _core.fp_topic_version_count(v)
         cdef size_t size_in_bytes = _core.fp_topic_bytes(v)
         _core.fp_version_release(v)
-        return TopicStats(
-            size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)
+        return record(
+            "TopicStats", size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)
 
     def __sizeof__(self):
         return object.__sizeof__(self) + (self.stats().bytes if self.owner is not None else 0)
