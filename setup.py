@@ -41,6 +41,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._hot": ("_hot.pyx", []),
     "fastprims._integer": ("_integer.pyx", []),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
+    "fastprims._numbers": ("_numbers.pyx", ["fp_park.c"]),
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",
@@ -74,7 +75,7 @@ if sys.platform == "linux":
         "_shmcopy": [],
         "_shmsegment": [
             *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
-            *("fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
+            *("fp_shm_member.c", "fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
         ],
         "_shmspan": [],
         "_shmobjects": [],
@@ -305,7 +306,8 @@ def extension(name: str, sources: list[str]) -> Extension:
     )
 
 
-modules = [
+modules = [extension("fastprims._interpreter", ["fastprims/_interpreter.c"])]
+modules += [
     extension(name, [f"fastprims/{pyx}", *(f"csrc/{source}" for source in sources)])
     for name, (pyx, sources) in MODULES.items()
 ]

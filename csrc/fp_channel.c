@@ -166,7 +166,7 @@ static size_t op_bytes(void *c) {
 }
 static struct fp_event *op_not_empty(void *c) { return &((struct fp_channel *)c)->q.not_empty; }
 static struct fp_event *op_not_full(void *c) { return &((struct fp_channel *)c)->q.not_full; }
-static void op_abandon(void *c) { (void)c; }
+static void op_abandon(void *c, bool alone) { (void)c, (void)alone; }
 static void op_destroy(void *c) {
     fp_segq_destroy(c);
     fp_mem_free(((struct fp_channel *)c)->pace, sizeof(struct fp_gcra));

@@ -40,11 +40,11 @@
  *     and I-nodes. So the cost of snapshots falls on what is changed while they are open.
  * csrc/DESIGN.md has the proof. Reclamation: fp_lineage.h.
  *
- * Contract, any thread beside any other: everything but destroying; a version may be used as long
- * as the caller holds a reference to it. Progress: lock-free. Callbacks `equal` and `release` may
- * run any code, use of the same trie included; they are called while the thread is not pinned and
- * nothing is locked. Keys are compared by identity of the handle, then by `same`, and by `equal`
- * only where that cannot tell.
+ * Contract, any thread beside any other: everything but visiting; a map may be used as long as the
+ * caller holds it, a version as long as he holds a reference to it. Progress: lock-free. Callbacks
+ * `equal` and `release` may run any code, use of the same trie included; they are called while the
+ * thread is not pinned and nothing is locked. Keys are compared by identity of the handle, then by
+ * `same`, and by `equal` only where that cannot tell.
  */
 #ifndef FP_CTRIE_H
 #define FP_CTRIE_H
@@ -101,7 +101,10 @@ static inline uint32_t fp_ctrie_hash(uint64_t h) {
  * memory (and the base is still the caller's). */
 struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_version *base);
 
-/* The live map is given up; no thread uses it any more. Its versions live on. */
+/* Whoever holds the live map may use it; at first that is who created it. False: it has ended. To be
+ * called while something else keeps the lineage in memory (fp_lineage_hold, or a version). */
+bool fp_ctrie_hold(struct fp_ctrie *t);
+/* A holder gives the live map up. With the last one it ends; its versions live on. */
 void fp_ctrie_end(struct fp_ctrie *t);
 
 /* FP_OK and the value, retained; FP_EMPTY: no such key; FP_FAILED: `equal` failed; FP_NO_MEMORY. */
@@ -147,9 +150,10 @@ static inline struct fp_ctrie *fp_ctrie_of(struct fp_version *v) {
     return (struct fp_ctrie *)(void *)v->lineage; /* the first member */
 }
 
-/* For a garbage collector, while no other thread runs: every handle that the lineage of the trie
- * owns, once for each time that it is owned. A handle may be replaced by one that no look-up finds.
- */
+/* For a garbage collector, while no other thread is within a call, callbacks apart: every handle
+ * that the lineage of the trie owns, once for each time that it is owned. To break a cycle it
+ * clears the live map, beside whoever runs: versions do not change, so no cycle is made of them
+ * alone. */
 int fp_ctrie_visit(struct fp_ctrie *t, fp_visitor fn, void *arg);
 
 /* Bytes of the nodes that a version consists of, those it shares included. O(n). */

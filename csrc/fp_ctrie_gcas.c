@@ -258,7 +258,11 @@ struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_ver
     return t;
 }
 
+bool fp_ctrie_hold(struct fp_ctrie *t) { return fp_lineage_join(&t->line); }
+
 void fp_ctrie_end(struct fp_ctrie *t) {
+    if (!fp_lineage_leave(&t->line))
+        return;
     struct fp_main *root = fp_ptr_load_acquire(&t->root);
     struct fp_version *v = root->version;
     root->version = NULL;

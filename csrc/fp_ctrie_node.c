@@ -232,8 +232,8 @@ static int visit_node(uint64_t node, fp_visitor fn, void *arg) {
     if ((node & FP_KIND) != FP_LEAF)
         return 0;
     struct fp_leaf *leaf = fp_node(node);
-    int answer = fn(&leaf->key, arg);
-    return answer ? answer : fn(&leaf->value, arg);
+    int answer = fn(leaf->key, arg);
+    return answer ? answer : fn(leaf->value, arg);
 }
 
 static int visit(uint64_t node, uint64_t floor, fp_visitor fn, void *arg) {

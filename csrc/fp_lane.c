@@ -31,6 +31,12 @@ static inline uint64_t place(const struct fp_lane *at, uint64_t word) {
     return word & (at->units - 1);
 }
 
+/* Units that a record of so many at `word` leaves out, since it does not fit before the end. */
+static inline uint64_t units_before(const struct fp_lane *at, uint64_t word, uint64_t needed) {
+    uint64_t to_end = at->units - place(at, word);
+    return needed > to_end ? to_end : 0;
+}
+
 /* Can the ring be in the state that these two words tell? */
 static inline bool is_possible(const struct fp_lane *at, uint64_t tail, uint64_t head) {
     uint64_t used = distance(tail, head);
@@ -73,7 +79,7 @@ enum fp_status fp_lane_reserve(struct fp_lane_writer *w, uint64_t size, void **w
     if (FP_UNLIKELY(size > w->at.most))
         return FP_TOO_LARGE;
     uint64_t start = place(&w->at, w->put), needed = units_of(size);
-    uint64_t to_end = w->at.units - start, skip = needed > to_end ? to_end : 0;
+    uint64_t skip = units_before(&w->at, w->put, needed);
     enum fp_status s = make_room(w, skip + needed);
     if (s != FP_OK)
         return s;
@@ -194,4 +200,18 @@ uint64_t fp_lane_records(const struct fp_lane *at) {
 bool fp_lane_is_empty(const struct fp_lane *at) {
     uint64_t head = fp_sync_u64_load_seq_cst(at->head);
     return distance(fp_sync_u64_load_seq_cst(at->tail), head) == 0;
+}
+
+bool fp_lane_has_before(const struct fp_lane *at, uint64_t tail) {
+    /* The head first, as above. What was written since lies between the two tails; positions that
+     * have come round since then are of an emptied lane, or of one that will be. */
+    uint64_t head = fp_sync_u64_load_seq_cst(at->head), left = distance(tail, head);
+    return left != 0 && left <= distance(fp_sync_u64_load_seq_cst(at->tail), head);
+}
+
+bool fp_lane_has_room(const struct fp_lane *at, uint64_t size) {
+    uint64_t head = fp_sync_u64_load_seq_cst(at->head);
+    uint64_t tail = fp_sync_u64_load_seq_cst(at->tail);
+    uint64_t used = distance(tail, head);
+    return used <= at->units && units_before(at, tail, units_of(size)) + units_of(size) <= at->units - used;
 }

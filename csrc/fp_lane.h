@@ -33,8 +33,8 @@
  * then looks at the lane; we change the lane, then look for announcements.
  *
  * Progress: wait-free. Contract: at most one writer and one reader at a time (who that is, the
- * caller decides, and orders one owner's work before the next one's); fp_lane_close,
- * fp_lane_records by anyone.
+ * caller decides, and orders one owner's work before the next one's); what is below "anyone", by
+ * anyone.
  */
 #ifndef FP_LANE_H
 #define FP_LANE_H
@@ -115,6 +115,9 @@ static inline bool fp_lane_knows_more(const struct fp_lane_reader *r) {
 /* Gives back the room of all records taken: from now on they are gone. */
 void fp_lane_release(struct fp_lane_reader *r);
 
+/* Anyone.
+ * ---------------------------------------------------------------------------------------------- */
+
 /* Nothing is published any more; what was can still be read. Any number of times. */
 void fp_lane_close(const struct fp_lane *at);
 bool fp_lane_is_closed(const struct fp_lane *at);
@@ -124,5 +127,12 @@ uint64_t fp_lane_records(const struct fp_lane *at);
 
 /* Is there anything to read? Seq_cst: the reader's half of the pairing described above. */
 bool fp_lane_is_empty(const struct fp_lane *at);
+
+/* Is a record still there that was published before the tail was `tail`? (If not in 2^36 units
+ * since, in case of doubt yes.) */
+bool fp_lane_has_before(const struct fp_lane *at, uint64_t tail);
+
+/* Would a record of `size` bytes find room? Of what is reserved nothing is known. */
+bool fp_lane_has_room(const struct fp_lane *at, uint64_t size);
 
 #endif

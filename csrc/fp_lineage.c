@@ -9,6 +9,9 @@
  * lineage. */
 #define SWEEP_UNITS 64
 
+/* So often in a row: others may leave notes for ever; and a version may wait for two epochs. */
+#define SWEEP_ROUNDS 4
+
 /* With so many waiting, some guarded thread has lost its processor, or others make garbage faster
  * than the one that sweeps can free it. Whoever made some then offers his processor, and from the
  * second figure on sleeps a time that grows with what waits: memory is bounded by the pace of
@@ -89,14 +92,13 @@ static inline bool one_more(struct fp_lineage *l, struct fp_epoch_record *by) {
 /* The caller holds a reference. Returns a base to be released; adds the versions closed. */
 static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
     uint64_t dropped = 1;
-    int times = 4; /* others may leave notes for ever; and a version may wait for two epochs */
+    int times = SWEEP_ROUNDS;
     fp_u64_fetch_add_seq_cst(&l->refs, 1);
     fp_u64_store_seq_cst(&l->attention, 1);
     FP_STEP();
     /* If the lock is taken, its holder sees the note after giving it back: either our swap came
-     * after that, and succeeds, or our store came before the holder's look. What he is too tired
-     * for is still in the list of the unswept, and done with the next sweep. */
-    while (times-- > 0 && fp_u64_load_seq_cst(&l->attention) && try_lock(l)) {
+     * after that, and succeeds, or our store came before the holder's look. */
+    while (times > 0 && fp_u64_load_seq_cst(&l->attention) && try_lock(l)) {
         struct fp_trash trash = {0};
         fp_u64_store_seq_cst(&l->attention, 0);
         FP_STEP();
@@ -112,7 +114,11 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
         fp_u64_fetch_add_relaxed(&l->waiting, (uint64_t)0 - trash.units);
         if (!FP_PLAIN && waits)
             fp_u64_store_seq_cst(&l->attention, 1);
+        times--;
     }
+    /* Whoever left a note meanwhile relies on it: the next collection does what is too much now. */
+    if (times == 0 && fp_u64_load_seq_cst(&l->attention))
+        enqueue(l);
     *closed += dropped - 1;
     return unref(l, dropped);
 }
@@ -149,11 +155,27 @@ void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
     l->base = base;
     l->floor = base != NULL ? base->generation : 0;
     fp_u64_store_relaxed(&l->refs, 1);
+    fp_u64_store_relaxed(&l->holders, 1);
 }
 
 void fp_lineage_hold(struct fp_lineage *l) { fp_u64_fetch_add_seq_cst(&l->refs, 1); }
 
 void fp_lineage_drop(struct fp_lineage *l) { fp_version_release(unref(l, 1)); }
+
+/* One more reference, unless there is none. */
+static bool retain(fp_u64 *references) {
+    uint64_t refs = fp_u64_load_seq_cst(references);
+    while (refs != 0 && !fp_u64_cas_seq_cst(references, &refs, refs + 1))
+        ;
+    return refs != 0;
+}
+
+bool fp_lineage_join(struct fp_lineage *l) { return retain(&l->holders); }
+
+/* Acquire half: whoever gives up last has seen what the others did. */
+bool fp_lineage_leave(struct fp_lineage *l) {
+    return fp_u64_fetch_add_seq_cst(&l->holders, (uint64_t)-1) == 1;
+}
 
 void fp_lineage_end(struct fp_lineage *l, uint64_t root) {
     l->root = root;
@@ -273,12 +295,7 @@ bool fp_lineage_replace(struct fp_lineage *l, const uint64_t node[2], uint64_t e
 
 void fp_version_retain(struct fp_version *v) { fp_u64_fetch_add_seq_cst(&v->refs, 1); }
 
-bool fp_version_try_retain(struct fp_version *v) {
-    uint64_t refs = fp_u64_load_seq_cst(&v->refs);
-    while (refs != 0 && !fp_u64_cas_seq_cst(&v->refs, &refs, refs + 1))
-        ;
-    return refs != 0;
-}
+bool fp_version_try_retain(struct fp_version *v) { return retain(&v->refs); }
 
 /* The last reference is gone. A version that no sweep has met yet is gone with this swap (release
  * half: pairs with enter_decided): nothing was filed under it, what it alone can see is in the

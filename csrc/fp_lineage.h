@@ -70,8 +70,8 @@ struct fp_unit {
     uint64_t part[2]; /* or 0 */
 };
 
-/* Gets the place of a handle; may put another there. Not 0: that is enough. */
-typedef int (*fp_visitor)(uint64_t *handle, void *arg);
+/* Not 0: that is enough. */
+typedef int (*fp_visitor)(uint64_t handle, void *arg);
 
 /* What the structure tells about its nodes, which are words. */
 struct fp_lineage_ops {
@@ -129,6 +129,7 @@ struct fp_lineage {
     uint64_t floor;
     struct fp_version *base; /* of a branch */
     fp_u64 refs; /* the live structure, each version, the list of the unswept, sweeps */
+    fp_u64 holders; /* of the live structure */
     fp_ptr limbo, inbox, closing;
     fp_u64 ended, attention, queued;
     fp_u64 waiting; /* units not sorted out, or not freed; versions not met by a sweep; about */
@@ -154,6 +155,10 @@ void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
 void fp_lineage_hold(struct fp_lineage *l);
 void fp_lineage_drop(struct fp_lineage *l);
 
+/* The live structure is used by whoever holds it; at first that is one. False: it has ended. */
+bool fp_lineage_join(struct fp_lineage *l);
+/* True: the last one gives it up, and calls fp_lineage_end. */
+bool fp_lineage_leave(struct fp_lineage *l);
 /* The live structure is given up; nobody uses it any more. May destroy the lineage. */
 void fp_lineage_end(struct fp_lineage *l, uint64_t root);
 
@@ -205,7 +210,8 @@ bool fp_version_let_go(struct fp_version *v);
 /* The last one closes it. Not pinned. */
 void fp_version_release(struct fp_version *v);
 
-/* All handles that the lineage owns, but for those in the limbo; while nothing else runs. */
+/* All handles that the lineage owns, but for those in the limbo, once each; while no other thread is
+ * within a call, callbacks apart. */
 int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg);
 
 #endif

@@ -341,6 +341,10 @@ static uint64_t close_versions(struct fp_lineage *l, struct fp_unit *fresh,
 }
 
 uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
+    /* First of all: only if the end came before it was all handed over are the versions that follow
+     * all of them (DESIGN.md, "The end"). Acquire: pairs with fp_lineage_end. */
+    const bool ended = fp_u64_load_acquire(&l->ended);
+    FP_STEP();
     /* Before the inbox: they have gone through it. */
     struct fp_version *v = fp__lineage_take(&l->closing);
     while (v != NULL) {
@@ -355,6 +359,7 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
     struct fp_unit *fresh = fp__lineage_take(&l->limbo);
     uint64_t stamp = fp_guard_stamp();
     take_inbox(l);
+    FP_STEP();
     struct fp_guards guards;
     fp_guard_scan(&guards);
     free_dying(l, &guards); /* not those that are found closed now: they may have been held since */
@@ -362,7 +367,7 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
     /* First, since what only they can see need not be filed then. */
     dropped += close_versions(l, fresh, &guards, trash);
     sort_out_all(l, fresh, stamp, &guards, trash);
-    if (fp_u64_load_acquire(&l->ended) && l->root != 0) { /* pairs with fp_lineage_end */
+    if (ended && l->root != 0) {
         l->ops->dissolve(l, l->root, floor_under(l, l->newest), trash);
         l->root = 0;
         fp__version_cut(l->newest);

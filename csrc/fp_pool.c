@@ -332,17 +332,24 @@ int fp_pool_visit(struct fp_pool *p, int (*fn)(uint64_t object, void *arg), void
 }
 
 void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object)) {
-    for (uint64_t i = 0; i <= p->stripes; i++)
-        fp_u64_store_relaxed(&p->stack[i].head, 0);
-    fp_u64_store_relaxed(&p->idle, 0);
-    for (uint64_t i = 1, nodes = fp_u64_load_acquire(&p->nodes); i <= nodes; i++) {
-        struct fp_pool_node *node = fp__pool_node(p, (uint32_t)i);
-        uint64_t word = fp_u64_load_relaxed(&node->word);
-        if (word == 0)
-            continue;
-        struct fp_pool_item item = {(uint32_t)i, fp__pool_object(word)};
+    struct fp_pool_item item;
+    const uint64_t nodes = fp_u64_load_acquire(&p->nodes);
+    /* No more than there are now: others may be giving and taking all the time. */
+    for (uint64_t most = nodes; most > 0 && fp_pool_take_idle(p, false, &item); most--) {
         fp_pool_discard(p, &item);
         drop(item.object);
+    }
+    for (uint32_t i = 1; i <= nodes; i++) {
+        fp_u64 *word = &fp__pool_node(p, i)->word;
+        uint64_t leased = fp_u64_load_acquire(word);
+        item = (struct fp_pool_item){i, fp__pool_object(leased)};
+        FP_STEP();
+        /* As claim: of those that release it, and us, one has it. Not held: its holder lets go. */
+        if ((leased & FP_POOL_STATES) == LEASED &&
+            fp_u64_cas_seq_cst(word, &leased, item.object | HELD)) {
+            fp_pool_discard(p, &item);
+            drop(item.object);
+        }
     }
 }
 

@@ -124,7 +124,8 @@ void fp_pool_count(struct fp_pool *p, struct fp_pool_counts *counts);
 /* Calls fn for each object until it answers non-zero, and returns that answer. */
 int fp_pool_visit(struct fp_pool *p, int (*fn)(uint64_t object, void *arg), void *arg);
 
-/* All objects leave the pool, the leased ones as well; `drop` gets each. */
+/* All objects leave the pool, the leased ones as well; `drop` gets each. Any thread, beside any
+ * other: what others hold in the middle of a call is theirs, and what they add meanwhile stays. */
 void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object));
 
 size_t fp_pool_bytes(struct fp_pool *p);

@@ -1,89 +1,111 @@
 /* fp_process.c - see fp_process.h. */
 #if defined(__linux__)
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
 #include "fp_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ID_BITS = 22 };
+enum { PAGE = 4096 };
 
-struct record {
-    char state;
-    unsigned long threads;
-    uint64_t start;
-};
+/* Byte number n is that of process number n; bytes that a file has are below them all. */
+#define FIRST ((uint64_t)1 << 62)
+#define NUMBERS ((uint64_t)1 << 61)
 
-static ssize_t read_text(const char *path, char *text, size_t room) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n;
-    do
-        n = read(fd, text, room - 1);
-    while (n < 0 && errno == EINTR);
-    close(fd);
-    text[n < 0 ? 0 : n] = '\0';
-    return n;
+static bool is_number(uint64_t number) { return number != 0 && number < NUMBERS; }
+
+/* The byte of `number`, or all if that is 0. */
+static struct flock lock_of(uint64_t number) {
+    return (struct flock){.l_type = F_WRLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = (off_t)(FIRST + number),
+                          .l_len = number == 0 ? (off_t)NUMBERS : 1};
 }
 
-/* The start of field `number` of /proc/<id>/stat, counted as proc(5) does; NULL: there is none. */
-static const char *field(const char *text, int number) {
-    /* The second one is the program's name in parentheses, which may contain anything. */
-    const char *p = strrchr(text, ')');
-    for (int at = 2; p != NULL && at < number; at++) {
-        p = strchr(p, ' ');
-        p = p == NULL ? NULL : p + 1;
-    }
-    return p;
+/* Could the lock be had? In cases of doubt, no. */
+static bool is_free(int fd, uint64_t number) {
+    struct flock lock = lock_of(number);
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
-static bool read_record(const char *path, struct record *r) {
-    char text[1024];
-    if (read_text(path, text, sizeof text) <= 0)
-        return false;
-    const char *state = field(text, 3), *threads = field(text, 20), *start = field(text, 22);
-    if (state == NULL || threads == NULL || start == NULL)
-        return false;
-    r->state = *state;
-    r->threads = strtoul(threads, NULL, 10);
-    r->start = strtoull(start, NULL, 10);
-    return true;
-}
-
-uint64_t fp_process_self(void) {
-    struct record r;
-    if (!read_record("/proc/self/stat", &r))
-        return 0;
-    return r.start << ID_BITS | (uint64_t)getpid();
-}
-
-bool fp_process_is_dead(uint64_t process) {
-    int id = fp_process_id(process);
-    if (id == 0)
-        return true; /* nobody can have stored that */
-    if (kill(id, 0) != 0 && errno == ESRCH)
-        return true;
-    char path[40];
-    struct record r;
-    snprintf(path, sizeof path, "/proc/%d/stat", id);
-    if (!read_record(path, &r)) /* it has just ended, or its records are hidden from us */
-        return kill(id, 0) != 0 && errno == ESRCH;
-    if (r.start << ID_BITS >> ID_BITS != process >> ID_BITS)
-        return true;
-    /* The first thread may have ended before the others. */
-    return (r.state == 'Z' || r.state == 'X' || r.state == 'x') && r.threads <= 1;
-}
-
-uint64_t fp_process_namespace(void) {
+bool fp_process_is_file(int fd, uint64_t device, uint64_t inode) {
     struct stat s;
-    return stat("/proc/self/ns/pid", &s) == 0 ? (uint64_t)s.st_ino : 0;
+    return fstat(fd, &s) == 0 && s.st_dev == device && s.st_ino == inode;
+}
+
+/* A description of its own of the file that `fd` is. /proc/self is this process in any namespace
+ * that knows it; the name may be another file's by now, or nobody's. */
+static int open_again(int fd, const char *path) {
+    char text[40];
+    snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+    int own = open(text, O_RDWR | O_CLOEXEC);
+    if (own >= 0 || errno == EMFILE || errno == ENFILE)
+        return own;
+    int error = errno;
+    struct stat s;
+    own = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (own >= 0 && fstat(fd, &s) == 0 && fp_process_is_file(own, s.st_dev, s.st_ino))
+        return own;
+    if (own >= 0)
+        close(own);
+    errno = error;
+    return -1;
+}
+
+/* The page that holds the description, once it has the lock. */
+static void *hold(int own, uint64_t number) {
+    struct flock lock = lock_of(number);
+    void *page = mmap(NULL, PAGE, PROT_NONE, MAP_SHARED, own, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, PAGE, MADV_DONTFORK) == 0 && fcntl(own, F_OFD_SETLK, &lock) == 0)
+        return page;
+    int error = errno == EACCES ? EAGAIN : errno;
+    munmap(page, PAGE);
+    errno = error;
+    return NULL;
+}
+
+int fp_process_begin(struct fp_process *p, int fd, const char *path, uint64_t number) {
+    if (!is_number(number))
+        return EAGAIN;
+    int own = open_again(fd, path), error = 0;
+    if (own < 0)
+        return errno;
+    p->page = hold(own, number);
+    if (p->page == NULL)
+        error = errno;
+    close(own);
+    if (error == 0) /* release: `page`; pairs with who asks whether it has begun */
+        fp_sync_u64_store_seq_cst(&p->number, number);
+    return error;
+}
+
+void fp_process_end(struct fp_process *p) {
+    if (p->page != NULL)
+        munmap(p->page, PAGE);
+    fp_process_forget(p);
+}
+
+void fp_process_forget(struct fp_process *p) {
+    p->page = NULL;
+    fp_sync_u64_store_relaxed(&p->number, 0);
+}
+
+bool fp_process_is_gone(int fd, uint64_t number) {
+    return !is_number(number) || is_free(fd, number);
+}
+
+bool fp_process_is_anyone(int fd) { return !is_free(fd, 0); }
+
+bool fp_process_exclude(int fd) {
+    struct flock lock = lock_of(0);
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
 #else

@@ -23,9 +23,10 @@ static int visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
 }
 static size_t bytes(void *q) { return (void)q, (size_t)0; }
 static struct fp_event *event(void *q) { return (void)q, &no_event; }
+static void abandon(void *q, bool alone) { (void)q, (void)alone; }
 static void nothing(void *q) { (void)q; }
 
 const struct fp_queue_ops fp_no_queue_ops = {
     put,   get,   put_many, get_many, get_many, close,   is_closed, limit, count,
-    visit, bytes, event,    event,    nothing,  nothing, fp_wait,   false,
+    visit, bytes, event,    event,    abandon,  nothing, fp_wait,   false,
 };

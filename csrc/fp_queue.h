@@ -26,8 +26,11 @@ struct fp_queue_ops {
     size_t (*bytes)(void *q);
     struct fp_event *(*not_empty)(void *q);
     struct fp_event *(*not_full)(void *q);
-    /* Only the caller is left; whoever had a role in the queue has lost it. */
-    void (*abandon)(void *q);
+    /* Nobody is to use the queue any more: what is in it can be discarded. `alone`: nor can anybody;
+     * whoever had a role has lost it. Not alone: somebody may have got hold of it at the last
+     * moment, and nothing here harms him; a role that another thread has is lost at a second call,
+     * before which all threads were stopped outside of the structure (a garbage collection). */
+    void (*abandon)(void *q, bool alone);
     /* Frees the structure, not the items. */
     void (*destroy)(void *q);
     /* fp_wait, from the same module as the structure: sleepers and notifiers must share the state

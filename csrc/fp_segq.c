@@ -466,7 +466,7 @@ static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
 static size_t op_bytes(void *q) { return sizeof(struct fp_segq) + fp_segq_bytes(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_segq *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_segq *)q)->not_full; }
-static void op_abandon(void *q) { (void)q; }
+static void op_abandon(void *q, bool alone) { (void)q, (void)alone; }
 static void op_destroy(void *q) {
     fp_segq_destroy(q);
     fp_mem_free(q, sizeof(struct fp_segq));

@@ -5,12 +5,18 @@
  * that writes has a lane of its own, taken at its first write; readers go round the lanes. So
  * records of one writer come in order; those of different writers in any.
  *
- * Who owns what is said by single words that hold a process (fp_process.h) or 0: a lane's `owner`
+ * A process is one member of a segment, however many handles of it there are: they share its
+ * mapping, its number (fp_process.h) and its lane. With the last handle the lane is given back. If
+ * there are records in it that nobody has read yet, the process remembers it, and goes on with that
+ * lane when it comes again, or waits until those records are gone: they stay in order. Others take
+ * such a lane last.
+ *
+ * Who owns what is said by single words that hold the number of a process or 0: a lane's `owner`
  * may write to it, its `reader` is reading a record of it now, and `turn` (only if there is a
  * limit) is counting the records. A word is taken by a compare-and-swap from 0 and given back by a
- * store of 0; from a dead process anyone may take it away, and there is nothing to be put right: a
- * lane is always as its two words say. It is never taken away from a process that lives, however
- * long it is stopped: it might go on.
+ * store of 0; from a process that has gone anyone may take it away, and there is nothing to be put
+ * right: a lane is always as its two words say. It is never taken away from a process that lives,
+ * however long it is stopped: it might go on. One that executes another program has gone.
  *
  * What a killed process takes with it:
  *   writer   the records that it had not published
@@ -29,14 +35,16 @@
  *
  * Closing as in fp_lane.h, lane by lane; whoever sees the state closed closes the rest.
  *
- * Within a process any thread may use the handle. After a fork the child's copy is a writer of its
- * own: it has no lane, and what the parent was doing is the parent's. Linux only.
+ * Within a process any thread may use any handle. A forked child is a process of its own, with the
+ * handles that it inherits: it has no lane, and what the parent was doing is the parent's. Linux
+ * only.
  */
 #ifndef FP_SHM_H
 #define FP_SHM_H
 
 #include "fp_bell.h"
 #include "fp_lane.h"
+#include "fp_process.h"
 #include "fp_wait.h"
 
 #define FP_SHM_FOLDER "/dev/shm/fastprims."
@@ -53,10 +61,11 @@ struct fp_shm_header {
     uint64_t units; /* of each lane */
     uint64_t most;  /* bytes of the largest record */
     uint64_t limit; /* most records at a time; 0: as many as fit */
-    uint64_t space; /* fp_process_namespace() */
-    uint64_t maker;
+    uint64_t made;  /* fp_now(): with the inode, which may be used again, it names the segment */
+    uint64_t spare;
     alignas(FP_SHM_LINE) fp_sync_u64 state; /* FP_SHM_CLOSED … */
     fp_sync_u64 used; /* lanes that ever had an owner come before this one */
+    fp_sync_u64 numbers; /* of processes that were drawn */
     alignas(FP_SHM_LINE) struct fp_bell items; /* for readers */
     alignas(FP_SHM_LINE) fp_sync_u64 turn; /* who counts the records, to write one more */
     struct fp_bell room; /* for writers, if there is a limit */
@@ -74,22 +83,32 @@ struct fp_shm_lane {
 #define FP_SHM_CLOSED ((uint64_t)1)
 #define FP_SHM_DISCARDING ((uint64_t)2)
 
-/* One process's handle. */
-struct fp_shm {
+/* What a process has of a segment; fp_shm_member.c. */
+struct fp_shm_member {
     struct fp_shm_header *shared;
     struct fp_shm_lane *lane;
-    size_t bytes; /* of the mapping */
-    int fd;
-    uint64_t lanes, units, most, limit, maker; /* as checked */
+    size_t bytes;                                 /* of the mapping */
+    uint64_t lanes, units, most, limit;           /* as checked */
+    uint64_t device, inode, made;                 /* which segment */
+    char path[sizeof FP_SHM_FOLDER + FP_SHM_MOST_NAME + 1]; /* which it had once */
+    fp_sync_u64 fd;                               /* for fp__shm_fd */
+    struct fp_process me;
     struct fp_lane_reader *readers; /* one for each lane, for who holds `reader` */
     struct fp_lane_writer writer; /* for who holds `writing` */
     fp_sync_u64 mine; /* the lane written to, or FP_SHM_NO_LANE */
-    uint64_t me; /* this process */
-    fp_sync_u64 forks; /* twice the number of forks that led to it */
     fp_sync_u64 writing; /* the thread (fp_thread.h) that is using the lane, 0: none */
     fp_sync_u64 next; /* lane to look at first */
     fp_sync_u64 known; /* 1 + a lane that had more, 0: none */
     fp_sync_u64 checked; /* when owners were last looked after */
+    fp_sync_u64 open; /* handles that were not released; changed under the table's lock */
+    uint64_t handles; /* the table's, as the next one */
+    struct fp_shm_member *after;
+};
+
+/* A handle. */
+struct fp_shm {
+    struct fp_shm_member *member;
+    uint64_t lanes, units, most, limit; /* the member's */
     fp_sync_u64 released; /* 1: no more use */
     fp_sync_u64 put_waits, get_waits;
 };
@@ -107,12 +126,11 @@ struct fp_shm_options {
 enum fp_shm_fault {
     FP_SHM_FINE = 0,
     FP_SHM_SYSTEM, /* errno */
-    FP_SHM_NO_PROC, /* /proc cannot be read, so death could not be told */
+    FP_SHM_NO_PROC, /* /proc cannot be read, which making one takes */
     FP_SHM_GEOMETRY, /* options that are impossible */
     FP_SHM_FOREIGN, /* belongs to another user */
     FP_SHM_NOT_OURS, /* not a file, not a segment, or of another version */
-    FP_SHM_BROKEN, /* header and size contradict each other */
-    FP_SHM_SPACE /* made in another PID namespace: death could not be told */
+    FP_SHM_BROKEN /* header and size contradict each other */
 };
 
 /* Makes a segment; nobody sees it before it is complete. `name` has no slash and is at most
@@ -124,7 +142,15 @@ enum fp_shm_fault fp_shm_attach(struct fp_shm *h, const char *name, bool anyone)
 /* Removes the name; handles remain usable. 0 or errno. */
 int fp_shm_unlink(const char *name);
 
-/* Gives the lane back; no more calls but the last one. `fp_shm_detach`: nobody uses the handle. */
+/* Does any process have it, of whatever user or namespace? In cases of doubt (it may not be
+ * opened), yes; errno. */
+bool fp_shm_is_used(const char *name);
+/* Removes the name if it is that inode's, and no process has it, nor comes to have it meanwhile. 0
+ * or errno; EBUSY: some process has it. */
+int fp_shm_remove_unused(const char *name, uint64_t inode);
+
+/* No more calls but the last one; with the last handle of the process its lane is given back.
+ * `fp_shm_detach`: nobody uses the handle. */
 void fp_shm_release(struct fp_shm *h);
 void fp_shm_detach(struct fp_shm *h);
 
@@ -188,16 +214,48 @@ bool fp_shm_is_discarding(struct fp_shm *h);
  * While nobody writes it is no less than what there is at the end. */
 uint64_t fp_shm_records(struct fp_shm *h);
 
-/* Is what was started with `forks` (fp_shm_view) of this process? */
-bool fp_shm_is_from_here(struct fp_shm *h, uint64_t forks);
+/* Would a record of the largest size find room now? Changes nothing: no lane is taken to know. */
+bool fp_shm_has_room(struct fp_shm *h);
 
-/* Between the files: lane number i of the segment; how many lanes to look at; to be called first by
- * every operation (false: no descriptor left for looking who we are after a fork); the end of
- * writing. */
-struct fp_lane fp__shm_at(const struct fp_shm *h, uint64_t i);
-uint64_t fp__shm_used(const struct fp_shm *h);
-struct fp_bell *fp__shm_room(struct fp_shm *h); /* where its writers wait */
-bool fp__shm_enter(struct fp_shm *h);
-void fp__shm_give_lane_back(struct fp_shm *h);
+/* The number of forks that led to this process, and whether what was started with such a number
+ * (fp_shm_view) is this process's. */
+uint64_t fp_shm_forks(void);
+bool fp_shm_is_from_here(uint64_t forks);
+
+/* Between the files. --------------------------------------------------------------------------- */
+
+struct fp_lane fp__shm_at(const struct fp_shm_member *m, uint64_t i); /* lane number i */
+uint64_t fp__shm_used(const struct fp_shm_member *m);     /* how many lanes to look at */
+struct fp_bell *fp__shm_room(struct fp_shm_member *m); /* where its writers wait */
+
+/* The members of this process are in a table; in between, no other thread changes it, nor forks. */
+void fp__shm_lock_table(void);
+void fp__shm_unlock_table(void);
+struct fp_shm_member *fp__shm_find(uint64_t device, uint64_t inode);
+/* Maps the segment; `s` has been checked; `fd` is the member's from now on, unless there is none.
+ * NULL: errno. */
+struct fp_shm_member *fp__shm_join(int fd, const struct fp_shm_header *s, uint64_t bytes,
+                                   const char *path);
+void fp__shm_use(struct fp_shm *h, struct fp_shm_member *m);
+void fp__shm_part(struct fp_shm_member *m); /* which has no handles left */
+
+/* This process's number; 0 in a forked child for which none could be had yet. Seq_cst: pairs with
+ * fp_process_begin by another thread of it. */
+static inline uint64_t fp__shm_me(struct fp_shm_member *m) {
+    return fp_sync_u64_load_seq_cst(&m->me.number);
+}
+/* To be called first by every operation. False: there is still none. */
+bool fp__shm_begin_late(struct fp_shm_member *m);
+static inline bool fp__shm_enter(struct fp_shm_member *m) {
+    return FP_LIKELY(fp__shm_me(m) != 0) || fp__shm_begin_late(m);
+}
+/* A descriptor of the segment, whatever the program has done to ours; -1: it cannot be had. */
+int fp__shm_fd(struct fp_shm_member *m);
+bool fp__shm_is_gone(struct fp_shm_member *m, uint64_t number);
+
+/* The lane that this process had before, with records that are still to be read. False: none. */
+bool fp__shm_left_lane(struct fp_shm_member *m, uint64_t *lane);
+/* Gives the lane back if nobody is writing and there is no handle left that might write. */
+void fp__shm_leave(struct fp_shm_member *m);
 
 #endif

@@ -1,22 +1,19 @@
-/* fp_shm_segment.c - making, attaching and leaving the segment of fp_shm.h. */
+/* fp_shm_segment.c - making, attaching, leaving and removing the segment of fp_shm.h. */
 #if defined(__linux__)
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
 #include "fp_shm.h"
-
-#include "fp_mem.h"
-#include "fp_process.h"
-#include "fp_thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x6d70726970747366) /* "fstpiprm", if the bytes are in the order of x86 */
-#define LAYOUT UINT64_C(1)
+#define LAYOUT UINT64_C(2)
 #define PAGE ((uint64_t)4096)
 
 struct path {
@@ -49,60 +46,17 @@ static bool size_of(const struct fp_shm_header *s, uint64_t *bytes) {
     return *bytes <= SIZE_MAX && *bytes <= INT64_MAX;
 }
 
-struct fp_lane fp__shm_at(const struct fp_shm *h, uint64_t i) {
-    char *data = (char *)h->shared + data_at(h->lanes) + i * h->units * FP_LANE_UNIT;
-    return (struct fp_lane){&h->lane[i].tail, &h->lane[i].head, (fp_sync_u64 *)(void *)data,
-                            h->units, h->most};
+struct fp_lane fp__shm_at(const struct fp_shm_member *m, uint64_t i) {
+    char *data = (char *)m->shared + data_at(m->lanes) + i * m->units * FP_LANE_UNIT;
+    return (struct fp_lane){&m->lane[i].tail, &m->lane[i].head, (fp_sync_u64 *)(void *)data,
+                            m->units, m->most};
 }
 
 /* Lanes that may hold something; whatever the word says, there are no more than `lanes`. */
-uint64_t fp__shm_used(const struct fp_shm *h) {
-    uint64_t used = fp_sync_u64_load_seq_cst(&h->shared->used);
-    return used < h->lanes ? used : h->lanes;
+uint64_t fp__shm_used(const struct fp_shm_member *m) {
+    uint64_t used = fp_sync_u64_load_seq_cst(&m->shared->used);
+    return used < m->lanes ? used : m->lanes;
 }
-
-static enum fp_shm_fault open_readers(struct fp_shm *h) {
-    h->readers = fp_mem_alloc((size_t)h->lanes * sizeof *h->readers);
-    if (h->readers == NULL) {
-        errno = ENOMEM;
-        return FP_SHM_SYSTEM;
-    }
-    for (uint64_t i = 0; i < h->lanes; i++) {
-        const struct fp_lane at = fp__shm_at(h, i);
-        fp_lane_reader_open(&h->readers[i], &at); /* damage is reported by whoever reads it */
-    }
-    return FP_SHM_FINE;
-}
-
-/* Maps the file that `fd` is; `s` has been checked. The handle takes over the descriptor. */
-static enum fp_shm_fault map(struct fp_shm *h, int fd, const struct fp_shm_header *s,
-                             uint64_t bytes) {
-    memset(h, 0, sizeof *h);
-    h->me = fp_process_self();
-    if (h->me == 0)
-        return FP_SHM_NO_PROC;
-    void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED)
-        return FP_SHM_SYSTEM;
-    fp_thread_watch_forks();
-    h->shared = memory;
-    h->lane = (struct fp_shm_lane *)(h->shared + 1);
-    h->bytes = (size_t)bytes;
-    h->lanes = s->lanes;
-    h->units = s->units;
-    h->most = s->most;
-    h->limit = s->limit;
-    h->maker = s->maker;
-    fp_sync_u64_store_relaxed(&h->mine, FP_SHM_NO_LANE);
-    fp_sync_u64_store_relaxed(&h->forks, 2 * fp_thread_forks());
-    h->fd = fd;
-    enum fp_shm_fault fault = open_readers(h);
-    if (fault != FP_SHM_FINE)
-        munmap(memory, (size_t)bytes);
-    return fault;
-}
-
-static void unmap(struct fp_shm *h);
 
 /* Creation ------------------------------------------------------------------------------------- */
 
@@ -113,7 +67,15 @@ static uint64_t units_for(uint64_t capacity) {
     return units * FP_LANE_UNIT >= capacity ? units : 0;
 }
 
-/* The file has no name yet, so a killed creator leaves nothing behind. */
+/* Gives the file its name, which is the last thing: nobody sees it before, and its maker is in it by
+ * then. */
+static bool give_name(int fd, const struct path *path) {
+    char name[40];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, name, AT_FDCWD, path->text, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* With the table's lock. The file has no name yet, so a killed creator leaves nothing behind. */
 static enum fp_shm_fault build(struct fp_shm *h, int fd, const struct fp_shm_header *s,
                                uint64_t bytes, const struct path *path) {
     if (ftruncate(fd, (off_t)bytes) != 0)
@@ -124,21 +86,18 @@ static enum fp_shm_fault build(struct fp_shm *h, int fd, const struct fp_shm_hea
     if (errno != 0)
         return FP_SHM_SYSTEM;
     FP_STEP();
-    enum fp_shm_fault fault = map(h, fd, s, bytes);
-    if (fault != FP_SHM_FINE)
-        return fault;
-    memcpy(h->shared, s, offsetof(struct fp_shm_header, state)); /* everything else is 0 */
-    h->shared->maker = h->maker = h->me;
+    struct fp_shm_member *m = fp__shm_join(fd, s, bytes, path->text);
+    if (m == NULL)
+        return errno == ENOENT ? FP_SHM_NO_PROC : FP_SHM_SYSTEM;
+    memcpy(m->shared, s, offsetof(struct fp_shm_header, state)); /* everything else is 0 */
     FP_STEP();
-    char name[40];
-    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    if (linkat(AT_FDCWD, name, AT_FDCWD, path->text, AT_SYMLINK_FOLLOW) != 0) {
-        int error = errno;
-        unmap(h);
-        errno = error;
-        return FP_SHM_SYSTEM;
+    if (!give_name(fd, path)) {
+        fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* the caller's */
+        fp__shm_part(m);
+        return errno == ENOENT ? FP_SHM_NO_PROC : FP_SHM_SYSTEM;
     }
     FP_STEP();
+    fp__shm_use(h, m);
     return FP_SHM_FINE;
 }
 
@@ -153,7 +112,7 @@ enum fp_shm_fault fp_shm_create(struct fp_shm *h, const char *name,
     if (s.units != 0 && s.most == UINT64_MAX)
         s.most = fp_lane_most(s.units);
     s.limit = options->limit;
-    s.space = fp_process_namespace();
+    s.made = (uint64_t)fp_now();
     if (!size_of(&s, &bytes))
         return FP_SHM_GEOMETRY;
     if (!make_path(&path, name))
@@ -161,9 +120,11 @@ enum fp_shm_fault fp_shm_create(struct fp_shm *h, const char *name,
     int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return FP_SHM_SYSTEM;
+    fp__shm_lock_table();
     enum fp_shm_fault fault = fchmod(fd, 0600) == 0 ? FP_SHM_FINE : FP_SHM_SYSTEM;
     if (fault == FP_SHM_FINE)
         fault = build(h, fd, &s, bytes, &path);
+    fp__shm_unlock_table();
     if (fault != FP_SHM_FINE) {
         int error = errno;
         close(fd);
@@ -174,41 +135,81 @@ enum fp_shm_fault fp_shm_create(struct fp_shm *h, const char *name,
 
 /* Attaching ------------------------------------------------------------------------------------ */
 
+static int open_segment(const struct path *path) {
+    return open(path->text, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
 /* The header is read into private memory before it is looked at. */
-static enum fp_shm_fault check_file(int fd, bool anyone, struct fp_shm_header *s, uint64_t *bytes) {
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return FP_SHM_SYSTEM;
-    if (!S_ISREG(st.st_mode))
+static enum fp_shm_fault check_file(int fd, const struct stat *st, bool anyone,
+                                    struct fp_shm_header *s, uint64_t *bytes) {
+    if (!S_ISREG(st->st_mode))
         return FP_SHM_NOT_OURS;
-    if (!anyone && st.st_uid != geteuid())
+    if (!anyone && st->st_uid != geteuid())
         return FP_SHM_FOREIGN;
     ssize_t n = pread(fd, s, sizeof *s, 0);
     if (n < 0)
         return FP_SHM_SYSTEM;
     if ((size_t)n < sizeof *s || s->magic != MAGIC || s->layout != LAYOUT)
         return FP_SHM_NOT_OURS;
-    if (!size_of(s, bytes) || *bytes != (uint64_t)st.st_size)
-        return FP_SHM_BROKEN;
-    return s->space == fp_process_namespace() ? FP_SHM_FINE : FP_SHM_SPACE;
+    return size_of(s, bytes) && *bytes == (uint64_t)st->st_size ? FP_SHM_FINE : FP_SHM_BROKEN;
+}
+
+/* Becomes a member of what `fd` is. Who removes what nobody uses keeps others from that meanwhile,
+ * so either it finds us, or we find that the name has gone. */
+static enum fp_shm_fault join(struct fp_shm *h, int fd, const struct fp_shm_header *s,
+                              uint64_t bytes, const struct path *path) {
+    struct stat st;
+    struct fp_shm_member *m = fp__shm_join(fd, s, bytes, path->text);
+    if (m == NULL)
+        return FP_SHM_SYSTEM;
+    FP_STEP();
+    if (fstat(fd, &st) == 0 && st.st_nlink != 0) {
+        fp__shm_use(h, m);
+        return FP_SHM_FINE;
+    }
+    fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* the caller's */
+    fp__shm_part(m);
+    errno = ENOENT;
+    return FP_SHM_SYSTEM;
+}
+
+/* With the table's lock. */
+static enum fp_shm_fault attach(struct fp_shm *h, const struct path *path, bool anyone) {
+    struct fp_shm_header s;
+    struct stat st;
+    uint64_t bytes;
+    int fd = open_segment(path);
+    if (fd < 0)
+        return FP_SHM_SYSTEM;
+    enum fp_shm_fault fault = FP_SHM_SYSTEM;
+    if (fstat(fd, &st) == 0)
+        fault = check_file(fd, &st, anyone, &s, &bytes);
+    struct fp_shm_member *m = fault == FP_SHM_FINE ? fp__shm_find(st.st_dev, st.st_ino) : NULL;
+    if (m != NULL)
+        fp__shm_use(h, m);
+    else if (fault == FP_SHM_FINE)
+        fault = join(h, fd, &s, bytes, path);
+    if (m != NULL || fault != FP_SHM_FINE) {
+        int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return fault;
 }
 
 enum fp_shm_fault fp_shm_attach(struct fp_shm *h, const char *name, bool anyone) {
     struct path path;
-    struct fp_shm_header s;
-    uint64_t bytes;
+    enum fp_shm_fault fault = FP_SHM_SYSTEM;
     if (!make_path(&path, name))
-        return FP_SHM_SYSTEM;
-    int fd = open(path.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return FP_SHM_SYSTEM;
-    enum fp_shm_fault fault = check_file(fd, anyone, &s, &bytes);
-    if (fault == FP_SHM_FINE)
-        fault = map(h, fd, &s, bytes);
-    if (fault != FP_SHM_FINE) {
-        int error = errno;
-        close(fd);
-        errno = error;
+        return fault;
+    for (int tries = 0; tries < 1000; tries++) {
+        fp__shm_lock_table();
+        fault = attach(h, &path, anyone);
+        fp__shm_unlock_table();
+        /* Somebody is about to remove it if nobody uses it, a matter of a few system calls. */
+        if (fault != FP_SHM_SYSTEM || errno != EAGAIN)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     return fault;
 }
@@ -218,72 +219,59 @@ int fp_shm_unlink(const char *name) {
     return make_path(&path, name) && unlink(path.text) == 0 ? 0 : errno;
 }
 
+bool fp_shm_is_used(const char *name) {
+    struct path path;
+    int fd = make_path(&path, name) ? open_segment(&path) : -1;
+    if (fd < 0)
+        return true;
+    errno = 0;
+    bool used = fp_process_is_anyone(fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return used;
+}
+
+int fp_shm_remove_unused(const char *name, uint64_t inode) {
+    struct path path;
+    struct stat st;
+    int fd = make_path(&path, name) ? open_segment(&path) : -1;
+    if (fd < 0)
+        return errno;
+    int error = EBUSY;
+    if (fstat(fd, &st) == 0 && st.st_ino == inode && fp_process_exclude(fd)) {
+        FP_STEP();
+        /* The name may have been removed, and given to another one, since it was opened. */
+        error = ESTALE;
+        if (lstat(path.text, &st) == 0 && fp_process_is_file(fd, st.st_dev, st.st_ino))
+            error = unlink(path.text) == 0 ? 0 : errno;
+    }
+    close(fd);
+    return error;
+}
+
 /* Leaving -------------------------------------------------------------------------------------- */
 
-/* `forks` is twice the number of forks that led here, or one more while a thread is at this: so a
- * fork in the middle of it is seen as well. */
-static FP_NOINLINE bool after_fork(struct fp_shm *h) {
-    const uint64_t now = 2 * fp_thread_forks();
-    uint64_t was = fp_sync_u64_load_seq_cst(&h->forks);
-    while (was != now) {
-        if (was == now + 1) {
-            fp_yield();
-            was = fp_sync_u64_load_seq_cst(&h->forks);
-        } else if (fp_sync_u64_cas_seq_cst(&h->forks, &was, now + 1)) {
-            uint64_t me = fp_process_self();
-            if (me != 0) {
-                h->me = me;
-                fp_sync_u64_store_relaxed(&h->mine, FP_SHM_NO_LANE);
-                fp_sync_u64_store_relaxed(&h->writing, 0);
-            }
-            /* Release half: pairs with fp__shm_enter. */
-            fp_sync_u64_store_seq_cst(&h->forks, me != 0 ? now : was);
-            return me != 0;
-        }
-    }
-    return true;
-}
-
-bool fp__shm_enter(struct fp_shm *h) {
-    return FP_LIKELY(fp_sync_u64_load_acquire(&h->forks) == 2 * fp_thread_forks()) || after_fork(h);
-}
-
-bool fp_shm_is_from_here(struct fp_shm *h, uint64_t forks) {
-    return forks == 2 * fp_thread_forks() && fp_sync_u64_load_acquire(&h->forks) == forks;
-}
-
-/* By whoever has `writing`, which is not given back: nobody writes with this handle any more. */
-void fp__shm_give_lane_back(struct fp_shm *h) {
-    uint64_t mine = fp_sync_u64_load_relaxed(&h->mine);
-    if (mine == FP_SHM_NO_LANE)
-        return;
-    fp_sync_u64_store_relaxed(&h->mine, FP_SHM_NO_LANE);
-    /* Release half: what was published; pairs with the claim. */
-    fp_sync_u64_store_seq_cst(&h->lane[mine].owner, 0);
-    FP_STEP();
-}
-
 void fp_shm_release(struct fp_shm *h) {
-    if (fp_sync_u64_exchange_seq_cst(&h->released, 1) != 0 || !fp__shm_enter(h))
+    struct fp_shm_member *m = h->member;
+    if (fp_sync_u64_exchange_seq_cst(&h->released, 1) != 0)
         return;
-    uint64_t nobody = 0;
-    /* Either this succeeds, or the one who is writing finds `released` set when done (seq_cst). */
-    if (fp_sync_u64_cas_seq_cst(&h->writing, &nobody, fp_thread_serial()))
-        fp__shm_give_lane_back(h);
-    for (uint64_t i = 0; i < h->lanes; i++) /* threads that wait with this handle have to notice */
-        fp_bell_ring_all(&h->lane[i].room);
-    fp_bell_ring_all(&h->shared->room);
-    fp_bell_ring_all(&h->shared->items);
-}
-
-static void unmap(struct fp_shm *h) {
-    fp_mem_free(h->readers, (size_t)h->lanes * sizeof *h->readers);
-    munmap(h->shared, h->bytes);
+    fp__shm_lock_table();
+    bool last = fp_sync_u64_fetch_add_seq_cst(&m->open, UINT64_MAX) == 1;
+    fp__shm_unlock_table();
+    if (last)
+        fp__shm_leave(m);
+    for (uint64_t i = 0; i < m->lanes; i++) /* threads that wait with this handle have to notice */
+        fp_bell_ring_all(&m->lane[i].room);
+    fp_bell_ring_all(&m->shared->room);
+    fp_bell_ring_all(&m->shared->items);
 }
 
 void fp_shm_detach(struct fp_shm *h) {
-    unmap(h);
-    close(h->fd);
+    fp__shm_lock_table();
+    if (--h->member->handles == 0)
+        fp__shm_part(h->member);
+    fp__shm_unlock_table();
 }
 
 #else

@@ -22,6 +22,7 @@ enum fp_status fp_spsc_init(struct fp_spsc *r, uint64_t capacity) {
     fp_u64_store_relaxed(&r->producer, 0);
     fp_u64_store_relaxed(&r->consumer, 0);
     fp_u64_store_relaxed(&r->discarding, 0);
+    fp_u64_store_relaxed(&r->abandoned, 0);
     fp_u64_store_relaxed(&r->end, 0);
     fp_event_init_light(&r->not_empty, r->light);
     fp_event_init_light(&r->not_full, r->light);
@@ -366,9 +367,11 @@ enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *out, si
     return s;
 }
 
-void fp_spsc_abandon(struct fp_spsc *r) {
-    fp_u64_store_seq_cst(&r->discarding, 1);
-    fp_spsc_release_consumer(r, 0, true);
+void fp_spsc_abandon(struct fp_spsc *r, bool alone) {
+    bool again = fp_u64_exchange_seq_cst(&r->abandoned, 1) != 0;
+    fp_spsc_close(r, true);
+    if (alone || again || FP_PLAIN)
+        fp_spsc_release_consumer(r, 0, true);
 }
 
 void fp_spsc_close(struct fp_spsc *r, bool discard) {
@@ -447,7 +450,7 @@ static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
 static size_t op_bytes(void *q) { return sizeof(struct fp_spsc) + fp_spsc_bytes(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_spsc *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_spsc *)q)->not_full; }
-static void op_abandon(void *q) { fp_spsc_abandon(q); }
+static void op_abandon(void *q, bool alone) { fp_spsc_abandon(q, alone); }
 static void op_destroy(void *q) {
     fp_spsc_destroy(q);
     fp_mem_free(q, sizeof(struct fp_spsc));

@@ -57,6 +57,7 @@ struct fp_spsc {
     fp_u64 end; /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
     fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
     fp_u64 discarding; /* once closed: the items left are not to be delivered */
+    fp_u64 abandoned; /* once */
     /* Written by those who wait. */
     FP_LINE struct fp_event not_empty, not_full;
 };
@@ -84,8 +85,11 @@ enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *items,
 enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
                                size_t *n);
 
-/* Only the caller is left: the ring is discarding, and the consumer's role is free. */
-void fp_spsc_abandon(struct fp_spsc *r);
+/* The ring is closed and discarding. The consumer's role is free if the caller is `alone`, nobody
+ * else having the ring nor getting it. Otherwise whoever got hold of it may be in the middle of a
+ * get, with the role, and the role stays his. A get that begins from now on touches no slot, so it
+ * is free when the host calls a second time: it has seen all threads outside of gets in between. */
+void fp_spsc_abandon(struct fp_spsc *r, bool alone);
 
 /* Gives a role back. FP_OK (also if nobody had it) or FP_NOT_OWNER. What the next owner does comes
  * after what this one did. `force` takes it from another thread: the caller knows, by means of its

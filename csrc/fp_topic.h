@@ -30,9 +30,10 @@
  * work is at most the number of tokens times that of places, and a subscription is never found
  * twice.
  *
- * Contract, any thread beside any other: everything but fp_topic_end; a version may be used as long
- * as the caller holds a reference to it. Progress: lock-free. `release` may run any code, use of
- * the same trie included; it is called while the thread is not guarded and nothing is locked.
+ * Contract, any thread beside any other: everything but visiting; a trie may be used as long as the
+ * caller holds it, a version as long as he holds a reference to it. Progress: lock-free. `release`
+ * may run any code, use of the same trie included; it is called while the thread is not guarded and
+ * nothing is locked.
  */
 #ifndef FP_TOPIC_H
 #define FP_TOPIC_H
@@ -110,7 +111,10 @@ struct fp_topic {
 struct fp_topic *fp_topic_create(const struct fp_topic_host *host,
                                  const struct fp_topic_syntax *syntax);
 
-/* The live trie is given up; no thread uses it any more. Its versions live on. */
+/* Whoever holds the live trie may use it; at first that is who created it. False: it has ended. To
+ * be called while something else keeps the lineage in memory (fp_lineage_hold, or a version). */
+bool fp_topic_hold(struct fp_topic *t);
+/* A holder gives the live trie up. With the last one it ends; its versions live on. */
 void fp_topic_end(struct fp_topic *t);
 
 /* Both take patterns that fp_topic_check has found good. */
@@ -120,6 +124,9 @@ enum fp_status fp_topic_subscribe(struct fp_topic *t, const char *pattern, size_
 /* FP_OK; FP_EMPTY: there is no such subscription (any more); FP_NO_MEMORY: no effect. */
 enum fp_status fp_topic_unsubscribe(struct fp_topic *t, const char *pattern, size_t length,
                                     uint64_t number);
+
+/* Takes all subscriptions back, at one instant. FP_OK or FP_NO_MEMORY: no effect. */
+enum fp_status fp_topic_clear(struct fp_topic *t);
 
 /* A list of words that begins where it is and moves to the heap when it grows. */
 struct fp_words {
@@ -170,8 +177,7 @@ struct fp_topic_counts fp_topic_version_count(struct fp_version *v);
 /* Bytes of the nodes that a version consists of, those it shares included. O(n). */
 size_t fp_topic_bytes(struct fp_version *v);
 
-/* For a garbage collector, while no other thread runs: every handle that the lineage owns, once for
- * each time that it is owned. */
+/* For a garbage collector, as fp_ctrie_visit. */
 int fp_topic_visit(struct fp_topic *t, fp_visitor fn, void *arg);
 
 static inline struct fp_topic *fp_topic_of(struct fp_version *v) {

@@ -107,7 +107,7 @@ struct visiting {
 
 static int visit_one(struct fp_topic_node *n, void *arg) {
     struct visiting *v = arg;
-    return n->kind == FP_TOPIC_SUB ? v->fn(&((struct fp_topic_sub *)n)->handle, v->arg) : 0;
+    return n->kind == FP_TOPIC_SUB ? v->fn(((struct fp_topic_sub *)n)->handle, v->arg) : 0;
 }
 
 static int visit(uint64_t root, uint64_t floor, fp_visitor fn, void *arg) {
@@ -137,41 +137,50 @@ const struct fp_lineage_ops fp__topic_lineage_ops = {
     .destroy = destroy,
 };
 
-/* A root that nobody knows yet. NULL: no memory. */
+/* A root that nobody knows yet: a copy of the old one, or (NULL) one of an empty trie. NULL: no
+ * memory. */
 static struct fp_topic_root *new_root(const struct fp_topic_host *host,
                                       const struct fp_topic_root *old) {
     struct fp_topic_root *root = host->memory.alloc(sizeof *root);
-    if (root == NULL)
+    struct fp_topic_place *top = old != NULL ? old->top : host->memory.alloc(sizeof *top);
+    if (root == NULL || top == NULL) {
+        if (root != NULL)
+            host->memory.free(root, sizeof *root);
+        if (top != NULL && old == NULL)
+            host->memory.free(top, sizeof *top);
         return NULL;
-    if (old != NULL)
-        root->counts = old->counts;
-    root->top = old != NULL ? old->top : NULL;
-    root->table = old != NULL ? old->table : NULL;
+    }
     root->node.kind = FP_TOPIC_ROOT;
     root->node.fresh = 0;
     root->node.birth = fp_lineage_generation();
+    root->counts = old != NULL ? old->counts : (struct fp_topic_counts){0, 0};
+    root->table = old != NULL ? old->table : NULL;
+    root->top = top;
+    if (old == NULL) {
+        memset(top, 0, sizeof *top);
+        top->leaf.node.kind = FP_TOPIC_PLACE;
+        top->leaf.node.birth = root->node.birth;
+    }
     return root;
+}
+
+/* Frees what new_root made. */
+static void free_root(const struct fp_topic_host *host, struct fp_topic_root *root,
+                      const struct fp_topic_root *old) {
+    if (old == NULL)
+        host->memory.free(root->top, sizeof *root->top);
+    host->memory.free(root, sizeof *root);
 }
 
 struct fp_topic *fp_topic_create(const struct fp_topic_host *host,
                                  const struct fp_topic_syntax *syntax) {
     struct fp_topic *t = host->memory.alloc(sizeof *t);
-    struct fp_topic_root *root = new_root(host, NULL);
-    struct fp_topic_place *top = host->memory.alloc(sizeof *top);
-    if (t == NULL || root == NULL || top == NULL) {
+    struct fp_topic_root *root = t != NULL ? new_root(host, NULL) : NULL;
+    if (root == NULL) {
         if (t != NULL)
             host->memory.free(t, sizeof *t);
-        if (root != NULL)
-            host->memory.free(root, sizeof *root);
-        if (top != NULL)
-            host->memory.free(top, sizeof *top);
         return NULL;
     }
-    memset(top, 0, sizeof *top);
-    top->leaf.node.kind = FP_TOPIC_PLACE;
-    top->leaf.node.birth = root->node.birth;
-    root->counts = (struct fp_topic_counts){0, 0};
-    root->top = top;
     fp_lineage_init(&t->line, &fp__topic_lineage_ops, &host->memory, NULL);
     t->host = host;
     t->syntax = syntax;
@@ -180,14 +189,19 @@ struct fp_topic *fp_topic_create(const struct fp_topic_host *host,
     return t;
 }
 
+bool fp_topic_hold(struct fp_topic *t) { return fp_lineage_join(&t->line); }
+
 void fp_topic_end(struct fp_topic *t) {
-    fp_lineage_end(&t->line, fp_topic_word(fp_ptr_load_acquire(&t->root)));
+    if (fp_lineage_leave(&t->line))
+        fp_lineage_end(&t->line, fp_topic_word(fp_ptr_load_acquire(&t->root)));
 }
 
-/* FP_BUSY: the root was changed meanwhile. Guarded. The old root is the version's from now on. */
+/* FP_BUSY: the root was changed meanwhile. Guarded. The old root is the version's from now on; what
+ * follows is a copy of it, or (clear) empty. */
 static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_record *guard,
-                                       struct fp_version **version, bool *tidy) {
-    struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *fresh = new_root(t->host, old);
+                                       bool clear, struct fp_version **version, bool *tidy) {
+    struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *source = clear ? NULL : old;
+    struct fp_topic_root *fresh = new_root(t->host, source);
     void *expected = old;
     if (fresh == NULL)
         return FP_NO_MEMORY;
@@ -196,7 +210,7 @@ static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_recor
     FP_STEP();
     /* The linearization point. Release half: publishes the root. The version was entered before. */
     if (v == NULL || !fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
-        t->host->memory.free(fresh, sizeof *fresh);
+        free_root(t->host, fresh, source);
         if (v == NULL)
             return FP_NO_MEMORY;
         fp_version_drop(v);
@@ -204,24 +218,36 @@ static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_recor
     }
     FP_STEP();
     old->node.unit.part[0] = old->node.unit.part[1] = 0;
-    *tidy = fp_version_open(v, guard, false);
+    *tidy = fp_version_open(v, guard, clear);
     return FP_OK;
 }
 
-struct fp_version *fp_topic_snapshot(struct fp_topic *t) {
-    struct fp_version *v = NULL;
+static enum fp_status snapshot(struct fp_topic *t, bool clear, struct fp_version **v) {
     enum fp_status s;
     bool tidy = false;
     do {
         struct fp_epoch_record *guard = fp_guard();
         if (guard == NULL)
-            return NULL;
-        s = raise_generation(t, guard, &v, &tidy);
+            return FP_NO_MEMORY;
+        s = raise_generation(t, guard, clear, v, &tidy);
         fp_unguard(guard);
     } while (s == FP_BUSY);
     if (tidy)
         fp_lineage_tidy(&t->line);
-    return s == FP_OK ? v : NULL;
+    return s;
+}
+
+struct fp_version *fp_topic_snapshot(struct fp_topic *t) {
+    struct fp_version *v;
+    return snapshot(t, false, &v) == FP_OK ? v : NULL;
+}
+
+enum fp_status fp_topic_clear(struct fp_topic *t) {
+    struct fp_version *v;
+    enum fp_status s = snapshot(t, true, &v);
+    if (s == FP_OK)
+        fp_version_release(v);
+    return s;
 }
 
 bool fp_topic_count(struct fp_topic *t, struct fp_topic_counts *counts) {

@@ -3,6 +3,7 @@
 import sys
 from queue import Empty, Full
 
+from fastprims import _interpreter  # isort: skip # first: it may refuse; see there
 from fastprims._atomics import AtomicFlag, AtomicRef
 from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
@@ -21,6 +22,8 @@ if sys.platform == "linux":
     from fastprims._shmspan import ShmReservation, ShmView
 else:  # no futex
     from fastprims._elsewhere import ShmQueue, ShmReservation, ShmRing, ShmView
+
+del _interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

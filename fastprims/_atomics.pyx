@@ -6,10 +6,12 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
 from types import GenericAlias
+
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -141,9 +143,7 @@ cdef class AtomicRef:
 
     def stats(self):
         """How often contention made an operation try again; see AtomicRefStats."""
-        from fastprims._stats import AtomicRefStats
-
-        return AtomicRefStats(retries=fp_u64_load_relaxed(&self.core.retries))
+        return record("AtomicRefStats", retries=fp_u64_load_relaxed(&self.core.retries))
 
     def __repr__(self):
         return (f"<{type(self).__module__}.{type(self).__qualname__} of "
@@ -194,25 +194,31 @@ cdef class AtomicFlag:
         """Whether the flag is set."""
         return bool(fp_flag_test(&self.core))
 
-    def wait(self, bint value=True, timeout=None):
+    def wait(self, value=True, timeout=None):
         """Wait until the flag is set (value=False: clear), and return True; or return False if
         `timeout` seconds passed first. The flag may have changed again by the time it returns;
         a change that is undone before a sleeping thread wakes up may go unnoticed. Raises
         ValueError for a negative timeout.
+
+        One argument that is neither True nor False is the timeout: wait(0.2), as threading.Event
+        has it.
         """
-        _base.check_timeout(timeout)
-        cdef int64_t deadline = _base.deadline_of(timeout)
-        cdef fp_status status = fp_flag_wait(&self.core, value, deadline, &_base.host)
+        cdef bint wanted = True
+        if timeout is None and not _numbers.is_bool(value):
+            timeout = value
+        else:
+            wanted = _numbers.to_bool(value, "value")
+        _numbers.check_timeout(timeout)
+        cdef int64_t deadline = _numbers.deadline_of(timeout)
+        cdef fp_status status = fp_flag_wait(&self.core, wanted, deadline, &_base.host)
         if status == _core.FP_INTERRUPTED:
             fp_propagate()
         return status == _core.FP_OK
 
     def stats(self):
         """The flag, and how often a thread got ready to sleep; see AtomicFlagStats."""
-        from fastprims._stats import AtomicFlagStats
-
-        return AtomicFlagStats(
-            value=bool(fp_flag_test(&self.core)),
+        return record(
+            "AtomicFlagStats", value=bool(fp_flag_test(&self.core)),
             waits=_core.fp_sync_u64_load_relaxed(&self.core.changed.waits))
 
     def __bool__(self):

@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_status
@@ -11,7 +11,10 @@ cdef extern from "Python.h":
 
 cdef _core.fp_host host
 
-cdef object to_index(object value, str name)
+# In front of each structure's fields where a class would have none of its own: by its size the
+# interpreter tells it from its sisters, and refuses a class that derives from two of them, and an
+# assignment of __class__ or __bases__ from one to the other ("lay-out conflict"). Never written.
+ctypedef void* Layout
 
 # A list for which nobody else can have a reference: of the items of `source`, if room < 0, or with
 # room for so many, to be shown with as many as were filled in.
@@ -20,20 +23,30 @@ cdef list hidden(object source, Py_ssize_t room)
 
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
-    # them, one load nearer. Set by adopt(): to no queue when the object is made, then once more.
+    # them, one load nearer. Written by become(): to no queue when the object is made, before anybody
+    # else has it; then once more, within the critical section, by the first __init__ that gets
+    # there. Until that one has returned, the object is for the thread that makes it.
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
     cdef fp_status (*get_one)(void*, uint64_t*) noexcept
-    # Never used; it makes Cython build a type that the garbage collector knows.
+    # Never written; it makes Cython build a type that the garbage collector knows.
     cdef object _collected
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
+    # Whatever an object has for its structure is written once: __init__ works all of it out first,
+    # which may run any code, and then stores it within the critical section, if nobody did before.
+    cdef void become(self, void* core, const _core.fp_queue_ops* ops) noexcept
+    # Takes a new structure (NULL: MemoryError); or frees it, and raises RuntimeError, if there was
+    # one.
     cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1
-    # For classes whose structure is made by __init__: it cannot be made twice.
+    # Raises RuntimeError if there is a structure.
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
+    # What an argument means that is to be True or False, of a method that the standard library's
+    # queues have, too: there, any object will do.
+    cdef bint truth_of(self, object value, str name) except -1
     # Do put_nowait() and get_nowait() go through the public put() and get()?
     cdef bint nowait_is_put(self) noexcept
     # Raises what `status` means.
@@ -50,9 +63,6 @@ cdef class BaseQueue:
 
 # Raises TypeError; `instead` is what to do.
 cdef int refuse_pickle(object self, str instead) except -1
-
-cdef int64_t deadline_of(object timeout) except? -1
-cdef int check_timeout(object timeout) except -1
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:

@@ -8,19 +8,20 @@ structure it is. Items are strong references, handed to the structure and taken 
 words. A reference belongs to the structure from the moment a hook answers FP_OK.
 """
 
+cimport cython
 from cpython.object cimport PyObject
-from libc.math cimport ceil, isnan
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
+from fastprims._numbers cimport check_timeout, deadline_of, to_bool
 
 import sys
-from operator import index
 from queue import Empty, Full
 from types import GenericAlias
 
 from fastprims._errors import ShutDown
+from fastprims._record import record
 
 cdef extern from "Python.h":
     bint PyIndex_Check(object)
@@ -61,20 +62,8 @@ if not FREE_THREADED:
 if _core.fp_cpu_count() > 1 and not getattr(sys, "_is_gil_enabled", lambda: True)():
     host.spin = 12  # polls of the queue: about two microseconds
 
-# time.monotonic() + timeout must fit the clock, as in the threading module.
-cdef double LONGEST_TIMEOUT = 9223372036.0
-
 # get_many() asks for at most so many at a time while it does not know how many there are.
 cdef enum: CHUNK = 1 << 20
-
-
-cdef object to_index(object value, str name):
-    """`value` as an int, or TypeError."""
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be an integer, not {type(value).__name__}") from None
 
 
 cdef int refuse_pickle(object self, str instead) except -1:
@@ -96,28 +85,6 @@ cdef list hidden(object source, Py_ssize_t room):
         fp_show_list(own, <size_t>len(own) if room < 0 else 0)
         if room < 0:
             source = own
-
-
-cdef int64_t deadline_of(object timeout) except? -1:
-    """The monotonic time at which `timeout` seconds will have passed."""
-    if timeout is None:
-        return _core.FP_FOREVER
-    cdef double seconds = timeout
-    if isnan(seconds):
-        raise ValueError("'timeout' must be a number of seconds, not nan")
-    if seconds > LONGEST_TIMEOUT:
-        raise OverflowError(
-            f"timeout value is too large: at most {LONGEST_TIMEOUT:.0f} seconds; "
-            "use None to wait without limit")
-    if seconds <= 0:
-        return _core.fp_now()
-    return _core.fp_now() + <int64_t>ceil(min(seconds, LONGEST_TIMEOUT / 2) * 1e9)
-
-
-cdef int check_timeout(object timeout) except -1:
-    if timeout is not None and timeout < 0:
-        raise ValueError("'timeout' must be a non-negative number of seconds")
-    return 0
 
 
 # A batch, and the operations on it that fp_wait() repeats.
@@ -161,23 +128,33 @@ cdef class BaseQueue:
     """The methods that every fastprims queue has. Not to be instantiated."""
 
     def __cinit__(self, *args, **kwargs):
-        self.adopt(NULL, &_core.fp_no_queue_ops)
+        self.become(NULL, &_core.fp_no_queue_ops)
 
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} cannot be instantiated; use one of its subclasses")
 
     def __dealloc__(self):
-        self.ops.abandon(self.core)
+        self.ops.abandon(self.core, True)
         self.clear()
         self.ops.destroy(self.core)
 
-    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1:
-        if core == NULL and ops != &_core.fp_no_queue_ops:
-            raise MemoryError("no memory for the queue")
+    cdef void become(self, void* core, const _core.fp_queue_ops* ops) noexcept:
         self.core = core
         self.ops = ops
         self.put_one = ops.put
         self.get_one = ops.get
+
+    cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1:
+        cdef bint first
+        if core == NULL:
+            raise MemoryError("no memory for the queue")
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.become(core, ops)
+        if not first:
+            ops.destroy(core)
+            self.check_new()
         return 0
 
     cdef int check_new(self) except -1:
@@ -187,6 +164,9 @@ cdef class BaseQueue:
 
     cdef int discarded(self, size_t n) except -1:
         return 0
+
+    cdef bint truth_of(self, object value, str name) except -1:
+        return to_bool(value, name)
 
     cdef bint nowait_is_put(self) noexcept:
         return False
@@ -275,7 +255,7 @@ cdef class BaseQueue:
         don't wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError
         for a negative timeout. An interrupted or failed call has stored nothing.
         """
-        self.put_item(item, block, timeout)
+        self.put_item(item, self.truth_of(block, "block"), timeout)
 
     def get(self, block=True, timeout=None):
         """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
@@ -283,7 +263,7 @@ cdef class BaseQueue:
         the queue is drained, ValueError for a negative timeout. An interrupted or failed call has
         taken nothing.
         """
-        return self.get_item(block, timeout)
+        return self.get_item(self.truth_of(block, "block"), timeout)
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
@@ -319,7 +299,7 @@ cdef class BaseQueue:
             self.refuse(status)
         return default
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored: all, or fewer
         if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
         Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
@@ -327,7 +307,8 @@ cdef class BaseQueue:
         raises, nothing is stored. An interrupt leaves those stored so far in the queue.
         """
         cdef size_t done = 0
-        if block and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
+        cdef bint may_wait = to_bool(block, "block")
+        if may_wait and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
         # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
         # copied, and the references may be counted after the items were stored.
@@ -336,9 +317,9 @@ cdef class BaseQueue:
             if done == <size_t>len(iterable):
                 return done
             iterable = iterable[done:]
-        return done + self.put_list(hidden(iterable, -1), done, block, timeout)
+        return done + self.put_list(hidden(iterable, -1), done, may_wait, timeout)
 
-    def get_many(self, max_items, bint block=True, timeout=None):
+    def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
         """
@@ -347,7 +328,8 @@ cdef class BaseQueue:
         cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
         if most < 0:
             raise ValueError(f"max_items must be 0 or more, not {max_items}")
-        if block:
+        cdef bint may_wait = to_bool(block, "block")
+        if may_wait:
             check_timeout(timeout)
         if most == 0:
             return []
@@ -360,17 +342,20 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
+        cdef size_t have = 0
         try:
-            if status == _core.FP_EMPTY and block:
+            if status == _core.FP_EMPTY and may_wait:
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+            have = batch.done
+            # Not if a comparison could fail now: what was taken would be lost.
+            while (not self.ops.calls_host and batch.done == batch.size
+                   and have < <size_t>most):
+                items = take_more(items, <size_t>most, &batch)
+                have += batch.done
         finally:
-            fp_show_list(items, batch.done)
+            fp_show_list(items, have)
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
-        # Not if a comparison could fail now: what was taken would be lost.
-        while (not self.ops.calls_host and batch.done == batch.size
-               and <size_t>len(items) < <size_t>most):
-            items = take_more(items, <size_t>most, &batch)
         return items
 
     def qsize(self):
@@ -403,7 +388,7 @@ cdef class BaseQueue:
         immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
         time either comes before (its item is delivered) or raises.
         """
-        cdef bint discard = immediate
+        cdef bint discard = self.truth_of(immediate, "immediate")
         cdef fp_status status = self.ops.close(self.core, discard)
         if status != _core.FP_OK:
             self.refuse(status)
@@ -417,12 +402,10 @@ cdef class BaseQueue:
 
     def stats(self):
         """Counts since the queue was made; see QueueStats."""
-        from fastprims._stats import QueueStats
-
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
-        return QueueStats(
-            puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
+        return record(
+            "QueueStats", puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
 
@@ -460,7 +443,8 @@ cdef class BaseQueue:
 
 
 cdef list take_more(list items, size_t most, Batch* batch):
-    """`items` and what else is there. Leaves batch.done < batch.size if that was all."""
+    """The items of a full hidden list and what else is there, in a hidden list. Leaves batch.done
+    < batch.size if that was all."""
     cdef uint64_t puts, gets
     batch.ops.count(batch.core, &puts, &gets)
     cdef size_t have = <size_t>len(items)
@@ -477,7 +461,6 @@ cdef list take_more(list items, size_t most, Batch* batch):
     batch.items = fp_list_buffer(longer) + have
     batch.size = <size_t>len(longer) - have
     run_get(batch)
-    fp_show_list(longer, have + batch.done)
     return longer
 
 
@@ -505,15 +488,19 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
-# Runs while all other threads are stopped or wait for the GIL, and changes nothing.
+# Runs while all other threads are stopped, outside of the structure's functions, or wait for the
+# GIL, and changes nothing.
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef Visit visit = [fn, arg]
     cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
     return answer if answer else cython_traverse(self, fn, arg)
 
 
+# Others may be using the queue: on free-threaded builds the threads run again, and whoever asks the
+# collector for all objects finds garbage, too. What is called here allows for it. The attributes of
+# a subclass are cleared as those of any class: they must not be used at that very moment.
 cdef int clear(PyObject* self) noexcept:
-    (<BaseQueue>self).ops.abandon((<BaseQueue>self).core)
+    (<BaseQueue>self).ops.abandon((<BaseQueue>self).core, False)
     (<BaseQueue>self).clear()
     return cython_clear(self)
 

@@ -3,27 +3,29 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """BoundedChannel over fp_channel: what enters, what is dropped, and who is told."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from queue import Full
+from threading import main_thread
 
 from fastprims import _limits
 from fastprims._errors import ItemTooLarge
 from fastprims._hot import HOT_METHODS
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
     void DECREF "Py_DECREF"(PyObject*)
-    void PyErr_SetInterrupt()
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
     PyObject* PyObject_CallOneArg(object, object) noexcept
     void XDECREF "Py_XDECREF"(PyObject*)
-    list PySequence_List(object)
+    unsigned long PyThread_get_thread_ident()
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -34,8 +36,13 @@ cdef extern from "_slots.h":
     bint fp_small_int(PyObject*, int64_t*) noexcept
     PyObject* fp_constant(object)
 
+cdef extern from "_later.h":
+    object fp_take_error()
+    void fp_raise_later(object, fp_bool)
+
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
 
 cdef enum Overflow:  # in the order of _limits.OVERFLOW
     BLOCK
@@ -108,7 +115,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     every `pressure_interval` seconds at most, as long as drops come. What is still untold is told
     when a consumer finds nothing and waits, by shutdown(), and when the channel is deleted; nothing
     remains untold. It is called by the thread that was the cause, outside of everything: it may use
-    the channel. Calls never overlap. An exception goes to sys.unraisablehook, never to the caller.
+    the channel. Calls never overlap. An Exception goes to sys.unraisablehook, never to the caller;
+    anything else, as the SystemExit of a signal handler, is raised when the call has returned.
 
     put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
     of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
@@ -118,6 +126,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     of RateLimiter; csrc/fp_gcra.h.
     """
 
+    # All of them: written by the first __init__ that gets there, within the critical section, before
+    # there is a structure; never again, but for the collector's clearing (see _base.pyx).
     cdef Overflow policy
     cdef bint measured, paced
     cdef bint measured_by_len
@@ -132,27 +142,46 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def __init__(self, maxsize, *, overflow="block", max_item_size=None, size_of=len, rate=None,
                  on_pressure=None, pressure_interval=1.0):
         self.check_new()
-        cdef uint64_t limit = _limits.to_maxsize(_base.to_index(maxsize, "maxsize"))
-        self.policy = <Overflow><int>_limits.to_policy(overflow)
+        cdef uint64_t limit = _limits.to_maxsize(_numbers.to_index(maxsize, "maxsize"))
+        cdef Overflow policy = <Overflow><int>_limits.to_policy(overflow)
         check_callable(size_of, "size_of")
         if on_pressure is not None:
             check_callable(on_pressure, "on_pressure")
             load_report()
-        self.measured = max_item_size is not None
-        self.most = _limits.to_item_size(
-            _base.to_index(max_item_size, "max_item_size")) if self.measured else None
-        self.measured_by_len = size_of is len
-        self.most_word = min(self.most or 0, INT64_MAX)
-        self.size_of = size_of
-        self.on_pressure = on_pressure
-        self.interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
-        self.rate = None if rate is None else _limits.to_rate(rate)
-        self.paced = rate is not None
+        cdef bint measured = max_item_size is not None, paced = rate is not None
+        most = _limits.to_item_size(
+            _numbers.to_index(max_item_size, "max_item_size")) if measured else None
+        cdef int64_t most_word = min(most or 0, INT64_MAX)
+        cdef int64_t interval = _limits.to_nanoseconds(pressure_interval, "pressure_interval")
+        if paced:
+            rate = _limits.to_rate(rate)
         cdef _core.fp_channel* channel = _core.fp_channel_create(
-            limit, self.policy == DROP_OLDEST, self.measured or self.paced)
-        if channel != NULL and self.paced:
-            set_rate(channel, self.rate)
-        self.adopt(channel, &_core.fp_channel_ops)
+            limit, policy == DROP_OLDEST, measured or paced)
+        if channel != NULL and paced:
+            set_rate(channel, rate)
+        if channel == NULL:
+            raise MemoryError("no memory for the queue")
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.policy, self.measured, self.paced = policy, measured, paced
+                self.most, self.most_word = most, most_word
+                self.size_of, self.measured_by_len = size_of, size_of is len
+                self.rate, self.on_pressure, self.interval = rate, on_pressure, interval
+                self.become(channel, &_core.fp_channel_ops)
+        if not first:
+            _core.fp_channel_ops.destroy(channel)
+            self.check_new()
+
+    def __dealloc__(self):
+        cdef PyObject* old
+        old = fp_keep(<PyObject*>self.size_of)
+        self.size_of = None
+        fp_drop(old)
+        old = fp_keep(<PyObject*>self.on_pressure)
+        self.on_pressure = None
+        fp_drop(old)
 
     def __del__(self):
         if self.core != NULL:
@@ -177,7 +206,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             size = self.size_of(item)
             if fp_small_int(<PyObject*>size, &word) and word <= self.most_word:
                 return 0
-            size = _base.to_index(size, "what size_of returns")
+            size = _numbers.to_index(size, "what size_of returns")
         if size > self.most:
             self.dropped(_core.FP_DROP_OVERSIZED, 1)
             raise ItemTooLarge(
@@ -227,7 +256,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         if block and timeout is not None and self.policy == BLOCK:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
@@ -244,7 +273,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         ItemTooLarge, ShutDown after shutdown(), and what size_of raises. A call that raises has
         stored nothing.
         """
-        self.put_item(item, block, timeout)
+        self.put_item(item, _numbers.to_bool(block, "block"), timeout)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if it was not stored, for want of room or
@@ -257,7 +286,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             self.refuse(status)
         return status == _core.FP_OK
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored. What happens when
         there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
         not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all,
@@ -265,20 +294,20 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        if block and self.policy == BLOCK:
-            _base.check_timeout(timeout)
-        cdef list items
+        cdef bint may_wait = _numbers.to_bool(block, "block") and self.policy == BLOCK
+        if may_wait:
+            _numbers.check_timeout(timeout)
+        # Hidden while size_of, on_pressure and finalizers run: what was measured is what is stored.
+        cdef list items = _base.hidden(iterable, -1)
+        cdef size_t n = <size_t>len(items), done = 0, i
         if self.measured:
-            iterable = PySequence_List(iterable)
-            for item in iterable:
-                self.measure(item)
+            for i in range(n):
+                self.measure(items[i])
         if self.policy == DROP_OLDEST or self.paced:
-            return self.put_each(PySequence_List(iterable), block, timeout)
-        items = _base.hidden(iterable, -1)
-        cdef size_t n = <size_t>len(items), done = 0
+            return self.put_each(items, may_wait, timeout)
         cdef bint silent = self.policy == DROP_NEWEST
         try:
-            done = self.put_list(items, 0, block and self.policy == BLOCK, timeout)
+            done = self.put_list(items, 0, may_wait, timeout)
         except Full:
             if not silent:
                 self.dropped(_core.FP_DROP_FULL, n)
@@ -288,6 +317,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return done
 
     cdef size_t put_each(self, list items, bint block, object timeout) except? -1:
+        """Of a hidden list."""
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         cdef size_t done = 0, n = <size_t>len(items), i
         cdef fp_status status
@@ -363,24 +393,24 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """Calls on_pressure, if that is this thread's to do now."""
         cdef uint64_t news[<int>_core.FP_DROPS]
         cdef PyObject* result
-        cdef bint again = self.on_pressure is not None, interrupted = False
+        cdef bint again = self.on_pressure is not None
         while again and _core.fp_channel_begin_report(
                 self.channel(), _core.fp_thread_serial(), urgent, news):
             try:
                 report = self.report_of(news)
             except BaseException as error:  # no memory, or Ctrl-C: to be told another time
-                interrupted |= isinstance(error, KeyboardInterrupt)
+                if not isinstance(error, Exception):
+                    raise_later(error)
                 _core.fp_channel_end_report(self.channel())
                 break
             _core.fp_channel_tell(self.channel(), news, self.interval)
             result = PyObject_CallOneArg(self.on_pressure, report)
-            if result == NULL:
-                interrupted |= PyErr_ExceptionMatches(KeyboardInterrupt)
+            if result == NULL and PyErr_ExceptionMatches(Exception):
                 PyErr_WriteUnraisable(<PyObject*>self.on_pressure)
+            elif result == NULL:
+                raise_later(fp_take_error())
             XDECREF(result)
             again = _core.fp_channel_end_report(self.channel())
-        if interrupted:
-            PyErr_SetInterrupt()  # is raised again outside, where it belongs
 
     cdef object report_of(self, const uint64_t* news):
         drops = {REASONS[i]: news[i] for i in range(<int>_core.FP_DROPS) if news[i] != 0}
@@ -388,8 +418,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     def stats(self):
         """Counts since the channel was made; see ChannelStats."""
-        from fastprims._stats import ChannelStats
-
         cdef uint64_t puts, gets, evicted, discarded
         # Counted after they were taken, hence read before: what is missing passes for a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
@@ -401,8 +429,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         discarded = drops["shutdown"]
         if gets < evicted + discarded:
             raise MemoryError  # the counts could not be read
-        return ChannelStats(
-            puts=puts, gets=gets - evicted - discarded, size=puts - gets, maxsize=self.maxsize,
+        return record(
+            "ChannelStats", puts=puts, gets=gets - evicted - discarded, size=puts - gets,
+            maxsize=self.maxsize,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits),
             drops=drops)
@@ -423,8 +452,13 @@ cdef int64_t until(Wait* wait) except? -1:
     """The deadline; drawn when it is first needed, so that a call that need not wait looks at no
     clock, and one that waits twice has one."""
     if wait.deadline == 0:
-        wait.deadline = _base.deadline_of(<object>wait.timeout)
+        wait.deadline = _numbers.deadline_of(<object>wait.timeout)
     return wait.deadline
+
+
+cdef int raise_later(object error) except -1:
+    fp_raise_later(error, PyThread_get_thread_ident() == main_thread().ident)
+    return 0
 
 
 cdef int check_callable(object value, str name) except -1:

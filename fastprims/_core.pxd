@@ -31,6 +31,8 @@ cdef extern from "fp_atomic.h" nogil:
         pass
     uint64_t fp_sync_u64_load_seq_cst(fp_sync_u64*)
     uint64_t fp_sync_u64_load_relaxed(fp_sync_u64*)
+    void fp_sync_u64_store_relaxed(fp_sync_u64*, uint64_t)
+    void fp_sync_u64_store_seq_cst(fp_sync_u64*, uint64_t)
     bint fp_sync_u64_cas_seq_cst(fp_sync_u64*, uint64_t*, uint64_t)
 
 cdef extern from "fp_park.h" nogil:
@@ -76,7 +78,7 @@ cdef extern from "fp_queue.h":
         size_t (*bytes)(void*) noexcept
         fp_event* (*not_empty)(void*) noexcept
         fp_event* (*not_full)(void*) noexcept
-        void (*abandon)(void*) noexcept
+        void (*abandon)(void*, fp_bool) noexcept
         void (*destroy)(void*) noexcept
         fp_status (*wait)(fp_event*, const fp_attempt*, int64_t, const fp_host*) noexcept
         fp_bool calls_host

@@ -16,6 +16,7 @@ from fastprims._views import show
 
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
+    int fp_set_attribute(object, const char*, object) except -1
     object fp_steal(PyObject*)
 
 cdef object MISSING = object()
@@ -24,7 +25,7 @@ cdef object MISSING = object()
 cdef Ctrie branch(CtrieBase source, type kind):
     """A map that starts with what the other one contains now."""
     cdef Ctrie copy = Ctrie.__new__(kind)
-    copy.become_map(source.version(), source.lineage)
+    copy.become_map(source)
     return copy
 
 
@@ -56,7 +57,7 @@ cdef class Ctrie(CtrieBase):
     """
 
     def __cinit__(self, *args, **kwargs):
-        self.become_map(NULL, None)
+        self.become_map(None)
 
     def __init__(self, *args, **kwargs):
         self.update(*args, **kwargs)
@@ -260,6 +261,16 @@ def snapshot_of(contents):
     return Ctrie(contents).readonly_snapshot()
 
 
+def refuse_both(cls, **kwargs):
+    """CtrieBase.__init_subclass__. The interpreter sees no difference, as both have one size."""
+    super(CtrieBase, cls).__init_subclass__(**kwargs)
+    if issubclass(cls, Ctrie) and issubclass(cls, CtrieSnapshot):
+        raise TypeError(
+            f"{cls.__name__} derives from Ctrie and CtrieSnapshot: lay-out conflict, since one "
+            "changes and the other does not")
+
+
+fp_set_attribute(CtrieBase, "__init_subclass__", classmethod(refuse_both))
 fp_publish(Ctrie, "fastprims.Ctrie", ("get",))
 fp_publish(CtrieSnapshot, "fastprims.CtrieSnapshot", ("get",))
 MutableMapping.register(Ctrie)

@@ -16,6 +16,7 @@ import gc
 from collections.abc import Mapping
 from types import GenericAlias
 
+from fastprims._record import record
 from fastprims._views import CtrieItems, CtrieKeys, CtrieValues
 
 cdef extern from "Python.h":
@@ -59,17 +60,24 @@ cdef class Lineage:
     def __dealloc__(self):
         if self.core != NULL:
             _core.fp_lineage_drop(&self.core.line)
+        cdef PyObject* base = <PyObject*>self.base
+        INCREF(base)
+        self.base = None
+        fp_drop(base)  # does not recurse: a chain of branches is as long as you like
 
 
-cdef Lineage new_lineage(_core.fp_version* version, Lineage base):
-    """A new trie; its live end is the caller's. The reference to the version passes to it."""
-    cdef Lineage lineage = Lineage.__new__(Lineage)
+cdef Lineage new_lineage(CtrieBase source):
+    """A new trie, with what the other map (or None) contains now; its live end is the caller's."""
+    cdef Lineage lineage = Lineage.__new__(Lineage)  # before there is a version that might be lost
+    cdef _core.fp_version* version = NULL
+    if source is not None:
+        version = source.version()
+        lineage.base = source.lineage
     lineage.core = _core.fp_ctrie_create(&fp_object_host, version)
     if lineage.core == NULL:
         if version != NULL:
             _core.fp_version_release(version)
         raise MemoryError("no memory for a Ctrie")
-    lineage.base = base
     _core.fp_lineage_hold(&lineage.core.line)
     return lineage
 
@@ -98,8 +106,8 @@ cdef class CtrieBase:
         elif self.shown != NULL:
             _core.fp_version_release(self.shown)
 
-    cdef int become_map(self, _core.fp_version* version, Lineage base) except -1:
-        cdef Lineage lineage = new_lineage(version, base)
+    cdef int become_map(self, CtrieBase source) except -1:
+        cdef Lineage lineage = new_lineage(source)
         if self.live != NULL:
             _core.fp_ctrie_end(self.live)
         self.live = lineage.core
@@ -124,7 +132,12 @@ cdef class CtrieBase:
         return v
 
     cdef CtrieIterator iterate(self, int what):
-        return new_iterator(self.version(), self.lineage, what)
+        cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
+        iterator.version = self.version()
+        iterator.lineage = self.lineage
+        iterator.what = what
+        _core.fp_ctrie_walk_start(&iterator.walk, iterator.version)
+        return iterator
 
     def __getitem__(self, key):
         cdef uint64_t value
@@ -188,8 +201,6 @@ cdef class CtrieBase:
 
     def stats(self):
         """The number of keys and the memory of the nodes, counted now: O(n). See CtrieStats."""
-        from fastprims._stats import CtrieStats
-
         cdef _core.fp_version* v = self.version()
         cdef uint64_t size = 0
         cdef fp_status status = _core.fp_ctrie_version_size(v, &size)
@@ -197,7 +208,7 @@ cdef class CtrieBase:
         _core.fp_version_release(v)
         if status != _core.FP_OK:
             refuse(status)
-        return CtrieStats(size=size, bytes=size_in_bytes)
+        return record("CtrieStats", size=size, bytes=size_in_bytes)
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.stats().bytes
@@ -216,8 +227,14 @@ cdef class CtrieBase:
 
     # For Ctrie.
 
+    cdef int check_live(self) except -1:
+        if _core.FP_UNLIKELY(self.live == NULL):
+            raise TypeError(f"a {type(self).__name__} of these contents does not change")
+        return 0
+
     cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
                     PyObject* expected, bint wants_old) except -1:
+        self.check_live()
         c.mode = mode
         c.hash = hash_of(key)
         c.key = <uint64_t>key
@@ -230,12 +247,14 @@ cdef class CtrieBase:
         return 0
 
     cdef bint take_any(self, fp_ctrie_change_t* c) except -1:
+        self.check_live()
         cdef fp_status status = _core.fp_ctrie_pop(self.live, c)
         if status != _core.FP_OK and status != _core.FP_EMPTY:
             refuse(status)
         return status == _core.FP_OK
 
     cdef int remove_all(self) except -1:
+        self.check_live()
         cdef fp_status status = _core.fp_ctrie_clear(self.live)
         if status != _core.FP_OK:
             refuse(status)
@@ -274,16 +293,6 @@ cdef class CtrieIterator:
         if status != _core.FP_EMPTY:
             refuse(status)
         raise StopIteration
-
-
-cdef CtrieIterator new_iterator(_core.fp_version* version, Lineage lineage, int what):
-    """The reference to the version passes to it."""
-    cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
-    iterator.version = version
-    iterator.lineage = lineage
-    iterator.what = what
-    _core.fp_ctrie_walk_start(&iterator.walk, version)
-    return iterator
 
 
 # The short way of the hot methods (see _slots.h). ------------------------------------------------

@@ -35,6 +35,13 @@ static bool fp_set_aside(PyObject *item) {
     return true;
 }
 
+/* For the destructor of an object with a Python attribute, which Cython would release by itself,
+ * and recurse: keep it, set it to None, drop it. */
+static inline PyObject *fp_keep(PyObject *attribute) {
+    Py_INCREF(attribute);
+    return attribute;
+}
+
 static void fp_drop(PyObject *item) {
     if (fp_aside.depth >= FP_DROP_DEPTH && fp_set_aside(item))
         return;

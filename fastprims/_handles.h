@@ -26,46 +26,15 @@ static void fp_object_free(void *p, size_t bytes) {
     FP_OBJECT_FREE(p);
 }
 
-/* For tp_traverse and tp_clear. */
+/* For tp_traverse. */
 struct fp_gc_visit {
     visitproc fn;
     void *arg;
 };
 
-static int fp_gc_visit_one(uint64_t *handle, void *arg) {
+static int fp_gc_visit_one(uint64_t handle, void *arg) {
     struct fp_gc_visit *v = (struct fp_gc_visit *)arg;
-    return v->fn(fp_object(*handle), v->arg);
-}
-
-/* Garbage: all handles become None, and nobody will look. They are released afterwards,
- * since that may run any code. */
-struct fp_gc_taken {
-    PyObject **object;
-    size_t count, room;
-};
-
-static int fp_gc_take_one(uint64_t *handle, void *arg) {
-    struct fp_gc_taken *taken = (struct fp_gc_taken *)arg;
-    if (fp_object(*handle) == Py_None)
-        return 0;
-    if (taken->count == taken->room) {
-        size_t room = taken->room ? 2 * taken->room : 256;
-        PyObject **more = (PyObject **)realloc(taken->object, room * sizeof *more);
-        if (more == NULL)
-            return 1; /* the rest is for the next collection */
-        taken->object = more;
-        taken->room = room;
-    }
-    taken->object[taken->count++] = fp_object(*handle);
-    Py_INCREF(Py_None);
-    *handle = (uint64_t)(uintptr_t)Py_None;
-    return 0;
-}
-
-static void fp_gc_drop_taken(struct fp_gc_taken *taken) {
-    for (size_t i = 0; i < taken->count; i++)
-        fp_drop(taken->object[i]);
-    free(taken->object);
+    return v->fn(fp_object(handle), v->arg);
 }
 
 #endif

@@ -10,6 +10,8 @@ from fastprims cimport _base, _core
 
 from operator import index
 
+from fastprims._record import record
+
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     PyObject* PyLong_FromLongLong(long long)
@@ -93,7 +95,7 @@ cdef class AtomicInt:
 
     `a += n` and the like change this very object, atomically. There is no `a + n`: write
     `a.load() + n`, which is a plain int. Comparisons are by value, each with one load, so it is
-    not hashable.
+    not hashable. int(), float(), round() and the like, str() and format() see the value: f"{a:,}".
 
     csrc/fp_int.h.
     """
@@ -174,10 +176,8 @@ cdef class AtomicInt:
 
     def stats(self):
         """The value, and how often contention made an operation try again; see AtomicIntStats."""
-        from fastprims._stats import AtomicIntStats
-
-        return AtomicIntStats(
-            value=fp_int_load(&self.core), retries=fp_u64_load_relaxed(&self.core.retries))
+        return record(
+            "AtomicIntStats", value=fp_int_load(&self.core), retries=fp_u64_load_relaxed(&self.core.retries))
 
     def __iadd__(self, n):
         fp_int_fetch_add(&self.core, to_word(n))
@@ -212,6 +212,26 @@ cdef class AtomicInt:
 
     def __bool__(self):
         return fp_int_load(&self.core) != 0
+
+    # What is asked of a number is answered by the int that it holds now.
+
+    def __round__(self, ndigits=None):
+        return round(<object>fp_int_load(&self.core), ndigits)
+
+    def __trunc__(self):
+        return fp_int_load(&self.core)
+
+    def __floor__(self):
+        return fp_int_load(&self.core)
+
+    def __ceil__(self):
+        return fp_int_load(&self.core)
+
+    def __format__(self, spec):
+        return format(fp_int_load(&self.core), spec)
+
+    def __str__(self):
+        return f"{fp_int_load(&self.core)}"
 
     def __repr__(self):
         return f"{type(self).__name__}({fp_int_load(&self.core)})"

@@ -3,12 +3,15 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """RateLimiter over fp_gcra."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, nextafter
 from libc.stdint cimport int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
+
+from fastprims._record import record
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
@@ -21,6 +24,10 @@ cdef extern from "fp_atomic.h":
     ctypedef struct fp_u64:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
+
+cdef extern from "_drop.h":
+    void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
 
 cdef extern from "fp_lock.h":
     struct fp_lock:
@@ -74,18 +81,19 @@ cdef class RateLimiter:
     csrc/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
     """
 
+    # All of them: written by the first __init__ that gets there, within the critical section; never
+    # again, but for the collector's clearing of `source`.
     cdef fp_gcra* core
     cdef bint quick  # made, and with the system's clock
     cdef readonly double rate
     """Tokens per second."""
     cdef object source
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     def __init__(self, rate, burst, *, clock=None):
-        cdef double number = rate
-        size = _base.to_index(burst, "burst")
-        if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        cdef double number = _numbers.to_number(rate, "rate", "a number of tokens per second")
+        size = _numbers.to_index(burst, "burst")
+        self.check_new()
         if clock is not None and not callable(clock):
             raise TypeError("clock must be a function that returns nanoseconds")
         if not FP_GCRA_LEAST_RATE <= number <= FP_GCRA_MOST_RATE:
@@ -102,13 +110,29 @@ cdef class RateLimiter:
             fp_mem_free(core, sizeof(fp_gcra))
             raise OverflowError(
                 "burst is too large for this rate: it must not take more than 34 years to fill")
-        self.core = core
-        self.rate = number
-        self.source = clock
-        self.quick = clock is None
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.rate = number
+                self.source = clock
+                self.core = core
+                self.quick = clock is None
+        if not first:
+            fp_mem_free(core, sizeof(fp_gcra))
+            self.check_new()
 
     def __dealloc__(self):
+        cdef PyObject* old
         fp_mem_free(self.core, sizeof(fp_gcra))
+        old = fp_keep(<PyObject*>self.source)
+        self.source = None
+        fp_drop(old)
+
+    cdef int check_new(self) except -1:
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     cdef fp_clock clock(self) noexcept:
         cdef fp_clock clock = [fp_read_python_clock, <void*>self.source]
@@ -119,7 +143,7 @@ cdef class RateLimiter:
             raise RuntimeError(
                 f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
                 "must call super().__init__() with what the class needs")
-        value = _base.to_index(n, "n")
+        value = _numbers.to_index(n, "n")
         if value < 1:
             raise ValueError(f"n must be 1 or more, not {value}")
         if value > self.burst:
@@ -153,8 +177,8 @@ cdef class RateLimiter:
         for a negative timeout.
         """
         cdef uint64_t tokens = self.amount(n)
-        _base.check_timeout(timeout)
-        cdef int64_t deadline = _base.deadline_of(timeout)
+        _numbers.check_timeout(timeout)
+        cdef int64_t deadline = _numbers.deadline_of(timeout)
         cdef fp_clock clock = self.clock()
         cdef fp_status status = fp_gcra_acquire(
             self.core, tokens, deadline, &fp_system_clock if self.quick else &clock, &_base.host)
@@ -180,15 +204,13 @@ cdef class RateLimiter:
 
     def stats(self):
         """Counts since the limiter was made; see RateLimiterStats."""
-        from fastprims._stats import RateLimiterStats
-
         self.amount(1)
         cdef fp_clock clock = self.clock()
         cdef uint64_t available = 0
         self.check(fp_gcra_available(
             self.core, &fp_system_clock if self.quick else &clock, &available))
-        return RateLimiterStats(
-            rate=self.rate, burst=self.burst, available=available,
+        return record(
+            "RateLimiterStats", rate=self.rate, burst=self.burst, available=available,
             granted=fp_u64_load_relaxed(&self.core.granted),
             refused=fp_u64_load_relaxed(&self.core.refused),
             waits=(_core.fp_sync_u64_load_relaxed(&self.core.timer.waits)

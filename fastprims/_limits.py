@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from math import isfinite
-from operator import index
+
+from fastprims._numbers import to_index, to_number
 
 OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
 """In the order of enum Overflow in _channel.pyx."""
@@ -37,12 +38,13 @@ def to_item_size(size: int) -> int:
 
 def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:
     """Items per second, and items at once: what a second brings, unless it is said."""
+    what = "a number of items per second, or a tuple (rate, burst)"
     if isinstance(rate, tuple):
         if len(rate) != 2:
-            raise ValueError("rate must be a number, or a pair of rate and burst")
-        number, burst = float(rate[0]), index(rate[1])
+            raise ValueError(f"rate must be {what}, not {len(rate)} values")
+        number, burst = to_number(rate[0], "rate", what), to_index(rate[1], "burst")
     else:
-        number = float(rate)
+        number = to_number(rate, "rate", what)
         burst = max(1, int(number)) if isfinite(number) else 1
     if not 1e-9 <= number <= 1e9:
         raise ValueError(f"rate must be from 1e-9 to 1e9 items per second, not {number:g}")
@@ -57,8 +59,7 @@ def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:
 
 
 def to_nanoseconds(seconds: float, name: str) -> int:
-    if not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
-    if not isfinite(seconds) or seconds < 0:
-        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
-    return int(min(seconds, MOST_SECONDS) * 1e9)
+    number = to_number(seconds, name, "a number of seconds")
+    if not isfinite(number) or number < 0:
+        raise ValueError(f"{name} must be a finite number of seconds, 0 or more, not {seconds}")
+    return int(min(number, MOST_SECONDS) * 1e9)

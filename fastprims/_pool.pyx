@@ -3,14 +3,20 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """ObjectPool over fp_pool, and its leases."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, UINT64_MAX, uint32_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_bool, fp_status
 
+import gc
+import sys
+from _weakref import ref as weakref  # built in; the module weakref would be one more to import
 from queue import Empty
 from types import GenericAlias
+
+from fastprims._record import record
 
 cdef extern from "Python.h":
     void INCREF "Py_INCREF"(PyObject*)
@@ -25,9 +31,11 @@ cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
     object fp_steal(PyObject*)
+    enum: FREE_THREADED "FP_FREE_THREADED"
 
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
 
 cdef extern from "fp_mem.h":
     void* fp_mem_alloc(size_t)
@@ -74,7 +82,7 @@ patient.interrupted = never
 cdef uint64_t to_bound(object value, str name, int least) except? 0:
     if value is None:
         return UINT64_MAX
-    bound = _base.to_index(value, name)
+    bound = _numbers.to_index(value, name)
     if bound < least:
         raise ValueError(f"{name} must be {least} or more, or None for no limit, not {bound}")
     if bound > INT64_MAX:
@@ -86,6 +94,11 @@ cdef void drop_object(uint64_t o) noexcept:
     fp_drop(<PyObject*>o)
 
 
+cdef void free_pool(fp_pool* core) noexcept:
+    fp_pool_destroy(core)
+    fp_mem_free(core, sizeof(fp_pool))
+
+
 cdef class ObjectPool:
     """ObjectPool(factory, *, reset=None, max_size=None, max_idle=None, drain_on_gc=False)
 
@@ -94,7 +107,9 @@ cdef class ObjectPool:
     objects exactly, leased and idle together: at the bound, acquire waits. `max_idle` bounds the
     idle ones: what is released beyond it leaves the pool. None: no bound but 2**27 - 1.
     With `drain_on_gc`, what has been idle from one full garbage collection to the next leaves the
-    pool then (as with Go's sync.Pool).
+    pool then (as with Go's sync.Pool). On free-threaded builds every collection is a full one. With
+    the incremental collector of CPython 3.14, which makes none by itself, twenty of its increments
+    count as one.
 
     acquire and release of objects that exist are lock-free (a thread suspended at any point stops
     no other) and O(1); making an object and taking it out of the pool hold a lock for a moment.
@@ -109,34 +124,54 @@ cdef class ObjectPool:
     csrc/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
     """
 
+    # Written by the first __init__ that gets there, within the critical section; never again, but for
+    # the collector's clearing of the two functions.
     cdef fp_pool* core
     cdef object factory, reset
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     def __init__(self, factory, *, reset=None, max_size=None, max_idle=None, drain_on_gc=False):
-        if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        self.check_new()
         if not callable(factory):
             raise TypeError("factory must be a function that makes an object")
         if reset is not None and not callable(reset):
             raise TypeError("reset must be a function of an object, or None")
         cdef uint64_t most = to_bound(max_size, "max_size", 1)
+        cdef bint drains = _numbers.to_bool(drain_on_gc, "drain_on_gc")
         cdef uint64_t idle = to_bound(max_idle, "max_idle", 0)
         cdef fp_pool* core = <fp_pool*>fp_mem_alloc(sizeof(fp_pool))
         if core == NULL or fp_pool_init(core, most, idle, &patient) != _core.FP_OK:
             fp_mem_free(core, sizeof(fp_pool))
             raise MemoryError
-        self.core = core
-        self.factory = factory
-        self.reset = reset
-        if drain_on_gc:
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.factory = factory
+                self.reset = reset
+                self.core = core
+        if not first:
+            free_pool(core)
+            self.check_new()
+        if drains:
             watch_collections(self)
 
     def __dealloc__(self):
+        cdef PyObject* old
         if self.core != NULL:
             fp_pool_clear(self.core, drop_object)
-            fp_pool_destroy(self.core)
-            fp_mem_free(self.core, sizeof(fp_pool))
+            free_pool(self.core)
+        old = fp_keep(<PyObject*>self.factory)
+        self.factory = None
+        fp_drop(old)
+        old = fp_keep(<PyObject*>self.reset)
+        self.reset = None
+        fp_drop(old)
+
+    cdef int check_new(self) except -1:
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     cdef int check(self) except -1:
         if self.core == NULL:
@@ -195,17 +230,17 @@ cdef class ObjectPool:
         queue.Empty if none was there in time, ValueError for a negative timeout, and what the
         factory raises. An interrupted or failed call has leased nothing.
         """
-        return self.lend(block, timeout)
+        return self.lend(_numbers.to_bool(block, "block"), timeout)
 
     cdef object lend(self, bint block, object timeout):
         cdef fp_pool_item item
         cdef fp_status status
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         status = fp_pool_take(self.core, &item)
         if status == _core.FP_FULL and block:
-            status = fp_pool_wait(self.core, &item, _base.deadline_of(timeout), &_base.host)
+            status = fp_pool_wait(self.core, &item, _numbers.deadline_of(timeout), &_base.host)
         if status == _core.FP_INTERRUPTED:
             fp_propagate()
         if status != _core.FP_OK:
@@ -218,9 +253,15 @@ cdef class ObjectPool:
         """
         self.take_back(obj)
 
-    cdef int take_back(self, object obj) except -1:
+    cdef int take_back(self, object obj, bint quiet=False) except -1:
+        """`quiet`: says nothing of an object that is not leased any more, which was discarded."""
         cdef fp_pool_item item
-        self.claim(obj, &item)
+        try:
+            self.claim(obj, &item)
+        except ValueError:
+            if quiet:
+                return 0
+            raise
         if self.reset is not None:
             try:
                 self.reset(obj)
@@ -239,14 +280,15 @@ cdef class ObjectPool:
         self.claim(obj, &item)
         self.let_go(&item)
 
-    def lease(self, bint block=True, timeout=None):
+    def lease(self, block=True, timeout=None):
         """A context manager that acquires an object, as acquire() does, and releases it at the end:
-        `with pool.lease() as obj:`.
+        `with pool.lease() as obj:`. If the block raises, its exception is the one that counts, even
+        if the object was discarded within it.
         """
         self.check()
         cdef Lease lease = Lease.__new__(Lease)
         lease.pool = self
-        lease.block = block
+        lease.block = _numbers.to_bool(block, "block")
         lease.timeout = timeout
         return lease
 
@@ -256,7 +298,7 @@ cdef class ObjectPool:
         """
         cdef fp_pool_item item
         self.check()
-        wanted = _base.to_index(n, "n")
+        wanted = _numbers.to_index(n, "n")
         if wanted < 0:
             raise ValueError(f"n must be 0 or more, not {wanted}")
         made = 0
@@ -303,13 +345,11 @@ cdef class ObjectPool:
 
     def stats(self):
         """Counts since the pool was made; see PoolStats."""
-        from fastprims._stats import PoolStats
-
         cdef fp_pool_counts counts
         self.check()
         fp_pool_count(self.core, &counts)
-        return PoolStats(
-            size=counts.size, leased=min(counts.leased, counts.size),
+        return record(
+            "PoolStats", size=counts.size, leased=min(counts.leased, counts.size),
             idle=counts.size - min(counts.leased, counts.size),
             max_size=self.max_size, max_idle=self.max_idle,
             made=counts.joined, dropped=counts.left,
@@ -334,43 +374,96 @@ cdef class ObjectPool:
         return GenericAlias(cls, item)
 
 
+cdef enum:
+    FREE  # as it is made
+    CHANGING
+    USED
+
+
 cdef class Lease:
     """What ObjectPool.lease() returns; for one `with` at a time."""
 
+    # Written by ObjectPool.lease(), before anybody else has the object.
     cdef ObjectPool pool
-    cdef bint block, used
+    cdef bint block
     cdef object timeout
+    # By any thread, by compare-and-swap: who makes it CHANGING has `leased` to himself until he
+    # stores something else. (The collector clears `leased` when nobody can be in a `with`.)
+    cdef _core.fp_sync_u64 state
     cdef object leased
 
+    def __init__(self):
+        raise TypeError("a Lease is made by ObjectPool.lease()")
+
+    def __dealloc__(self):
+        cdef PyObject* old
+        old = fp_keep(<PyObject*>self.pool)
+        self.pool = None
+        fp_drop(old)
+        old = fp_keep(<PyObject*>self.timeout)
+        self.timeout = None
+        fp_drop(old)
+        old = fp_keep(<PyObject*>self.leased)
+        self.leased = None
+        fp_drop(old)
+
+    cdef ObjectPool check(self):
+        if self.pool is None:
+            raise RuntimeError("this Lease has no pool: it is made by ObjectPool.lease()")
+        return self.pool
+
+    cdef bint change(self, uint64_t state) noexcept:
+        return _core.fp_sync_u64_cas_seq_cst(&self.state, &state, CHANGING)
+
     def __enter__(self):
-        if self.used:
+        cdef ObjectPool pool = self.check()
+        if not self.change(FREE):
             raise RuntimeError("this lease is in use; call lease() for each `with`")
-        self.leased = self.pool.lend(self.block, self.timeout)
-        self.used = True
-        return self.leased
+        cdef uint64_t state = FREE
+        try:
+            obj = self.leased = pool.lend(self.block, self.timeout)
+            state = USED
+        finally:
+            # Seq_cst: pairs with the next swap, whose thread finds `leased` as we leave it.
+            _core.fp_sync_u64_store_seq_cst(&self.state, state)
+        return obj
 
     def __exit__(self, kind, error, traceback):
-        if not self.used:
+        cdef ObjectPool pool = self.check()
+        if not self.change(USED):
             raise RuntimeError("this lease is not in use")
         obj = self.leased
         self.leased = None
-        self.used = False
-        self.pool.take_back(obj)
+        _core.fp_sync_u64_store_seq_cst(&self.state, FREE)  # as above
+        pool.take_back(obj, error is not None)
+
+
+# Whether automatic collections are increments, each of some of the old objects, and how many of them
+# will have seen nearly all.
+INCREMENTAL = sys.version_info[:2] == (3, 14) and not FREE_THREADED
+INCREMENTS = 20
 
 
 def watch_collections(ObjectPool pool):
     """Tells the pool of each full collection, for as long as it lives."""
-    import gc
-    import weakref
-
     def forget(ref):
         gc.callbacks.remove(watch)
 
-    ref = weakref.ref(pool, forget)
+    ref = weakref(pool, forget)
+    increments = 0
 
     def watch(phase, info):
+        nonlocal increments
         cdef ObjectPool found
-        if phase == "stop" and info["generation"] == 2:
+        if phase != "stop":
+            return
+        # Free-threaded builds know no generations: their automatic collections say that it was 0.
+        full = FREE_THREADED or info["generation"] == 2
+        if INCREMENTAL and not full and info["generation"] == 1:
+            increments += 1
+            full = increments >= INCREMENTS
+        if full:
+            increments = 0
             found = ref()
             if found is not None:
                 found.collected()
@@ -421,6 +514,7 @@ cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     return answer if answer else cython_traverse(self, fn, arg)
 
 
+# Beside any other use of the pool, as in _base.pyx.
 cdef int clear(PyObject* self) noexcept:
     if (<ObjectPool>self).core != NULL:
         fp_pool_clear((<ObjectPool>self).core, drop_object)

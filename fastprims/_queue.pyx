@@ -4,9 +4,10 @@
 """The drop-ins: Queue and SimpleQueue over fp_segq, LifoQueue and PriorityQueue over fp_ordered."""
 
 from cpython.object cimport Py_LT, PyObject
+from libc.math cimport isinf
 from libc.stdint cimport INT64_MIN, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from fastprims._errors import Refused
@@ -29,7 +30,9 @@ HOOKS = ("_init", "_put", "_get", "_qsize")
 
 
 cdef int64_t to_maxsize(object maxsize) except? -1:
-    value = _base.to_index(maxsize, "maxsize")
+    if isinstance(maxsize, float) and isinf(maxsize):
+        return 0  # the standard library's queues take it for what it says: no bound
+    value = _numbers.to_index(maxsize, "maxsize")
     if value > <int64_t>_core.FP_UNBOUNDED:
         raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
     return max(value, INT64_MIN)
@@ -48,16 +51,21 @@ cdef class SimpleQueue(_base.BaseQueue):
     Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
     """
 
+    cdef _base.Layout layout
+
     def __cinit__(self):
         self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
 
     def __init__(self):
         pass
 
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
+
     cdef object get_item(self, bint block, object timeout):
         if block and timeout is not None:
-            _base.check_timeout(timeout)
-            _base.deadline_of(timeout)  # as the standard one: refused even if an item is waiting
+            _numbers.check_timeout(timeout)
+            _numbers.deadline_of(timeout)  # as the standard one: refused even if an item is waiting
         return _base.BaseQueue.get_item(self, block, timeout)
 
     @property
@@ -92,10 +100,10 @@ cdef class Queue(_base.BaseQueue):
     Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
     """
 
-    cdef _core.fp_sync_u64 done
-    cdef _core.fp_event all_done
-    cdef int64_t unbounded  # the last maxsize that said so
-    cdef dict __dict__
+    cdef _core.fp_sync_u64 done  # by any thread: atomic
+    cdef _core.fp_event all_done  # the same
+    cdef _core.fp_sync_u64 unbounded  # the last maxsize that said so: an int64_t; by any thread
+    cdef dict __dict__  # the interpreter's
 
     mutex = Refused("mutex", NO_LOCK)
     not_empty = Refused("not_empty", NO_LOCK)
@@ -122,7 +130,10 @@ cdef class Queue(_base.BaseQueue):
         """Most items at a time; 0 or less: no bound. May be changed at any time; a put that is
         under way may still go by the old one."""
         cdef uint64_t limit = self.ops.limit(self.core)
-        return limit if limit != _core.FP_UNBOUNDED else self.unbounded
+        if limit != _core.FP_UNBOUNDED:
+            return limit
+        # Relaxed: a number by itself; it says what the bound's absence was called.
+        return <int64_t>_core.fp_sync_u64_load_relaxed(&self.unbounded)
 
     @maxsize.setter
     def maxsize(self, value):
@@ -132,12 +143,15 @@ cdef class Queue(_base.BaseQueue):
         cdef int64_t bound = to_maxsize(value)
         cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
         if limit == _core.FP_UNBOUNDED:
-            self.unbounded = bound
+            _core.fp_sync_u64_store_relaxed(&self.unbounded, <uint64_t>bound)
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:
             _core.fp_ordered_set_limit(self.core, limit)
         return 0
+
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
 
     cdef bint nowait_is_put(self) noexcept:
         return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
@@ -181,7 +195,7 @@ cdef class Queue(_base.BaseQueue):
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]
         cdef fp_status status
-        _base.check_timeout(timeout)
+        _numbers.check_timeout(timeout)
         if self.unfinished() != 0:
             status = self.wait(&self.all_done, &op, timeout)
             if status == _core.FP_TIMED_OUT:

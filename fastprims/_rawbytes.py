@@ -7,7 +7,7 @@ from typing import Any
 
 from fastprims._errors import ItemTooLarge
 from fastprims._rawlib import EMPTY, FULL, OK, TOO_LARGE, ffi, lib
-from fastprims._rawring import Ring, Roles, end_of, to_count, to_size, wait
+from fastprims._rawring import AT_ONCE, Ring, Roles, end_of, to_count, to_size, wait
 
 __all__ = ["SPSCBytes"]
 
@@ -62,11 +62,11 @@ class SPSCBytes(Ring[bytes], Roles):
         """Bytes of the largest record."""
         return int(lib.fastprims_bytes_most(self._handle))
 
-    def _put(self, item: Any, end: float | None) -> int:
+    def _put(self, item: Any, end: int) -> int:
         ring, data = self._handle, ffi.from_buffer(item)
         size = len(data)
         status: int = lib.fastprims_bytes_put(ring, data, size, 0)
-        if status == FULL and end != 0.0:
+        if status == FULL and end != AT_ONCE:
             status = wait(lambda ns: int(lib.fastprims_bytes_put(ring, data, size, ns)), FULL, end)
         if status == TOO_LARGE:
             raise ItemTooLarge(
@@ -74,19 +74,19 @@ class SPSCBytes(Ring[bytes], Roles):
             )
         return status
 
-    def _look(self, box: Any, end: float | None) -> int:
+    def _look(self, box: Any, end: int) -> int:
         ring = self._handle
         status: int = lib.look_at_record(ring, box, 0)
-        if status == EMPTY and end != 0.0:
+        if status == EMPTY and end != AT_ONCE:
             status = wait(lambda ns: int(lib.look_at_record(ring, box, ns)), EMPTY, end)
         return status
 
-    def _get(self, end: float | None) -> tuple[int, bytes | None]:
+    def _get(self, end: int) -> tuple[int, bytes | None]:
         if self._kept and (kept := self._take_kept(1)):
             return OK, kept[0]
         return self._take(end)
 
-    def _take(self, end: float | None) -> tuple[int, bytes | None]:
+    def _take(self, end: int) -> tuple[int, bytes | None]:
         """The next record of those that nobody keeps."""
         data, box = b"", ffi.new("struct record_box *")
         try:
@@ -107,7 +107,7 @@ class SPSCBytes(Ring[bytes], Roles):
         memoryview …) and return its size in bytes. Waits and raises as get(); if the record is
         larger than the buffer, ValueError, and it stays in the ring.
         """
-        end = end_of(timeout) if block else 0.0
+        end = end_of(block, timeout)
         target = memoryview(buffer).cast("B")
         try:
             if target.readonly:
@@ -118,7 +118,7 @@ class SPSCBytes(Ring[bytes], Roles):
             target.release()
             raise
 
-    def _copy_into(self, target: memoryview, end: float | None) -> int:
+    def _copy_into(self, target: memoryview, end: int) -> int:
         if self._kept and (kept := self._take_kept(1)):
             try:
                 size = len(kept[0])
@@ -152,7 +152,7 @@ class SPSCBytes(Ring[bytes], Roles):
         SPSCWords.put_many. A record that is too large or no buffer raises, and those before it stay
         in the ring.
         """
-        end = end_of(timeout) if block else 0.0
+        end = end_of(block, timeout)
         stored = 0
         for record in list(records):
             status = self._put(record, end)
@@ -170,7 +170,7 @@ class SPSCBytes(Ring[bytes], Roles):
         and return it as a list. Raises what get() raises, with nothing taken.
         """
         most = to_count(max_items)
-        end = end_of(timeout) if block else 0.0
+        end = end_of(block, timeout)
         if most == 0:
             return []
         while True:
@@ -178,7 +178,7 @@ class SPSCBytes(Ring[bytes], Roles):
             # body, too, where no `try` around the loop catches what they raise.
             status = OK
             while len(self._kept) < most and status == OK:
-                status, data = self._take(0.0 if self._kept else end)
+                status, data = self._take(AT_ONCE if self._kept else end)
                 if data is not None:
                     self._kept.append(data)
             if taken := self._take_kept(most):

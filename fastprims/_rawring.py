@@ -3,69 +3,52 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from itertools import repeat, starmap
-from math import isnan
-from operator import index
 from queue import Empty, Full
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from fastprims._errors import ShutDown
+from fastprims._numbers import FOREVER, check_timeout, deadline_of, now, to_bool, to_index
 from fastprims._rawlib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
 from fastprims._stats import QueueStats
 
-__all__ = ["Ring", "Roles", "end_of", "to_count", "to_size", "wait"]
+__all__ = ["AT_ONCE", "Ring", "Roles", "end_of", "to_count", "to_size", "wait"]
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
 
 _FOREVER_NS = -1
-_SLICE = 0.05
-"""Seconds that the main thread waits at a time: signal handlers run in between."""
-_LONGEST = 9e9
-"""Seconds; what fits into 63 bits of nanoseconds."""
+_SLICE_NS = 50_000_000
+"""What the main thread waits at a time: signal handlers run in between."""
+AT_ONCE = 0
+"""The `end` of a call that does not wait."""
 
 
-def end_of(timeout: float | None) -> float | None:
-    """The monotonic time at which a wait has to end; None: never."""
-    if timeout is None:
-        return None
-    if isnan(timeout):
-        raise ValueError("'timeout' must be a number of seconds, not nan")
-    if timeout < 0:
-        raise ValueError("'timeout' must be a non-negative number of seconds")
-    if timeout > _LONGEST:
-        raise OverflowError(
-            f"timeout value is too large: at most {_LONGEST:.0f} seconds; use None to wait without "
-            "limit"
-        )
-    return time.monotonic() + timeout
+def end_of(block: bool, timeout: float | None) -> int:
+    """The time by the core's clock at which a wait has to end; FOREVER, or AT_ONCE."""
+    if not to_bool(block, "block"):
+        return AT_ONCE
+    check_timeout(timeout)
+    return deadline_of(timeout)
 
 
-def wait(call: Callable[[int], int], unmet: int, end: float | None) -> int:
+def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
     """Repeat the call, giving it the nanoseconds it may wait, until it answers something else."""
     in_slices = threading.current_thread() is threading.main_thread()
     while True:
-        left = _LONGEST if end is None else max(0.0, end - time.monotonic())
-        if in_slices and left > _SLICE:
-            status = call(int(_SLICE * 1e9))
+        left = max(0, end - now())
+        if in_slices and left > _SLICE_NS:
+            status = call(_SLICE_NS)
         else:
-            status = call(_FOREVER_NS if end is None else int(left * 1e9))
-        if status != unmet or left == 0.0:
+            status = call(_FOREVER_NS if end == FOREVER else left)
+        if status != unmet or left == 0:
             return status
 
 
-def _to_integer(value: int, name: str) -> int:
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
-
-
 def to_size(value: int, name: str, most: int) -> int:
-    size = _to_integer(value, name)
+    size = to_index(value, name)
     if size < 1:
         raise ValueError(f"{name} must be 1 or more, not {size}")
     if size > most:
@@ -74,7 +57,7 @@ def to_size(value: int, name: str, most: int) -> int:
 
 
 def to_count(max_items: int) -> int:
-    most = _to_integer(max_items, "max_items")
+    most = to_index(max_items, "max_items")
     if most < 0:
         raise ValueError(f"max_items must be 0 or more, not {most}")
     return most
@@ -138,19 +121,19 @@ class Ring(Generic[_T]):
             "make a new one"
         )
 
-    # Supplied by the subclasses. `end` is a time, None for ever; 0.0 does not wait.
+    # Supplied by the subclasses. `end` is what end_of() answers.
 
-    def _put(self, item: Any, end: float | None) -> int:
+    def _put(self, item: Any, end: int) -> int:
         raise NotImplementedError
 
-    def _get(self, end: float | None) -> tuple[int, _T | None]:
+    def _get(self, end: int) -> tuple[int, _T | None]:
         raise NotImplementedError
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Store the item. If there is no room: wait, at most `timeout` seconds; with block=False
         don't wait. Raises Full if there was no room in time, ShutDown after shutdown().
         """
-        status = self._put(item, end_of(timeout) if block else 0.0)
+        status = self._put(item, end_of(block, timeout))
         if status != OK:
             self._refuse(status)
 
@@ -159,7 +142,7 @@ class Ring(Generic[_T]):
         block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
         the ring is drained.
         """
-        status, item = self._get(end_of(timeout) if block else 0.0)
+        status, item = self._get(end_of(block, timeout))
         if item is None:
             self._refuse(status)
         return item
@@ -176,7 +159,7 @@ class Ring(Generic[_T]):
         """Store the item and return True, or return False if there is no room. Raises ShutDown
         after shutdown().
         """
-        status = self._put(item, 0.0)
+        status = self._put(item, AT_ONCE)
         if status == FULL:
             return False
         if status != OK:
@@ -191,7 +174,7 @@ class Ring(Generic[_T]):
         """Remove and return the next item, or return `default` if there is none. Raises ShutDown
         after shutdown() once the ring is drained.
         """
-        status, item = self._get(0.0)
+        status, item = self._get(AT_ONCE)
         if item is not None:
             return item
         if status != EMPTY:
@@ -217,8 +200,9 @@ class Ring(Generic[_T]):
         """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
         immediate=True drops what is left. Wakes all waiting threads, those of C included.
         """
-        self._close(self._handle, bool(immediate))
-        if immediate:
+        discard = to_bool(immediate, "immediate")
+        self._close(self._handle, discard)
+        if discard:
             self._kept.clear()
 
     @property
@@ -276,7 +260,7 @@ class Roles:
         self._give_back(self._release_consumer, "consumer", force)
 
     def _give_back(self, call: Callable[[Any, bool], int], role: str, force: bool) -> None:
-        if call(self._handle, bool(force)) != OK:
+        if call(self._handle, to_bool(force, "force")) != OK:
             raise RuntimeError(
                 f"the {role}'s role of this {type(self).__name__} belongs to another thread: only "
                 "its owner can give it back. If that thread has ended, use force=True"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastprims._rawlib import EMPTY, FULL, MPMC, OK, SPSC, ffi, lib
-from fastprims._rawring import Ring, Roles, end_of, to_count, to_size, wait
+from fastprims._rawring import AT_ONCE, Ring, Roles, end_of, to_count, to_size, wait
 
 __all__ = ["MPMCWords", "SPSCWords"]
 
@@ -41,20 +41,20 @@ class _Words(Ring[int]):
         puts, gets = self._pair(self._count)
         return puts - gets >= self._most()
 
-    def _put(self, item: int, end: float | None) -> int:
+    def _put(self, item: int, end: int) -> int:
         ring = self._handle
         status: int = lib.fastprims_ring_put(ring, item, 0)
-        if status == FULL and end != 0.0:
+        if status == FULL and end != AT_ONCE:
             status = wait(lambda ns: int(lib.fastprims_ring_put(ring, item, ns)), FULL, end)
         return status
 
-    def _get(self, end: float | None) -> tuple[int, int | None]:
+    def _get(self, end: int) -> tuple[int, int | None]:
         if self._kept and (kept := self._take_kept(1)):
             return OK, kept[0]
         ring, box = self._handle, ffi.new("struct word_box *")
         try:
             status = lib.take_word(ring, box, 0)
-            if status == EMPTY and end != 0.0:
+            if status == EMPTY and end != AT_ONCE:
                 status = wait(lambda ns: int(lib.take_word(ring, box, ns)), EMPTY, end)
             return status, (box.word if box.taken else None)
         except BaseException:
@@ -70,7 +70,7 @@ class _Words(Ring[int]):
         Full (ShutDown) if not a single one could be stored. An `array` or buffer of unsigned 64-bit
         integers is read in place. An interrupt leaves those stored so far in the ring.
         """
-        end = end_of(timeout) if block else 0.0
+        end = end_of(block, timeout)
         ring, done, stored = self._handle, ffi.new("size_t *"), 0
         items = _words_of(words)
 
@@ -83,7 +83,7 @@ class _Words(Ring[int]):
             return int(status)
 
         status = store(0)
-        if status == FULL and end != 0.0:
+        if status == FULL and end != AT_ONCE:
             status = wait(store, FULL, end)
         if status != OK and stored == 0:
             self._refuse(status)
@@ -96,7 +96,7 @@ class _Words(Ring[int]):
         return it as a list. Raises what get() raises, with nothing taken.
         """
         most = to_count(max_items)
-        end = end_of(timeout) if block else 0.0
+        end = end_of(block, timeout)
         if most == 0:
             return []
         if self._kept and (kept := self._take_kept(most)):
@@ -111,7 +111,7 @@ class _Words(Ring[int]):
 
         try:
             status = take(0)
-            if status == EMPTY and end != 0.0:
+            if status == EMPTY and end != AT_ONCE:
                 status = wait(take, EMPTY, end)
             if done[0]:
                 return list(ffi.unpack(words, done[0]))

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport INT64_MAX, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_status
 
 from fastprims._hot import HOT_METHODS
@@ -15,7 +15,7 @@ cdef extern from "_slots.h":
 
 
 cdef uint64_t to_capacity(object capacity) except 0:
-    value = _base.to_index(capacity, "capacity")
+    value = _numbers.to_index(capacity, "capacity")
     if value < 1:
         raise ValueError(f"capacity must be 1 or more, not {value}")
     if value > INT64_MAX // 32:
@@ -37,15 +37,16 @@ cdef class MPMCRing(_base.BaseQueue):
     csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
 
+    cdef _base.Layout layout
+
     def __init__(self, capacity):
         self.check_new()
         self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
 
 
 cdef void* spsc_of(_base.BaseQueue ring) except NULL:
-    # A class that derives from two of ours has the methods of both, but one structure.
-    if ring.ops != &_core.fp_spsc_ops:
-        raise TypeError(f"{type(ring).__name__} has no producer and consumer roles")
+    if ring.core == NULL:
+        ring.refuse(_core.FP_CLOSED)
     return ring.core
 
 
@@ -75,27 +76,29 @@ cdef class SPSCRing(_base.BaseQueue):
     csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
 
+    cdef _base.Layout layout
+
     def __init__(self, capacity):
         self.check_new()
         self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
 
     cdef int refuse(self, fp_status status) except -1:
-        if status == _core.FP_CLOSED and self.ops == &_core.fp_spsc_ops:
+        if status == _core.FP_CLOSED:
             self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
         return _base.BaseQueue.refuse(self, status)
 
-    def release_producer(self, *, bint force=False):
+    def release_producer(self, *, force=False):
         """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
         another thread has it, unless force=True, which takes it away: only for a thread that has
         ended or will certainly not use the ring again.
         """
         released(_core.fp_spsc_release_producer(
-            spsc_of(self), _core.fp_thread_serial(), force), "producer")
+            spsc_of(self), _core.fp_thread_serial(), _numbers.to_bool(force, "force")), "producer")
 
-    def release_consumer(self, *, bint force=False):
+    def release_consumer(self, *, force=False):
         """Give the consumer's role back, as release_producer()."""
         released(_core.fp_spsc_release_consumer(
-            spsc_of(self), _core.fp_thread_serial(), force), "consumer")
+            spsc_of(self), _core.fp_thread_serial(), _numbers.to_bool(force, "force")), "consumer")
 
 
 fp_publish(MPMCRing, "fastprims.MPMCRing", HOT_METHODS)

@@ -7,10 +7,12 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._shmcopy cimport Parts, to_bytes
 from fastprims._shmsegment cimport FP_LANE_UNIT, Segment, fp_shm_part, fp_shm_view, to_number
 from fastprims._shmspan cimport ShmReservation, ShmView
+
+from fastprims._record import record
 
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
@@ -68,7 +70,7 @@ cdef class ShmRing(Segment):
         anyone=True.
         """
         cdef ShmRing self = cls.__new__(cls)
-        self.find(name, anyone)
+        self.find(name, _numbers.to_bool(anyone, "anyone"))
         return self
 
     def __enter__(self):
@@ -164,7 +166,7 @@ cdef class ShmRing(Segment):
         ShutDown after shutdown(), ItemTooLarge, RuntimeError if all lanes have owners, MemoryError
         if there is no memory for the lane. A call that raises has stored nothing.
         """
-        self.put_item(item, block, timeout)
+        self.put_item(item, _numbers.to_bool(block, "block"), timeout)
 
     def get(self, block=True, timeout=None):
         """Remove and return the next record, as bytes. If there is none: wait, at most `timeout`
@@ -172,7 +174,7 @@ cdef class ShmRing(Segment):
         block=False, while others read all lanes that have one), ShutDown after shutdown() once all
         is drained, RuntimeError if the memory is damaged. A call that raises has taken nothing.
         """
-        return self.get_item(block, timeout)
+        return self.get_item(_numbers.to_bool(block, "block"), timeout)
 
     def put_nowait(self, item):
         """put(item, block=False)."""
@@ -199,11 +201,12 @@ cdef class ShmRing(Segment):
         far.
         """
         self.check()
-        if block:
-            _base.check_timeout(timeout)
+        cdef bint may_wait = _numbers.to_bool(block, "block")
+        if may_wait:
+            _numbers.check_timeout(timeout)
         cdef list items = list(iterable)
         cdef Parts batch = Parts(items)
-        return self.put_records(batch.parts, batch.count, block, timeout)
+        return self.put_records(batch.parts, batch.count, may_wait, timeout)
 
     def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first record as get() does, then take what is there of the same process's,
@@ -213,9 +216,10 @@ cdef class ShmRing(Segment):
         cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
         cdef fp_shm_view view
         cdef list items = []
+        cdef bint may_wait = _numbers.to_bool(block, "block")
         if most == 0:
             return items
-        self.peek_record(&view, block, timeout)
+        self.peek_record(&view, may_wait, timeout)
         cdef bint more = True
         try:
             items.append(to_bytes(&view, 0))
@@ -241,8 +245,9 @@ cdef class ShmRing(Segment):
         with their puts.
         """
         cdef uint64_t wanted = to_number(size, "size", 0, UINT64_MAX)
+        cdef bint may_wait = _numbers.to_bool(block, "block")
         cdef ShmReservation reservation = ShmReservation.__new__(ShmReservation)
-        reservation.begin(self, self.reserve_room(wanted, block, timeout), wanted, self.forks())
+        reservation.begin(self, self.reserve_room(wanted, may_wait, timeout), wanted, self.forks())
         return reservation
 
     def get_view(self, block=True, timeout=None):
@@ -250,11 +255,11 @@ cdef class ShmRing(Segment):
         the `with` block is left, the record is taken; if it is left by an exception, the record
         remains.
         """
-        return self.view(True, block, timeout)
+        return self.view(True, _numbers.to_bool(block, "block"), timeout)
 
     def peek(self, block=True, timeout=None):
         """As get_view(), but the record remains, unless accept() is called."""
-        return self.view(False, block, timeout)
+        return self.view(False, _numbers.to_bool(block, "block"), timeout)
 
     cdef object view(self, bint take, bint block, object timeout):
         cdef ShmView view = ShmView.__new__(ShmView)
@@ -297,7 +302,7 @@ cdef class ShmRing(Segment):
         the same time either comes before (its record is delivered) or raises. It is not undone.
         """
         self.check()
-        self.shut(immediate)
+        self.shut(_numbers.to_bool(immediate, "immediate"))
 
     @property
     def is_shutdown(self):
@@ -307,10 +312,9 @@ cdef class ShmRing(Segment):
 
     def stats(self):
         """The ring's state, and this object's waits; see ShmStats."""
-        from fastprims._stats import ShmStats
-
-        return ShmStats(
-            size=self.qsize(), maxsize=self.maxsize, capacity=self.capacity, lanes=self.lanes,
+        return record(
+            "ShmStats", size=self.qsize(), maxsize=self.maxsize, capacity=self.capacity,
+            lanes=self.lanes,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.core.put_waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.core.get_waits))
 

@@ -9,6 +9,7 @@ cdef bytes to_bytes(const fp_shm_view* view, uint64_t skip)
 cdef bytearray to_bytearray(const fp_shm_view* view, uint64_t skip)
 
 
+# Written by __cinit__ alone.
 cdef class Parts:
     cdef Py_buffer* views
     cdef fp_shm_part* parts

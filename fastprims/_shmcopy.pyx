@@ -43,12 +43,13 @@ cdef class Parts:
 
     def __cinit__(self, list items, size_t before=0):
         """`before`: parts to be left for the caller to fill in."""
-        cdef size_t n = <size_t>len(items)
+        cdef tuple all = tuple(items)  # which nobody can make longer while buffers are asked for
+        cdef size_t n = <size_t>len(all)
         self.views = <Py_buffer*>malloc((n + 1) * sizeof(Py_buffer))
         self.parts = <fp_shm_part*>malloc((n + before + 1) * sizeof(fp_shm_part))
         if self.views == NULL or self.parts == NULL:
             raise MemoryError
-        for item in items:
+        for item in all:
             PyObject_GetBuffer(item, &self.views[self.count], PyBUF_SIMPLE)
             self.parts[before + self.count] = [
                 self.views[self.count].buf, <uint64_t>self.views[self.count].len]

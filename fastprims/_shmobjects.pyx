@@ -11,17 +11,20 @@ where the record is kept for the next call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memcpy
 
-from fastprims cimport _base, _core
+from fastprims cimport _core, _numbers
 from fastprims._shmcopy cimport Parts, to_bytearray, to_bytes
 from fastprims._shmsegment cimport Segment, fp_shm_part, fp_shm_view, to_number
 
+from _signal import NSIG as _NSIG  # without the Python functions that signal puts around it
+from _signal import getsignal
+from functools import partial
+from opcode import opmap
 from pickle import loads
 from queue import Full
-from time import monotonic
-from types import GenericAlias
+from types import FunctionType, GenericAlias, MethodType
 
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._shmpickle import BYTES as _BYTES
@@ -31,6 +34,9 @@ from fastprims._shmpickle import decode_framed, encode
 cdef extern from "fp_atomic.h" nogil:
     void fp_sync_u64_store_seq_cst(_core.fp_sync_u64*, uint64_t)
 
+cdef int NSIG = _NSIG
+cdef int CO_VARARGS = 0x04
+cdef frozenset RAISES = frozenset([opmap["RAISE_VARARGS"], opmap["RERAISE"]])
 cdef uint64_t BYTES = _BYTES
 cdef uint64_t PICKLE = _PICKLE
 
@@ -39,7 +45,9 @@ cdef uint64_t PICKLE = _PICKLE
 @cython.freelist(8)
 @cython.trashcan(True)  # a batch that was kept is a long chain
 cdef class Record:
-    """What was taken from a ring, until its object is returned."""
+    """What was taken from a ring, until its object is returned. Written by the thread that has
+    taken it, from the ring or from what is kept; `next` of a kept one, within the queue's critical
+    section."""
     cdef uint64_t tag
     cdef uint64_t forks  # of the process that has taken it
     cdef object rest  # the object itself, if the tag is BYTES
@@ -69,35 +77,79 @@ cdef object decode(Record record):
     return decode_framed(record.tag, record.rest)
 
 
+# Why unpickling failed. Nothing here runs Python code, during which handlers would run, too. --------
+
+cdef bint is_handler(object code):
+    """Whether that is the code of an installed signal handler."""
+    cdef int number
+    for number in range(1, NSIG):
+        handler = getsignal(number)
+        while type(handler) is partial or type(handler) is MethodType:
+            handler = handler.func if type(handler) is partial else handler.__func__
+        if type(handler) is FunctionType and handler.__code__ is code:
+            return True
+    return False
+
+
+cdef bint is_called_as_handler(object frame):
+    """Whether two arguments in a row are the number of a signal and the frame that was interrupted:
+    so a handler looks that is no longer installed, or no plain function."""
+    code = frame.f_code
+    cdef Py_ssize_t i, count = code.co_argcount
+    arguments = []
+    for i in range(count + ((code.co_flags & CO_VARARGS) != 0)):
+        if i == count:  # *args comes behind the keyword-only ones
+            i += code.co_kwonlyargcount
+        value = frame.f_locals.get(code.co_varnames[i])
+        if i < count:
+            arguments.append(value)
+        elif type(value) is tuple:
+            arguments += value
+    for i in range(len(arguments) - 1):
+        if isinstance(arguments[i], int) and arguments[i + 1] is frame.f_back:
+            return frame.f_back is not None
+    return False
+
+
 cdef bint is_from_handler(object error):
-    """Whether a signal handler has raised it: a function that was given its caller's frame."""
     trace = error.__traceback__
     while trace is not None:
-        frame = trace.tb_frame
-        caller = frame.f_back
-        if caller is not None:
-            for value in frame.f_locals.values():
-                if value is caller or (type(value) is tuple and caller in value):
-                    return True
+        if is_called_as_handler(trace.tb_frame) or is_handler(trace.tb_frame.f_code):
+            return True
         trace = trace.tb_next
     return False
 
 
-cdef bint is_at_fault(Record record, object error):
-    """Whether unpickling would fail again."""
-    cdef bint again = record.failed
-    if not isinstance(error, Exception):
+cdef bint is_raised_by_statement(object error):
+    """Whether the innermost Python frame stands at a `raise`. Where Ctrl-C is noticed it does not."""
+    trace = error.__traceback__
+    if trace is None:
         return False
-    if isinstance(error, (MemoryError, RecursionError)):
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code.co_code
+    return 0 <= trace.tb_lasti < len(code) and code[trace.tb_lasti] in RAISES
+
+
+cdef bint is_at_fault(Record record, object error):
+    """Whether unpickling would fail again. Where nobody can tell, it is tried once more."""
+    cdef bint again = record.failed
+    if is_from_handler(error):
+        return False
+    if isinstance(error, KeyboardInterrupt) and not is_raised_by_statement(error):
+        return False
+    if isinstance(error, (MemoryError, RecursionError)) or not isinstance(error, Exception):
         record.failed = True
         return again
-    return not is_from_handler(error)
+    return True
 
 
+@cython.no_gc_clear  # the ring is needed to the end; a cycle is broken at the Records
 cdef class Objects:
     """The half of ShmQueue that is not to be interrupted."""
 
-    cdef public Segment _ring
+    cdef Segment ring  # written once, by _adopt()
+    # By any thread, within the critical section.
     # Records that were taken and not returned, in the order of the ring: who adds some puts them in
     # front, and whoever takes one from the ring has found none here.
     cdef Record kept
@@ -111,9 +163,29 @@ cdef class Objects:
         return GenericAlias(cls, item)
 
     cdef int check(self) except -1:
-        if self._ring is None:
+        if self.ring is None:
             raise RuntimeError(f"this {type(self).__name__} was not made: call __init__() first")
         return 0
+
+    def _adopt(self, Segment ring):
+        cdef bint first
+        if ring is None:
+            raise TypeError("a ring is needed, not None")
+        with cython.critical_section(self):
+            first = self.ring is None
+            if first:
+                self.ring = ring
+        if not first:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+
+    @property
+    def _ring(self):
+        self.check()
+        return self.ring
+
+    @property
+    def _made(self):
+        return self.ring is not None
 
     # What an interrupt has left. ------------------------------------------------------------------
 
@@ -127,8 +199,8 @@ cdef class Objects:
 
     cdef bint is_for_us(self, Record record) noexcept:
         """False: our parent has it, or nobody is to have it any more."""
-        return (self._ring.is_from_here(record.forks) and not self._ring.is_discarding()
-                and not self._ring.is_released())
+        return (self.ring.is_from_here(record.forks) and not self.ring.is_discarding()
+                and not self.ring.is_released())
 
     cdef Record next_kept(self):
         cdef Record record
@@ -173,27 +245,26 @@ cdef class Objects:
         """The next record, one that is kept or of the ring. None: there is none, and `quiet`."""
         cdef fp_shm_view view
         cdef Record record
-        cdef double end = 0.0
+        cdef int64_t end = _core.FP_FOREVER
         self.check()
-        if block and timeout is not None:
-            _base.check_timeout(timeout)
-            end = monotonic() + timeout
+        if block:
+            _numbers.check_timeout(timeout)
+            end = _numbers.deadline_of(timeout)
         while True:
             record = self.next_kept()
             if record is not None:
                 return record
-            if not self._ring.peek_record(&view, block, timeout, quiet, &self.count):
+            if not self.ring.peek_record(&view, block, timeout, quiet, &self.count):
                 return None
             if view.start != NULL:
                 break
-            if block and timeout is not None:  # another thread's call has kept one meanwhile
-                timeout = max(0.0, end - monotonic())
+            timeout = _numbers.timeout_until(end)  # another thread's call has kept one meanwhile
         try:
             record = to_record(&view)
         except MemoryError:
-            self._ring.reject_record(&view)
+            self.ring.reject_record(&view)
             raise
-        self._ring.accept_record(&view)
+        self.ring.accept_record(&view)
         return record
 
     cdef object take_object(self, bint block, object timeout, bint quiet, object default):
@@ -227,14 +298,19 @@ cdef class Objects:
             pass
         record = None
         try:
-            objects = [None] * <Py_ssize_t>count
             for i in range(<Py_ssize_t>count):
                 record = first if before is None else before.next
                 if record.tag != BYTES:
                     record.rest = decode(record)
                     record.tag = BYTES
-                objects[i] = record.rest
                 before = record
+            # Only now: what runs while an object is unpickled could find a list and change it.
+            record = None
+            objects = [None] * <Py_ssize_t>count
+            record = first
+            for i in range(<Py_ssize_t>count):
+                objects[i] = record.rest
+                record = record.next
         except BaseException as error:
             if record is not None and is_at_fault(record, error):
                 count -= 1
@@ -255,9 +331,10 @@ cdef class Objects:
         close(); nothing is taken then.
 
         Raises what unpickling raises, and pickle.UnpicklingError for a record whose parts do not
-        fit together, which no put() has written: it is gone. But what interrupts unpickling (what
-        a signal handler raises, or anything that is no Exception, as KeyboardInterrupt) leaves the
-        object to this process's next get, and so does a MemoryError or RecursionError, once.
+        fit together, which no put() has written: it is gone, and the next get goes on behind it.
+        But what interrupts unpickling (Ctrl-C, or whatever a signal handler raises) leaves the
+        object to this process's next get; so does, once, what may be of another cause: MemoryError,
+        RecursionError, and all that is no Exception, such as SystemExit.
         """
         return self.take_object(block, timeout, False, None)
 
@@ -269,13 +346,14 @@ cdef class Objects:
         """Remove and return the next object, or `default` if there is none."""
         return self.take_object(False, None, True, default)
 
-    def get_many(self, max_items, bint block=True, timeout=None):
+    def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first object as get() does, then take what is there, `max_items` at most.
         All are unpickled when all are taken. Raises what get() raises; if that is of unpickling
         one of them, the others are left to this process's next gets.
         """
         cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
-        return self.take_objects(most, block, timeout) if most != 0 else []
+        cdef bint may_wait = _numbers.to_bool(block, "block")
+        return self.take_objects(most, may_wait, timeout) if most != 0 else []
 
     # Storing. -------------------------------------------------------------------------------------
 
@@ -287,10 +365,10 @@ cdef class Objects:
         two[0] = [&tag, sizeof(tag)]
         if len(items) == 1 and type(items[0]) is bytes:  # nearly always
             two[1] = [PyBytes_AS_STRING(items[0]), <uint64_t>PyBytes_GET_SIZE(items[0])]
-            return self._ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
+            return self.ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
         all = Parts(items, 1)
         all.parts[0] = two[0]
-        return self._ring.put_parts(
+        return self.ring.put_parts(
             all.parts, all.count + 1, all.size + sizeof(tag), block, timeout, quiet)
 
     def put(self, obj, bint block=True, timeout=None):
@@ -311,7 +389,7 @@ cdef class Objects:
         tag, parts = encode(obj)
         return self.store(tag, parts, False, None, True)
 
-    def put_many(self, iterable, bint block=True, timeout=None):
+    def put_many(self, iterable, block=True, timeout=None):
         """Store the objects one after the other and return how many were stored: all, or fewer if
         there was no room in time or the queue was shut down meanwhile; Full (ShutDown) if not a
         single one. All are pickled before the first is stored; if that raises, or one is too large,
@@ -321,25 +399,25 @@ cdef class Objects:
         self.check()
         cdef list encoded = [encode(obj) for obj in iterable]
         cdef size_t stored = 0
-        cdef double end = 0.0
-        cdef uint64_t most = self._ring.core.most - sizeof(uint64_t)
+        cdef int64_t end = _core.FP_FOREVER
+        cdef bint may_wait = _numbers.to_bool(block, "block")
+        cdef uint64_t most = self.ring.core.most - sizeof(uint64_t)
         for number, (_, parts) in enumerate(encoded):
             size = sum([memoryview(part).nbytes for part in parts])
             if size > most:
                 raise ItemTooLarge(
                     f"object {number} takes {size} bytes; max_item_size is {most}: "
                     "make the queue with a larger capacity")
-        if block and timeout is not None:
-            _base.check_timeout(timeout)
-            end = monotonic() + timeout
+        if may_wait:
+            _numbers.check_timeout(timeout)
+            end = _numbers.deadline_of(timeout)
         for tag, parts in encoded:
             try:
-                self.store(tag, parts, block, timeout, False)
+                self.store(tag, parts, may_wait, timeout, False)
             except (Full, ShutDown):
                 if stored == 0:
                     raise
                 break
             stored += 1
-            if block and timeout is not None:
-                timeout = max(0.0, end - monotonic())
+            timeout = _numbers.timeout_until(end)
         return stored

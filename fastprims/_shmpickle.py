@@ -6,6 +6,7 @@ import copyreg
 import io
 import pickle
 import struct
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 __all__ = ["BYTES", "PICKLE", "decode_framed", "encode"]
@@ -27,8 +28,6 @@ class _Pickler:
     """
 
     def __init__(self) -> None:
-        from multiprocessing.reduction import ForkingPickler
-
         self._file = io.BytesIO()
         self._buffers: list[pickle.PickleBuffer] = []
         self._pickler = ForkingPickler(self._file, 5, True, self._buffers.append)

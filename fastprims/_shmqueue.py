@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from operator import index
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastprims._shm import ShmRing
 from fastprims._shmobjects import Objects
@@ -27,6 +29,18 @@ def _unlink(ring: ShmRing, process: int) -> None:
     if os.getpid() == process:
         with suppress(FileNotFoundError):
             ring.unlink()
+
+
+def _when_gone(queue: object, ring: ShmRing) -> Callable[[], object]:
+    """Unlinks the ring when the queue is dropped, when its process ends, or when called."""
+    # A child of multiprocessing may end by os._exit(), which skips atexit, and so weakref.finalize;
+    # not before it has done this. Below 0: after its own children were waited for.
+    finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
+    if finalize is not None:
+        return cast(
+            "Callable[[], object]", finalize(queue, _unlink, (ring, os.getpid()), exitpriority=-10)
+        )
+    return weakref.finalize(queue, _unlink, ring, os.getpid())
 
 
 class ShmQueue(Objects[_T]):
@@ -65,14 +79,20 @@ class ShmQueue(Objects[_T]):
         name: str | None = None,
     ) -> None:
         limit = max(0, index(maxsize))
-        self._ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        self._unlink = weakref.finalize(self, _unlink, self._ring, os.getpid())
+        ring = ShmRing._create_limited(name, capacity, lanes, limit)
+        finalizer = _when_gone(self, ring)
+        try:
+            self._adopt(ring)
+        except RuntimeError:  # there is one
+            finalizer()
+            raise
+        self._unlink = finalizer
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:
         """The queue of that name; raises what ShmRing.attach() raises."""
         self = cls.__new__(cls)
-        self._ring = ShmRing.attach(name, anyone=anyone)
+        self._adopt(ShmRing.attach(name, anyone=anyone))
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -173,6 +193,8 @@ class ShmQueue(Objects[_T]):
         """Returns at once, as join_thread()."""
 
     def __repr__(self) -> str:
+        if not self._made:
+            return f"<{type(self).__module__}.{type(self).__qualname__} not made>"
         state = " closed" if self.closed else " shut down" if self.is_shutdown else ""
         size = "" if self.closed else f" size={self.qsize()}"
         cls = type(self)
@@ -182,7 +204,7 @@ class ShmQueue(Objects[_T]):
 
 def _attach(cls: type[ShmQueue[Any]], ring: ShmRing) -> ShmQueue[Any]:
     self = cls.__new__(cls)
-    self._ring = ring
+    self._adopt(ring)
     return self
 
 

@@ -9,7 +9,7 @@ from fastprims._core cimport fp_status
 cdef extern from "fp_shm.h" nogil:
     struct fp_shm:
         uint64_t lanes, units, most, limit
-        _core.fp_sync_u64 forks, released, put_waits, get_waits
+        _core.fp_sync_u64 released, put_waits, get_waits
     struct fp_shm_part:
         const void* start
         uint64_t size
@@ -26,18 +26,20 @@ cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) e
 
 
 cdef class Segment:
-    cdef fp_shm core
+    cdef fp_shm core  # by fp_shm; see there
+    # The rest: written by make() or find(), which a segment sees once, before anybody else has it.
     cdef bint made
     cdef bint anyone
     cdef str label
     cdef uint64_t home  # the forks of the process that made the segment, if it was by this object
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     cdef int make(self, object name, object capacity, object most, object lanes,
                   uint64_t limit) except -1
     cdef int find(self, object name, bint anyone) except -1
     cdef int remove_name(self) except -1
     cdef int check(self) except -1
+    cdef int check_new(self) except -1
     # Raises what `status` means.
     cdef int refuse(self, fp_status status, bint writer, uint64_t size) except -1
 
@@ -50,7 +52,8 @@ cdef class Segment:
     cdef void* reserve_room(self, uint64_t size, bint block, object timeout) except NULL
     cdef int commit_room(self, uint64_t size) except -1
     cdef void abort_room(self) noexcept
-    cdef bint has_room(self) except -1
+    # For a record of the largest size, now.
+    cdef bint has_room(self) noexcept
 
     # Holds the next record, to be accepted or rejected. False: there is none (as above). If the
     # number `elsewhere` says that there is one (not 0): True, none is held, `start` is NULL.

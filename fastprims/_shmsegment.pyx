@@ -6,7 +6,7 @@
 from libc.errno cimport errno
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
-from fastprims cimport _base, _core
+from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_status
 
 import os
@@ -28,7 +28,6 @@ cdef extern from "fp_shm.h" nogil:
         FP_SHM_FOREIGN
         FP_SHM_NOT_OURS
         FP_SHM_BROKEN
-        FP_SHM_SPACE
     const char* FP_SHM_FOLDER
     uint64_t FP_SHM_MOST_NAME, FP_SHM_MOST_LANES, FP_LANE_MOST_UNITS
     fp_shm_fault fp_shm_create(fp_shm*, const char*, const fp_shm_options*)
@@ -50,7 +49,11 @@ cdef extern from "fp_shm.h" nogil:
     bint fp_shm_is_closed(fp_shm*)
     bint fp_shm_is_discarding(fp_shm*)
     uint64_t fp_shm_records(fp_shm*)
-    bint fp_shm_is_from_here(fp_shm*, uint64_t)
+    bint fp_shm_has_room(fp_shm*)
+    uint64_t fp_shm_forks()
+    bint fp_shm_is_from_here(uint64_t)
+    bint fp_shm_is_used(const char*)
+    int fp_shm_remove_unused(const char*, uint64_t)
 
 cdef extern from "fp_shm.h":
     fp_status fp_shm_wait(fp_shm*, bint, const _core.fp_attempt*, int64_t, const _core.fp_host*)
@@ -77,13 +80,10 @@ cdef int fault(fp_shm_fault why, str name) except -1:
         raise ValueError(
             f"the shared memory {name!r} is damaged: its header does not fit its size; unlink it, "
             "and make a new one")
-    if why == FP_SHM_SPACE:
-        raise RuntimeError(
-            f"the shared memory {name!r} was made in another PID namespace (container): the two "
-            "cannot tell which of the other's processes are alive. Let them share one")
     if why == FP_SHM_NO_PROC:
         raise RuntimeError(
-            "/proc cannot be read, by which processes tell whether the others are alive: mount it")
+            "/proc is not there, or another PID namespace's, and shared memory gets its name by it: "
+            "mount it")
     raise ValueError("impossible sizes")  # checked before
 
 
@@ -98,7 +98,7 @@ cdef bytes to_name(object name):
 
 
 cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) except? 0:
-    number = _base.to_index(value, what)
+    number = _numbers.to_index(value, what)
     if number < least:
         raise ValueError(f"{what} must be {least} or more, not {number}")
     if number > most:
@@ -161,9 +161,25 @@ cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcep
     if not must_wait(status):
         return status
     if block:
-        return fp_shm_wait(core, writer, &op, _base.deadline_of(timeout), &_base.host)
+        return fp_shm_wait(core, writer, &op, _numbers.deadline_of(timeout), &_base.host)
     # Held by a process that has died, perhaps.
     return run(arg) if status == _core.FP_BUSY and fp_shm_rescue(core) else status
+
+
+# For python -m fastprims shm. ---------------------------------------------------------------------
+
+def is_used(str name):
+    """Whether any process has the segment, of whatever user or PID namespace; True, too, if that
+    cannot be known."""
+    return fp_shm_is_used(to_name(name))
+
+
+def remove_unused(str name, uint64_t inode):
+    """Remove the name, if it is that file's and no process has it, nor gets it meanwhile; else
+    raise OSError."""
+    cdef int error = fp_shm_remove_unused(to_name(name), inode)
+    if error != 0:
+        system_error(error, name)
 
 
 cdef class Segment:
@@ -184,6 +200,7 @@ cdef class Segment:
         options.most = UINT64_MAX
         if most is not None:
             options.most = to_number(most, "max_item_size", 0, largest // 2 - 8)
+        self.check_new()  # a class's __new__ may have given an object that it gave before
         cdef fp_shm_fault why = fp_shm_create(&self.core, encoded, &options)
         if why == FP_SHM_GEOMETRY:
             raise ValueError(
@@ -197,6 +214,7 @@ cdef class Segment:
 
     cdef int find(self, object name, bint anyone) except -1:
         cdef bytes encoded = to_name(name)
+        self.check_new()
         fault(fp_shm_attach(&self.core, encoded, anyone), name)
         self.made = True
         self.label = name
@@ -240,12 +258,18 @@ cdef class Segment:
             capacity = self.core.units * FP_LANE_UNIT
             raise MemoryError(
                 f"/dev/shm has no room for {capacity} bytes (or the process has no file descriptor "
-                "left): make it larger, or the capacity smaller")
+                "left, or has closed those of the unlinked memory): make it larger, or the capacity "
+                "smaller")
         if status == _core.FP_DAMAGED:
             raise RuntimeError(
                 f"the shared memory {self.label!r} is damaged: it holds what no process writes by "
                 "the rules. Unlink it, and make a new one")
         return fp_propagate()  # FP_INTERRUPTED: the exception is set already
+
+    cdef int check_new(self) except -1:
+        if self.made:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     # Writing. -------------------------------------------------------------------------------------
 
@@ -255,7 +279,7 @@ cdef class Segment:
         cdef fp_status status
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         if size >= LARGE:
             with nogil:
                 status = run_put(&put)
@@ -289,7 +313,7 @@ cdef class Segment:
         cdef Put put = [&self.core, NULL, 0, 0, size, NULL]
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         cdef fp_status status = run_reserve(&put)
         if status != _core.FP_OK:
             status = repeat(&self.core, True, run_reserve, &put, status, block, timeout)
@@ -307,16 +331,8 @@ cdef class Segment:
         fp_shm_abort(&self.core)
 
     # For a record of the largest size, now.
-    cdef bint has_room(self) except -1:
-        cdef void* where
-        if self.core.limit != 0 and fp_shm_records(&self.core) >= self.core.limit:
-            return False
-        cdef fp_status status = fp_shm_reserve(&self.core, self.core.most, &where)
-        if status == _core.FP_OK:
-            fp_shm_abort(&self.core)
-        elif not must_wait(status) and status != _core.FP_CLOSED:
-            self.refuse(status, True, 0)
-        return status == _core.FP_OK
+    cdef bint has_room(self) noexcept:
+        return fp_shm_has_room(&self.core)
 
     # Reading. -------------------------------------------------------------------------------------
 
@@ -326,7 +342,7 @@ cdef class Segment:
         get.core, get.elsewhere = &self.core, elsewhere
         self.check()
         if block:
-            _base.check_timeout(timeout)
+            _numbers.check_timeout(timeout)
         cdef fp_status status = run_peek(&get)
         if status != _core.FP_OK:
             status = repeat(&self.core, False, run_peek, &get, status, block, timeout)
@@ -349,10 +365,10 @@ cdef class Segment:
     # Anyone. --------------------------------------------------------------------------------------
 
     cdef uint64_t forks(self) noexcept:
-        return _core.fp_sync_u64_load_seq_cst(&self.core.forks)
+        return fp_shm_forks()
 
     cdef bint is_from_here(self, uint64_t forks) noexcept:
-        return fp_shm_is_from_here(&self.core, forks)
+        return fp_shm_is_from_here(forks)
 
     cdef uint64_t records(self) noexcept:
         return fp_shm_records(&self.core)

@@ -26,6 +26,12 @@ cdef class _Span:
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} is made by the methods of ShmRing")
 
+    cdef int check(self) except -1:
+        if self.ring is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} has no record: it is made by the methods of ShmRing")
+        return 0
+
     cdef int begin(self, Segment ring, void* start, uint64_t size, uint64_t forks) except -1:
         self.ring, self.start, self.size, self.forks = ring, start, size, forks
         return 0
@@ -35,10 +41,12 @@ cdef class _Span:
 
     cdef bint end(self) except? False:
         cdef uint64_t found = 0
-        view = None if self.shown is None else self.shown()
-        if view is not None:
-            view.release()
-        self.shown = None
+        self.check()
+        with cython.critical_section(self):  # who comes second finds the memory released
+            view = None if self.shown is None else self.shown()
+            if view is not None:
+                view.release()
+            self.shown = None
         if not _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 1):
             return False
         # Who asks for a buffer counts itself, then looks at `ended`; here it's the other way round.
@@ -64,6 +72,7 @@ cdef class _Span:
         return 0
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
+        self.check()
         fp_sync_u64_fetch_add_seq_cst(&self.exports, 1)
         try:
             if _core.fp_sync_u64_load_seq_cst(&self.ended) != 0 or not self.from_here():
@@ -82,7 +91,9 @@ cdef class _Span:
 
     def __enter__(self):
         view = memoryview(self)
-        self.shown = ref(view)
+        shown = ref(view)
+        with cython.critical_section(self):
+            self.shown = shown
         return view
 
 

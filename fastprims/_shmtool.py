@@ -4,18 +4,20 @@ what processes that were killed have left of it."""
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastprims._shm import ShmRing
+from fastprims._shmsegment import is_used, remove_unused
 
 __all__ = ["Segment", "main", "segments"]
 
 FOLDER = Path("/dev/shm")
 PREFIX = "fastprims."
+MAGIC = b"fstpirpm"
 
 
 @dataclass
@@ -25,42 +27,55 @@ class Segment:
     name: str
     owner: int
     inode: int
+    used: bool
+    """Whether some process has it: the kernel says so, of whatever user or PID namespace. True, too,
+    if that cannot be known."""
     users: list[int] = field(default_factory=list)
-    """Processes that have mapped it."""
+    """Which these are, as far as this process may look into them."""
     trouble: str = ""
     """Why it cannot be attached to."""
     contents: str = ""
 
-    @property
-    def damaged(self) -> bool:
-        return bool(self.trouble) and "PID namespace" not in self.trouble
 
-    @property
-    def unused(self) -> bool:
-        """Nobody has it, as far as this process can see."""
-        return not self.users and (not self.trouble or self.damaged)
+class _Users:
+    """Processes by the inode of the shared memory that they have mapped."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, list[int]] = {}
+        self.hidden: set[int] = set()
+        """Users of the processes that this one may not look into."""
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                for inode in _mappings(pid):
+                    self.of.setdefault(inode, []).append(int(pid))
+            except PermissionError:
+                self.hidden |= _uids(pid)
+            except OSError:  # it has ended
+                pass
 
 
-def _mappings(pid: str) -> Iterator[int]:
-    """Inodes of the shared memory that a process has mapped. (By name it cannot be told: a file
-    that got its name after it was opened is shown without.)"""
+def _mappings(pid: str) -> set[int]:
+    """(By name it cannot be told: a file that got its name after it was opened is shown without.)"""
+    text = Path("/proc", pid, "maps").read_text(encoding="utf-8", errors="surrogateescape")
+    return {int(x.split(maxsplit=5)[4]) for x in text.splitlines() if f"{FOLDER}/" in x}
+
+
+def _uids(pid: str) -> set[int]:
     try:
-        text = Path("/proc", pid, "maps").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:  # it has ended, or is another user's
-        return
-    for line in text.splitlines():
-        if f"{FOLDER}/" in line:
-            yield int(line.split(maxsplit=5)[4])
+        text = Path("/proc", pid, "status").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return set()
+    return {int(u) for x in text.splitlines() if x.startswith("Uid:") for u in x.split()[1:]}
 
 
-def _users() -> dict[int, list[int]]:
-    """Processes by the inode of what they have mapped; this one left out."""
-    found: dict[int, list[int]] = {}
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        if int(pid) != os.getpid():
-            for inode in set(_mappings(pid)):
-                found.setdefault(inode, []).append(int(pid))
-    return found
+def _is_segment(file: Path) -> bool:
+    """Whether it was made by some version of this library."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return True  # perhaps
+    with os.fdopen(fd, "rb") as content:
+        return content.read(len(MAGIC)) == MAGIC
 
 
 def _look_into(segment: Segment) -> None:
@@ -76,7 +91,7 @@ def _look_into(segment: Segment) -> None:
 
 def segments(everybody: bool = False) -> list[Segment]:
     """This user's segments, or everybody's that may be read."""
-    users = _users()
+    users = _Users()
     found = []
     for file in sorted(FOLDER.glob(f"{PREFIX}*")):
         try:
@@ -84,15 +99,23 @@ def segments(everybody: bool = False) -> list[Segment]:
         except FileNotFoundError:
             continue
         if everybody or status.st_uid == os.geteuid():
-            segment = Segment(file.name[len(PREFIX) :], status.st_uid, status.st_ino)
-            segment.users = sorted(users.get(segment.inode, []))
-            _look_into(segment)
+            name = file.name[len(PREFIX) :]
+            segment = Segment(name, status.st_uid, status.st_ino, is_used(name))
+            segment.users = sorted(users.of.get(segment.inode, []))
+            _look_into(segment)  # which makes this process one more user, for a moment
+            # Another version of this library has perhaps not told the kernel who uses it.
+            unknown = segment.trouble and segment.owner in users.hidden and _is_segment(file)
+            segment.used = bool(segment.used or segment.users or unknown)
             found.append(segment)
     return found
 
 
 def _show(segment: Segment) -> str:
-    users = f"used by {', '.join(map(str, segment.users))}" if segment.users else "unused"
+    users = "unused"
+    if segment.users:
+        users = f"used by {', '.join(map(str, segment.users))}"
+    elif segment.used:
+        users = "used, perhaps, by processes that cannot be looked into"
     return f"{segment.name}  {users}  {segment.trouble or segment.contents}"
 
 
@@ -107,18 +130,17 @@ def _clean(options: argparse.Namespace) -> int:
     for segment in segments(options.all):
         if options.names and segment.name not in options.names:
             continue
-        if not segment.unused or (segment.damaged and not options.damaged):
+        if segment.used or (segment.trouble and not options.damaged):
             print(f"kept     {_show(segment)}")
             continue
-        file = FOLDER / (PREFIX + segment.name)
         try:
-            # Nobody may have come since it was looked at, nor may it be another one by now.
-            if file.lstat().st_ino != segment.inode or segment.inode in _users():
+            if not options.dry_run:
+                remove_unused(segment.name, segment.inode)
+        except OSError as error:
+            if error.errno == errno.EBUSY:  # somebody has come since it was looked at
+                segment.used = True
                 print(f"kept     {_show(segment)}")
                 continue
-            if not options.dry_run:
-                file.unlink()
-        except OSError as error:
             print(f"kept     {segment.name}: {error}", file=sys.stderr)
             status = 1
             continue
@@ -134,9 +156,9 @@ def main(arguments: list[str]) -> int:
     cleaning = commands.add_parser(
         "clean",
         help="remove what no process uses",
-        description="Removes the segments that no process has mapped: their processes have ended "
+        description="Removes the segments that no process has: those that had them have ended "
         "without unlinking them. One that was made for a process to be started later counts as "
-        "unused, too; one that was made in another PID namespace (container) does not.",
+        "unused, too. One of which it cannot be known is kept.",
     )
     cleaning.add_argument("names", nargs="*", metavar="name", help="only these")
     cleaning.add_argument("--dry-run", action="store_true", help="only say which these are")

@@ -165,7 +165,8 @@ static inline PyObject *fp_constant(PyObject *o) {
 }
 
 /* A list of the caller's own: invisible to the collector, and so to everybody else, until it is
- * shown. Its buffer may be filled and emptied behind the collector's back meanwhile. */
+ * shown. Its buffer may be filled and emptied behind the collector's back meanwhile, and whatever
+ * runs in between (the collector's callbacks, comparisons, finalizers) finds no way to change it. */
 static inline void fp_hide_list(PyObject *list) { PyObject_GC_UnTrack(list); }
 static inline void fp_show_list(PyObject *list, size_t size) {
     Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)size); /* the unfilled end is cut off */
@@ -187,7 +188,7 @@ static inline bool fp_is_unshared(PyObject *o) {
 #endif
 }
 
-/* Moves all items of a list to the front of a hidden one, which is longer and still unfilled. */
+/* Moves all items of a hidden list to the front of another, which is longer and still unfilled. */
 static inline void fp_move_items(PyObject *to, PyObject *from) {
     if (Py_SIZE(from)) /* an empty list has no memory, and its null pointer may not be passed on */
         memcpy(((PyListObject *)to)->ob_item, ((PyListObject *)from)->ob_item,

@@ -14,6 +14,8 @@ import gc
 import os
 from types import GenericAlias
 
+from fastprims._record import record
+
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object)
 
@@ -33,6 +35,7 @@ cdef extern from "_topic.h":
     fp_bool fp_text(PyObject*, const char**, size_t*, PyObject**) noexcept
     object fp_list_of(_core.fp_words*)
     void fp_drop(PyObject*)
+    PyObject* fp_keep(PyObject*)
     int fp_traverse_topic(_core.fp_topic*, visitproc, void*) noexcept
     void fp_clear_topic(_core.fp_topic*) noexcept
 
@@ -111,25 +114,33 @@ cdef inline void let_go(Text* t) noexcept:
 cdef class Subscribers:
     """Owns, for the garbage collector, the subscribers of a TopicTrie and of its snapshots."""
 
-    cdef _core.fp_topic* core
-    cdef object nothing  # without an attribute, the garbage collector would not look at it
+    cdef _core.fp_topic* core  # written once, before anybody else has the object
+    cdef object nothing  # never written; without an attribute, the garbage collector would not look at it
 
     def __dealloc__(self):
         if self.core != NULL:
             _core.fp_lineage_drop(&self.core.line)
 
 
+@cython.no_gc_clear  # it comes after its subscriber: a cycle has something that changed later
 cdef class Subscription:
     """What TopicTrie.subscribe() returns and TopicTrie.unsubscribe() takes. Compared by identity;
     keeps the subscriber, but not the trie, alive. It need not be kept: without it, the subscription
     is for as long as the trie lives.
     """
 
+    # All of them: written by TopicTrie.subscribe(), before anybody else has the object.
     cdef readonly str pattern
     """The pattern."""
     cdef readonly object subscriber
     """The subscriber."""
     cdef uint64_t trie, number
+
+    def __dealloc__(self):
+        cdef PyObject* old
+        old = fp_keep(<PyObject*>self.subscriber)
+        self.subscriber = None
+        fp_drop(old)
 
     def __init__(self, *args, **kwargs):
         raise TypeError("a Subscription is made by TopicTrie.subscribe()")
@@ -147,9 +158,11 @@ cdef class Subscription:
 cdef class TopicBase:
     """What TopicTrie and TopicSnapshot share. Not to be instantiated."""
 
+    # Written when a snapshot is made, before anybody else has it, or by the first __init__ of a trie
+    # that gets there, within the critical section; as the cores of both.
     cdef Subscribers owner
     cdef const _core.fp_topic_syntax* rules
-    cdef object __weakref__
+    cdef object __weakref__  # the interpreter's
 
     def __init__(self, *args, **kwargs):
         raise TypeError(
@@ -209,15 +222,13 @@ cdef class TopicBase:
 
     def stats(self):
         """The subscriptions, patterns and the memory of the nodes: O(n). See TopicStats."""
-        from fastprims._stats import TopicStats
-
         self.check()
         cdef _core.fp_version* v = self.version()
         cdef _core.fp_topic_counts counts = _core.fp_topic_version_count(v)
         cdef size_t size_in_bytes = _core.fp_topic_bytes(v)
         _core.fp_version_release(v)
-        return TopicStats(
-            size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)
+        return record(
+            "TopicStats", size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)
 
     def __sizeof__(self):
         return object.__sizeof__(self) + (self.stats().bytes if self.owner is not None else 0)
@@ -278,8 +289,7 @@ cdef class TopicTrie(TopicBase):
     def __init__(self, syntax="nats"):
         cdef int i
         cdef const _core.fp_topic_syntax* rules = NULL
-        if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        self.check_new()
         if not isinstance(syntax, str):
             raise TypeError(f"syntax must be a str, not {type(syntax).__name__}")
         for i in range(_core.FP_TOPIC_SYNTAXES):
@@ -292,10 +302,22 @@ cdef class TopicTrie(TopicBase):
         if owner.core == NULL:
             raise MemoryError("no memory for a TopicTrie")
         _core.fp_lineage_hold(&owner.core.line)
-        self.rules = rules
-        self.serial = _core.fp_lineage_generation()
-        self.core = owner.core
-        self.owner = owner
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.core == NULL
+            if first:
+                self.rules = rules
+                self.serial = _core.fp_lineage_generation()
+                self.core = owner.core
+                self.owner = owner
+        if not first:
+            _core.fp_topic_end(owner.core)
+            self.check_new()
+
+    cdef int check_new(self) except -1:
+        if self.core != NULL:
+            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+        return 0
 
     def __dealloc__(self):
         if self.core != NULL:

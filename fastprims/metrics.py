@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import os
 import threading
 import weakref
@@ -58,6 +59,9 @@ class Sample(NamedTuple):
     value: float
 
 
+_log = logging.getLogger(__name__)
+
+
 class _Entry:
     """A registered structure, and what its counters were said to be."""
 
@@ -66,6 +70,8 @@ class _Entry:
         self.kind = type(structure).__name__
         self.structure = weakref.ref(structure, self._forget)
         self.highest: dict[tuple[str, str], float] = {}
+        self.errors = 0
+        self.failing = False
 
     def _forget(self, _: object) -> None:
         with _lock:
@@ -79,6 +85,22 @@ class _Entry:
             highest = max(value, self.highest.get((field, key), value))
             self.highest[field, key] = highest
         return highest
+
+    def failed(self, error: Exception) -> Sample:
+        """Tell the log of it when it begins, and the metrics each time."""
+        with _lock:
+            self.errors += 1
+            news, self.failing = not self.failing, True
+        if news:
+            _log.warning(
+                "%r, a %s, cannot be collected, since its stats() raised %r; all others are",
+                *(self.name, self.kind, error),
+                exc_info=error,
+            )
+        return self.complaint()
+
+    def complaint(self) -> Sample:
+        return Sample(self.name, self.kind, "collect_errors", True, "", "", self.errors)
 
 
 _entries: dict[str, _Entry] = {}
@@ -102,6 +124,8 @@ def register(name: str, structure: Any) -> None:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"a name is a string that is not empty, not {name!r}")
+    if name != _utf8(name):
+        raise ValueError(f"the name {name!r} has a lone surrogate, which UTF-8 cannot express")
     if not callable(getattr(structure, "stats", None)):
         raise TypeError(f"a {type(structure).__name__} has no stats() to collect")
     entry = _Entry(name, structure)
@@ -133,6 +157,9 @@ def registered() -> dict[str, Any]:
 def samples() -> list[Sample]:
     """Ask every registered structure. Needs none of the extra packages. What is from one structure
     is from one call of its stats(); a counter is never less than it was before.
+
+    Of a structure whose stats() raises there is nothing but a counter `collect_errors`, which stays
+    with it, and a warning in the log "fastprims.metrics" when that begins.
     """
     return [sample for _, sample in _collect()]
 
@@ -143,10 +170,22 @@ def _collect() -> Iterator[tuple[_Entry, Sample]]:
     for entry in entries:
         structure = entry.structure()
         if structure is not None:
-            record = structure.stats()
-            for field in dataclasses.fields(record):
-                for sample in _samples_of(entry, field, getattr(record, field.name)):
-                    yield entry, sample
+            for sample in _samples_or_complaint(entry, structure):
+                yield entry, sample
+
+
+def _samples_or_complaint(entry: _Entry, structure: Any) -> list[Sample]:
+    try:
+        record = structure.stats()
+        found = [
+            sample
+            for field in dataclasses.fields(record)
+            for sample in _samples_of(entry, field, getattr(record, field.name))
+        ]
+    except Exception as error:  # which is not the others' affair
+        return [entry.failed(error)]
+    entry.failing = False
+    return [*found, entry.complaint()] if entry.errors else found
 
 
 def _samples_of(entry: _Entry, field: dataclasses.Field[Any], value: Any) -> Iterator[Sample]:
@@ -155,8 +194,13 @@ def _samples_of(entry: _Entry, field: dataclasses.Field[Any], value: Any) -> Ite
     for key, number in value.items() if isinstance(value, Mapping) else [("", value)]:
         if isinstance(number, (int, float)):
             number = +number  # of a bool, the int
-            shown = entry.never_less(field.name, str(key), number) if counter else number
-            yield Sample(entry.name, entry.kind, field.name, counter, label, str(key), shown)
+            text = _utf8(str(key))
+            shown = entry.never_less(field.name, text, number) if counter else number
+            yield Sample(entry.name, entry.kind, field.name, counter, label, text, shown)
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _need(module: str) -> ModuleType:
@@ -197,9 +241,9 @@ class Collector:
     def _family(self, sample: Sample) -> Any:
         core = self._core
         make = core.CounterMetricFamily if sample.counter else core.GaugeMetricFamily
-        labels = ["name", "kind", *([sample.label] if sample.label else [])]
+        labels = ["name", "kind", *([_identifier(sample.label)] if sample.label else [])]
         text = f"{sample.field} of fastprims structures, as their stats() say"
-        return make(f"fastprims_{sample.field}", text, labels=labels)
+        return make(f"fastprims_{_identifier(sample.field)}", text, labels=labels)
 
 
 def openmetrics() -> str:
@@ -218,7 +262,8 @@ class StatsdSender:
     Sends what is registered to statsd, each time send() is called: counters as what was added since
     the last time (from zero on, for a structure that is new to this sender), gauges as they are, as
     `<prefix>.<name>.<field>`, with `.<key>` behind it for a mapping. Characters that statsd uses
-    itself become "_".
+    itself become "_", and those that are not ASCII, which it does not take, their numbers: "größe"
+    is sent as "gr_f6__df_e".
 
     `client` is a statsd.StatsClient, or whatever has its `pipeline()`; without one, a StatsClient
     for localhost:8125 is made. Raises ImportError if that takes statsd and it is missing.
@@ -226,7 +271,7 @@ class StatsdSender:
 
     def __init__(self, client: Any = None, *, prefix: str = "fastprims") -> None:
         self._client = _need("statsd").StatsClient() if client is None else client
-        self._prefix = prefix
+        self._prefix = ".".join(map(_plain, prefix.split(".")))
         self._sent: weakref.WeakKeyDictionary[_Entry, dict[tuple[str, str], float]]
         self._sent = weakref.WeakKeyDictionary()
         self._sending = threading.Lock()
@@ -248,5 +293,15 @@ class StatsdSender:
                     pipe.gauge(".".join(parts), sample.value)
 
 
+def _identifier(text: str) -> str:
+    return _plain(text).replace("-", "_")
+
+
 def _plain(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in text)
+    return "".join(map(_plain_character, text))
+
+
+def _plain_character(c: str) -> str:
+    if not c.isascii():
+        return f"_{ord(c):x}_"
+    return c if c.isalnum() or c in "-_" else "_"

@@ -280,7 +280,7 @@ def fingerprint(tree: Path) -> str:
     files += [
         file
         for file in sorted((tree / "fastprims").iterdir())
-        if file.suffix in (".pyx", ".pxd", ".h")
+        if file.suffix in (".pyx", ".pxd", ".c", ".h")
     ]
     digest = hashlib.sha256()
     for file in files:

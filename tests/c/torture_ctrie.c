@@ -103,9 +103,9 @@ static void end_model(struct model *m) {
 enum { VISITED = (IDS + 1000) * 16 + 1, LINEAGES = 1000 };
 static int visits[VISITED];
 
-static int count_visit(uint64_t *handle, void *arg) {
+static int count_visit(uint64_t handle, void *arg) {
     ++*(long *)arg;
-    CHECK(++visits[*handle] <= references_of(*handle), "%u is shown too often", id_of(*handle));
+    CHECK(++visits[handle] <= references_of(handle), "%u is shown too often", id_of(handle));
     return 0;
 }
 

@@ -165,6 +165,13 @@ static void expect(struct fp_shm *h, int writer, long number) {
 
 static uint64_t the_limit;
 
+static void end_without_release(int id) {
+    struct fp_shm h;
+    attach(&h);
+    CHECK(put(&h, id, 0) == FP_OK, "put");
+    _exit(0);
+}
+
 static void calls(void) {
     struct fp_shm a, b;
     struct fp_shm_view v;
@@ -175,9 +182,10 @@ static void calls(void) {
     struct fp_shm c;
     CHECK(fp_shm_create(&c, name, &again) == FP_SHM_SYSTEM && errno == EEXIST, "made twice");
     struct stat st;
-    CHECK(fstat(a.fd, &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o", st.st_mode);
+    CHECK(fstat(fp__shm_fd(a.member), &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o", st.st_mode);
     CHECK(fp_shm_peek(&b, &v) == FP_EMPTY, "empty");
-    CHECK(put(&a, 0, 0) == FP_OK && put(&b, 1, 0) == FP_OK, "put");
+    CHECK(put(&a, 0, 0) == FP_OK, "put");
+    CHECK(!finish(start(end_without_release, 1, 0)), "killed");
     CHECK(fp_shm_records(&a) == 2 && fp_shm_records(&b) == 2, "records");
     CHECK(fp_shm_peek(&b, &v) == FP_OK, "peek");
     struct fp_shm_view other;
@@ -229,61 +237,281 @@ static void calls(void) {
 }
 
 /* Lanes of ended processes are used again, those of living ones never. */
-static void end_without_release(int id) {
+static void keep_a_lane(int id) {
     struct fp_shm h;
     attach(&h);
-    CHECK(put(&h, id, 0) == FP_OK, "put");
-    _exit(0);
+    CHECK(put(&h, id, 0) == FP_OK, "lane %d", id);
+    atomic_fetch_add(&journal->answer, 1);
+    for (;;)
+        pause();
+}
+
+static void await(long answer) {
+    while (atomic_load(&journal->answer) != answer)
+        sched_yield();
 }
 
 static void lanes(void) {
-    struct fp_shm h, more[SIDES];
+    struct fp_shm h;
+    pid_t pids[SIDES];
     make(&h, 4096, 0);
     for (int i = 0; i < 3 * SIDES; i++) {
         CHECK(!finish(start(end_without_release, 1, 0)), "killed");
         expect(&h, 1, 0);
     }
-    for (int i = 0; i < SIDES; i++) {
-        attach(&more[i]);
-        CHECK(put(&more[i], i, 0) == FP_OK, "lane %d", i);
-    }
-    CHECK(put(&h, 1, 0) == FP_FAILED, "more writers than lanes");
-    leave(&more[3]);
-    CHECK(put(&h, 1, 0) == FP_OK, "a lane was given back");
+    CHECK(fp__shm_used(h.member) == 1, "the lane of one that has gone was left");
+    clear_journal();
+    for (int i = 0; i < SIDES; i++)
+        pids[i] = start(keep_a_lane, i, 0);
+    await(SIDES);
+    CHECK(!fp_shm_has_room(&h) && put(&h, 1, 0) == FP_FAILED, "more writers than lanes");
+    kill(pids[3], SIGKILL);
+    CHECK(finish(pids[3]), "not killed");
+    CHECK(fp_shm_has_room(&h) && put(&h, 1, 0) == FP_OK, "a lane was given back");
+    for (int i = 0; i < SIDES; i++)
+        kill(pids[i], SIGKILL);
     for (int i = 0; i < SIDES; i++)
         if (i != 3)
-            leave(&more[i]);
+            finish(pids[i]);
     leave(&h);
     fp_shm_unlink(name);
 }
 
-static void processes(void) {
-    uint64_t me = fp_process_self();
-    CHECK(me != 0 && fp_process_id(me) == (int)getpid() && me == fp_process_self(), "self");
-    CHECK(!fp_process_is_dead(me) && fp_process_namespace() != 0, "alive");
-    /* The same id, started at another time. */
-    CHECK(fp_process_is_dead(me + ((uint64_t)1 << 22)), "another process with the same id");
-    CHECK(fp_process_is_dead(0) && fp_process_is_dead((uint64_t)1 << 60), "nobody");
-    pid_t pid = fork();
-    if (pid == 0) {
-        atomic_store(&journal->answer, (long)fp_process_self());
+/* All handles of a process have one lane, and nobody takes one to answer a question. */
+static void one_lane(void) {
+    struct fp_shm h, more[3];
+    make(&h, 4096, 0);
+    for (int i = 0; i < 3; i++)
+        attach(&more[i]);
+    CHECK(fp_shm_has_room(&h) && fp__shm_used(h.member) == 0, "a question took a lane");
+    for (long n = 0; n < 9; n++) {
+        CHECK(put(&more[n % 3], 0, n) == FP_OK, "put");
+        if (n % 3 == 2) {
+            leave(&more[2]);
+            attach(&more[2]);
+        }
+    }
+    CHECK(fp__shm_used(h.member) == 1, "a process with two lanes");
+    for (long n = 0; n < 9; n++)
+        expect(&h, 0, n);
+    void *where;
+    CHECK(fp_shm_reserve(&h, 2000, &where) == FP_OK && fp_shm_has_room(&more[0]), "reserve");
+    CHECK(fp_shm_put(&more[0], &(struct fp_shm_part){"x", 1}, 1) == FP_NOT_OWNER, "reserved");
+    fp_shm_release(&h); /* the last but three: the lane remains */
+    CHECK(fp_shm_commit(&h, 2000) == FP_OK && h.member->mine == 0, "commit");
+    while (fp_shm_put(&more[0], &(struct fp_shm_part){where, 100}, 1) == FP_OK)
+        CHECK(fp_shm_records(&more[0]) < 40, "never full");
+    CHECK(!fp_shm_has_room(&more[0]), "full");
+    for (int i = 0; i < 3; i++)
+        leave(&more[i]);
+    CHECK(h.member->mine == FP_SHM_NO_LANE && h.member->lane[0].owner == 0, "the lane is kept");
+    fp_shm_detach(&h);
+    fp_shm_unlink(name);
+    CHECK(torture_memory_bytes() == 0, "%ld bytes were not given back", torture_memory_bytes());
+}
+
+/* One that comes again, with no handle in between, goes on behind its records. */
+static void come_again(int id) {
+    struct fp_shm h;
+    for (long n = 0; n < 40; n++) {
+        attach(&h);
+        CHECK(put(&h, id, n) == FP_OK, "put");
+        leave(&h);
+        if (torture_random(3) == 0)
+            sched_yield();
+    }
+}
+
+static void in_order(void) {
+    struct fp_shm h;
+    struct fp_shm_view v;
+    enum { COMING = SIDES - 1 };
+    for (int round = 0; round < scaled(40); round++) {
+        const struct fp_shm_options o = {8192, UINT64_MAX, 1 + torture_random(COMING), 0};
+        pid_t pids[COMING];
+        long last[SIDES];
+        memset(last, -1, sizeof last);
+        fp_shm_unlink(name);
+        CHECK(fp_shm_create(&h, name, &o) == FP_SHM_FINE, "create");
+        leave(&h); /* else the children would inherit it, and always have a handle */
+        clear_journal();
+        for (int id = 0; id < (int)o.lanes; id++)
+            pids[id] = start(come_again, id, 0);
+        attach(&h);
+        for (long n = 0; n < 40 * (long)o.lanes; n++) {
+            int writer;
+            long number;
+            if (torture_random(4) == 0)
+                sched_yield();
+            CHECK(peek(&h, &v, (int64_t)PATIENCE * SECOND) == FP_OK, "peek");
+            check(&v, &writer, &number);
+            CHECK(number == last[writer] + 1, "record %ld of process %d comes after %ld", number,
+                  writer, last[writer]);
+            last[writer] = number;
+            fp_shm_accept(&h, &v);
+        }
+        for (int id = 0; id < (int)o.lanes; id++)
+            CHECK(!finish(pids[id]), "killed");
+        leave(&h);
+    }
+    fp_shm_unlink(name);
+}
+
+/* Its old lane is another's by now: it waits for its records to be read, not longer. */
+static void lane_of_another(void) {
+    struct fp_shm h;
+    struct fp_shm_part part = {"x", 1};
+    const struct fp_shm_options o = {4096, UINT64_MAX, 2, 0};
+    fp_shm_unlink(name);
+    CHECK(fp_shm_create(&h, name, &o) == FP_SHM_FINE, "create");
+    CHECK(put(&h, 0, 0) == FP_OK, "put");
+    leave(&h);
+    clear_journal();
+    pid_t one = start(keep_a_lane, 1, 0);
+    await(1);
+    pid_t two = start(keep_a_lane, 2, 0); /* nothing else is left */
+    await(2);
+    kill(one, SIGKILL);
+    finish(one);
+    attach(&h);
+    CHECK(h.member->lane[0].owner != 0, "the second one has another lane");
+    CHECK(fp_shm_put(&h, &part, 1) == FP_FULL && !fp_shm_has_room(&h), "it would overtake itself");
+    int writers[3];
+    for (int n = 0; n < 2; n++) {
+        struct fp_shm_view v;
+        long number;
+        CHECK(peek(&h, &v, (int64_t)PATIENCE * SECOND) == FP_OK, "peek");
+        check(&v, &writers[n], &number);
+        fp_shm_accept(&h, &v);
+        if (writers[n] == 0)
+            break;
+        CHECK(n == 0 && writers[0] == 1, "out of order");
+    }
+    CHECK(fp_shm_has_room(&h) && put(&h, 0, 1) == FP_OK, "put");
+    kill(two, SIGKILL);
+    finish(two);
+    leave(&h);
+    fp_shm_unlink(name);
+}
+
+/* What a process is: a number that lives as long as its image. */
+static int segment_fd(void) {
+    char path[128];
+    snprintf(path, sizeof path, "%s%s", FP_SHM_FOLDER, name);
+    return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static void begin_and_wait(int what) {
+    static struct fp_process me;
+    char path[128];
+    snprintf(path, sizeof path, "%s%s", FP_SHM_FOLDER, name);
+    int fd = segment_fd();
+    CHECK(fp_process_begin(&me, fd, path, 77) == 0, "begin: %s", strerror(errno));
+    for (int other = 3; what == 1 && other < 100; other++)
+        close(other);
+    if (what == 3 && fork() != 0) { /* the child must not keep it */
+        atomic_store(&journal->answer, 1);
         for (;;)
             pause();
     }
-    while (atomic_load(&journal->answer) == 0)
-        sched_yield();
-    uint64_t child = (uint64_t)atomic_load(&journal->answer);
-    CHECK(fp_process_id(child) == (int)pid && !fp_process_is_dead(child), "the child");
-    int status;
-    kill(pid, SIGSTOP);
-    waitpid(pid, &status, WUNTRACED);
-    CHECK(!fp_process_is_dead(child), "a stopped process is taken for dead");
-    kill(pid, SIGKILL);
-    siginfo_t info;
-    CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0, "waitid");
-    CHECK(fp_process_is_dead(child), "a zombie is taken for alive");
-    finish(pid);
-    CHECK(fp_process_is_dead(child), "a process that is gone is taken for alive");
+    if (what != 3)
+        atomic_store(&journal->answer, 1);
+    if (what == 2) {
+        while (atomic_load(&journal->answer) != 2)
+            sched_yield();
+        execl("/bin/sleep", "sleep", "20", NULL);
+    }
+    for (int n = 0; n < 20000 && atomic_load(&journal->answer) != 3; n++)
+        usleep(1000);
+    _exit(0);
+}
+
+static void processes(void) {
+    struct fp_shm h;
+    make(&h, 4096, 0);
+    int fd = segment_fd(), status;
+    uint64_t me = fp__shm_me(h.member);
+    CHECK(me != 0 && !fp_process_is_gone(fd, me) && fp_process_is_anyone(fd), "alive");
+    CHECK(fp_process_is_gone(fd, me + 1) && fp_process_is_gone(fd, 0), "nobody");
+    CHECK(fp_process_is_gone(fd, UINT64_MAX) && fp_process_is_gone(fd, (uint64_t)1 << 61), "absurd");
+    CHECK(!fp_process_is_gone(-1, me + 1) && fp_process_is_anyone(-1), "doubt is no");
+    struct fp_process other = {0};
+    CHECK(fp_process_begin(&other, fd, "", me) == EAGAIN && other.page == NULL, "a number twice");
+    for (int what = 0; what < 4; what++) {
+        clear_journal();
+        pid_t pid = start(begin_and_wait, what, 0);
+        await(1);
+        CHECK(!fp_process_is_gone(fd, 77), "%d: a living process has gone", what);
+        kill(pid, SIGSTOP);
+        waitpid(pid, &status, WUNTRACED);
+        CHECK(!fp_process_is_gone(fd, 77), "%d: a stopped process has gone", what);
+        kill(pid, SIGCONT);
+        if (what == 2) { /* the same id, the same start; another program */
+            atomic_store(&journal->answer, 2);
+            for (int n = 0; n < 2000 && !fp_process_is_gone(fd, 77); n++)
+                usleep(1000);
+            CHECK(fp_process_is_gone(fd, 77), "another program is taken for the last one");
+        }
+        kill(pid, SIGKILL);
+        siginfo_t info;
+        CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0, "waitid");
+        CHECK(fp_process_is_gone(fd, 77), "%d: a zombie is there", what);
+        finish(pid);
+        atomic_store(&journal->answer, 3);
+    }
+    leave(&h);
+    for (int n = 0; n < 2000 && fp_process_is_anyone(fd); n++)
+        usleep(1000); /* the child that was forked by one of them */
+    CHECK(!fp_process_is_anyone(fd), "somebody is left");
+    close(fd);
+    fp_shm_unlink(name);
+}
+
+/* Who removes what nobody uses, beside those who come: they have it, or it is not there. */
+static void come_and_look(int id) {
+    struct fp_shm h;
+    while (atomic_load(&journal->answer) == 0) {
+        if (fp_shm_attach(&h, name, false) != FP_SHM_FINE) {
+            CHECK(errno == ENOENT, "attach: %s", strerror(errno));
+            continue;
+        }
+        CHECK(fp_shm_is_used(name), "used by us");
+        enum fp_status s = fp_shm_put(&h, &(struct fp_shm_part){"x", 1}, 1);
+        CHECK(s == FP_OK || s == FP_FULL, "put: %d", (int)s);
+        struct stat st;
+        CHECK(fstat(fp__shm_fd(h.member), &st) == 0 && st.st_nlink == 1, "removed under its user");
+        atomic_fetch_add(&journal->done[id], 1);
+        leave(&h);
+    }
+}
+
+static void removed(void) {
+    struct fp_shm h;
+    struct stat st;
+    pid_t pids[2];
+    long removals = 0;
+    clear_journal();
+    torture_random_steps(true);
+    for (int id = 0; id < 2; id++)
+        pids[id] = start(come_and_look, id, 0);
+    for (int n = 0; n < scaled(10000); n++) {
+        const struct fp_shm_options o = {4096, UINT64_MAX, SIDES, 0};
+        if (fp_shm_create(&h, name, &o) == FP_SHM_FINE) {
+            CHECK(fstat(fp__shm_fd(h.member), &st) == 0, "fstat");
+            CHECK(fp_shm_remove_unused(name, st.st_ino) == EBUSY, "its maker has it");
+            leave(&h);
+        }
+        CHECK(fp_shm_remove_unused(name, st.st_ino + 1) != 0, "another one's inode");
+        int error = fp_shm_remove_unused(name, st.st_ino);
+        CHECK(error == 0 || error == EBUSY, "remove: %s", strerror(error));
+        removals += error == 0;
+    }
+    torture_random_steps(false);
+    atomic_store(&journal->answer, 1);
+    for (int id = 0; id < 2; id++)
+        CHECK(!finish(pids[id]), "killed");
+    CHECK(removals > 0, "always used");
+    fp_shm_unlink(name);
 }
 
 /* A reader that is stopped keeps its lane; the others go on. A killed one keeps nothing. */
@@ -309,7 +537,7 @@ static void stopped(void) {
     while (atomic_load(&journal->answer) == 0)
         sched_yield();
     kill(pid, SIGSTOP);
-    CHECK(put(&a, 0, 1) == FP_OK && put(&b, 1, 0) == FP_OK, "put");
+    CHECK(put(&b, 0, 1) == FP_OK && !finish(start(end_without_release, 1, 0)), "put");
     expect(&a, 1, 0); /* the other lane */
     CHECK(peek(&a, &v, SECOND / 5) == FP_TIMED_OUT, "a record was taken from a living reader");
     kill(pid, SIGKILL);
@@ -370,6 +598,19 @@ static void filled(void) {
 
 enum { FEW = 12 };
 
+/* Whether the victim inherits a handle, so that it is a member of the segment from the fork on, or
+ * becomes one when it attaches. */
+static bool inherits;
+
+static pid_t start_victim(struct fp_shm *h, void (*fn)(int), int step) {
+    if (!inherits)
+        leave(h);
+    pid_t pid = start(fn, 1, step);
+    if (!inherits)
+        attach(h);
+    return pid;
+}
+
 static void put_few(int id) {
     struct fp_shm h;
     attach(&h);
@@ -407,7 +648,7 @@ static bool kill_a_writer(void (*fn)(int), int step) {
     make(&h, 8192, the_limit);
     CHECK(put(&h, 0, 0) == FP_OK, "put");
     clear_journal();
-    bool killed = finish(start(fn, 1, step));
+    bool killed = finish(start_victim(&h, fn, step));
     expect(&h, 0, 0);
     long there = (long)fp_shm_records(&h);
     CHECK(there >= atomic_load(&journal->done[1]) && there <= atomic_load(&journal->begun[1]),
@@ -454,7 +695,7 @@ static bool kill_a_reader(void (*fn)(int), int step) {
     for (long n = 0; n < FEW + 1; n++)
         CHECK(put(&h, 0, n) == FP_OK, "put");
     clear_journal();
-    bool killed = finish(start(fn, 1, step));
+    bool killed = finish(start_victim(&h, fn, step));
     long taken = FEW + 1 - (long)fp_shm_records(&h);
     CHECK(taken >= atomic_load(&journal->done[1]) && taken <= atomic_load(&journal->begun[1]),
           "step %d: %ld records are gone, %ld to %ld were taken", step, taken,
@@ -482,7 +723,7 @@ static bool kill_a_waiter(void (*fn)(int), int step) {
     struct fp_shm h;
     make(&h, 4096, the_limit);
     clear_journal();
-    bool killed = finish(start(fn, 1, step));
+    bool killed = finish(start_victim(&h, fn, step));
     if (fp_shm_records(&h) != 0)
         expect(&h, 1, 0);
     pid_t pid = start(put_few, 2, 0);
@@ -521,8 +762,8 @@ static bool kill_a_creator(void (*fn)(int), int step) {
 
 static void close_it(int id) {
     struct fp_shm h;
-    (void)id;
     attach(&h);
+    atomic_store(&journal->begun[id], 1);
     fp_shm_close(&h, false);
     leave(&h);
 }
@@ -545,8 +786,9 @@ static bool kill_a_closer(void (*fn)(int), int step) {
     make(&h, 4096, the_limit);
     CHECK(put(&h, 0, 0) == FP_OK, "put");
     clear_journal();
-    bool killed = finish(start(fn, 1, step));
-    CHECK(fp_shm_is_closed(&h), "step %d: not closed", step);
+    bool killed = finish(start_victim(&h, fn, step));
+    CHECK(fp_shm_is_closed(&h) || atomic_load(&journal->begun[1]) == 0, "step %d: not closed", step);
+    fp_shm_close(&h, false);
     pid_t pid = start(get_until_closed, 2, 0);
     CHECK(!finish(pid), "killed");
     CHECK(atomic_load(&journal->done[2]) == 1, "the record is lost");
@@ -557,8 +799,9 @@ static bool kill_a_closer(void (*fn)(int), int step) {
 
 /* Until the victim ends by itself: then every step of it was tried. */
 static void every_step(bool (*scenario)(void (*)(int), int), void (*victim)(int), int least) {
-    for (uint64_t limit = 0; limit <= 20; limit += 20) {
-        the_limit = limit;
+    for (int way = 0; way < 4; way++) {
+        the_limit = way % 2 * 20;
+        inherits = way / 2 != 0;
         int step = 1;
         while (scenario(victim, step))
             step++;
@@ -751,9 +994,9 @@ static void fuzz(void) {
     fp_shm_unlink(name);
     CHECK(fp_shm_create(&h, name, &o) == FP_SHM_FINE, "create");
     CHECK(put(&h, 0, 0) == FP_OK && put(&h, 0, 1) == FP_OK, "put");
-    const size_t size = h.bytes;
+    const size_t size = h.member->bytes;
     unsigned char *image = malloc(size), *copy = malloc(size);
-    memcpy(image, h.shared, size);
+    memcpy(image, h.member->shared, size);
     leave(&h);
     fp_shm_unlink(name);
     char path[128];
@@ -768,7 +1011,7 @@ static void fuzz(void) {
               "write: %s", strerror(errno));
         close(fd);
         if (fp_shm_attach(&h, name, false) == FP_SHM_FINE) {
-            CHECK(h.bytes == (size_t)length, "a size that is not the file's");
+            CHECK(h.member->bytes == (size_t)length, "a size that is not the file's");
             use(&h);
             leave(&h);
             accepted++;
@@ -789,8 +1032,8 @@ static void absurd_use(void) {
     CHECK(put(&h, 0, 0) == FP_OK && put(&h, 0, 1) == FP_OK, "put");
     const uint64_t words[] = {SIDES + 1, SIDES + 100, (uint64_t)1 << 40, UINT64_MAX};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        fp_sync_u64_store_seq_cst(&h.shared->used, words[i]);
-        CHECK(fp__shm_used(&h) == SIDES, "%ju lanes", (uintmax_t)fp__shm_used(&h));
+        fp_sync_u64_store_seq_cst(&h.member->shared->used, words[i]);
+        CHECK(fp__shm_used(h.member) == SIDES, "%ju lanes", (uintmax_t)fp__shm_used(h.member));
         CHECK(fp_shm_records(&h) == 2, "%ju records", (uintmax_t)fp_shm_records(&h));
     }
     expect(&h, 0, 0);
@@ -837,7 +1080,11 @@ static const struct torture_case cases[] = {
     {"calls and answers", calls},
     {"lanes are used again", lanes},
     {"a limit is exact", filled},
+    {"one lane for all handles of a process", one_lane},
+    {"a process that comes again stays in order", in_order},
+    {"a lane that is another's by now", lane_of_another},
     {"processes dead, stopped and alive", processes},
+    {"removed beside those who come", removed},
     {"a stopped reader, a killed reader", stopped},
 #ifdef FP_TEST_STEPS
     {"a writer killed at every step", killed_writer},

@@ -239,7 +239,7 @@ def test_a_shutdown_during_a_call_leaves_the_rest_to_it() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, MemoryError])
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError])
 def test_an_exception_goes_to_the_hook_and_not_to_the_caller(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ static const struct explore_program *program;
 static int depth, replayed, self = -1, bound, budget; /* preemptions: allowed, left */
 static unsigned steps, now, alone; /* alone: accesses while no thread runs */
 static int64_t looks_at_the_clock;
-static bool random_mode;
+static bool random_mode, stopped; /* stopped: only the running thread goes on */
 static unsigned long rng;
 static jmp_buf driver;
 
@@ -112,6 +112,8 @@ bool explore_answers_only(void) {
         yes = getenv("EXPLORE_ANSWERS") != NULL;
     return yes;
 }
+
+void explore_stop_the_world(bool yes) { stopped = yes; }
 
 int explore_self(void) { return self; }
 unsigned explore_clock(void) { return ++now; }
@@ -297,7 +299,7 @@ void fp_fence_heavy(void) {
  */
 
 void explore_access(const volatile void *word, const char *what) {
-    if (self < 0) {
+    if (self < 0 || stopped) {
         if (++alone > 1000 * MOST_STEPS)
             explore_fail("a call outside the threads does not end");
         return;

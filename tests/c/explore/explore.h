@@ -40,6 +40,9 @@ __attribute__((noreturn, format(printf, 1, 2))) void explore_fail(const char *fo
  * give them away first: the environment has EXPLORE_ANSWERS. */
 bool explore_answers_only(void);
 
+/* Until it is let go on, the world stands still but for the running thread. */
+void explore_stop_the_world(bool yes);
+
 /* The running thread, -1 outside. */
 int explore_self(void);
 

@@ -7,6 +7,10 @@
  *      S    take a snapshot, read it, close it              i  the same, reading it twice
  *      o    take a snapshot and keep it; z  read and close it
  *      b12  a branch of a new snapshot: store in it, read both, end it
+ *      E    give the live map up; it ends when all have, and who has does not use it any more
+ *      w    sweep what is unswept, as whoever drops any other map does
+ *      C    clear it as a garbage collector does: without holding it, ended or not
+ *      v    what a garbage collector is shown; if others are within a call, it is not run
  *
  * "s11 s21 / d1 | s22" runs the first part alone, then a thread for each of the others. Keys 1 to 3
  * meet on the first level of the trie and part on the second, 4 to 6 on the third; 7 to 9 have
@@ -95,6 +99,25 @@ static const struct map_script scripts[] = {
     {3, "s11 s21 s31/d1 d2|s33|S"},
     {3, "s11 s21/d1 g1|d2 g2|S"},
     {2, "s71 s81 s91/d8 g8|s72 g7|d9"},
+    /* A version that outlives the live map, beside a sweep that began before it was opened. */
+    {3, "s11/o E z|E w"},
+    {3, "s11 s21/s12 o E z|E w"},
+    {2, "s11 s21/o E z|s12 o E z"},
+    {2, "s11 s21 o/s12 o E|E z|E w"},
+    {2, "s11/b12 E|E w"},
+    {3, "s11/x s12 o E z|E w"},
+    /* Who sweeps has done enough when the other leaves his note. */
+    {3, "s11 o/E z|E w"},
+    {3, "s11 s21 o/s12 E|E z"},
+    /* Cleared by a collector beside whatever others do. */
+    {3, "s11/E C|E w"},
+    {3, "s11 s21/E C|E|E"},
+    {3, "s11/E C v|o E z"},
+    {2, "s11/E C v|s12 o E z|E w"},
+    {2, "s11 s21/E C|S d2 E|w"},
+    {2, "s11 s21 o/C E C|z E|s12 E"},
+    {2, "s11 s21/s12 v|S v d2 v|E v"},
+    {2, "s11 s21 o/d1 v z v|b12 v E"},
 };
 
 static struct {
@@ -106,6 +129,9 @@ static struct {
     struct map_call call[CALLS];
     int calls;
     int references[HANDLES], total;
+    int threads, inside; /* how many there are; within a call, callbacks apart */
+    bool left[EXPLORE_THREADS]; /* who has given the live map up */
+    bool shows; /* what a garbage collector is shown, also where handles are released */
 } run;
 
 /* The host: handles 16 .. are keys, 64 .. values. */
@@ -120,10 +146,31 @@ static void retain(uint64_t h) {
         explore_fail("handle %d retained after its last release", (int)h);
     run.total++;
 }
+/* What a garbage collector is shown may not be more than there is. */
+static int shown[HANDLES];
+static int show(uint64_t h, void *arg) {
+    (void)arg;
+    if (++shown[h] > run.references[h])
+        explore_fail("handle %d is shown too often", (int)h);
+    return 0;
+}
+static void show_all(void) {
+    if (run.inside != 0 || explore_answers_only())
+        return;
+    memset(shown, 0, sizeof shown);
+    explore_stop_the_world(true);
+    fp_ctrie_visit(run.trie, show, NULL);
+    explore_stop_the_world(false);
+}
+
 static void release(uint64_t h) {
     if (run.references[h]-- <= 0 && !explore_answers_only())
         explore_fail("handle %d released too often", (int)h);
     run.total--;
+    run.inside--; /* a finalizer may run the garbage collector */
+    if (run.shows)
+        show_all();
+    run.inside++;
 }
 static const struct fp_ctrie_host host = {same, same, retain, release, {fp_mem_alloc, fp_mem_free}};
 
@@ -191,6 +238,21 @@ static void change(struct fp_ctrie *t, enum fp_ctrie_mode mode, struct map_call 
         release(q.expected);
     if (q.found)
         release(q.old);
+}
+
+static void leave(int who) {
+    if (!run.left[who])
+        fp_ctrie_end(run.trie);
+    run.left[who] = true;
+}
+
+/* False: it has ended. */
+static bool clear_as_collector(void) {
+    if (!fp_ctrie_hold(run.trie))
+        return false;
+    fp_ctrie_clear(run.trie);
+    fp_ctrie_end(run.trie);
+    return true;
 }
 
 static void look(struct map_call *c, int who, bool twice) {
@@ -261,6 +323,9 @@ static void perform(struct map_call *c, int who) {
     case 'x':
         fp_ctrie_clear(run.trie);
         break;
+    case 'C':
+        c->changed = clear_as_collector();
+        break;
     case 'P':
         c->found = fp_ctrie_pop(run.trie, &q) == FP_OK;
         if (c->found) {
@@ -275,13 +340,29 @@ static void perform(struct map_call *c, int who) {
     }
 }
 
+/* Calls that change no contents. */
+static void perform_beside(char kind, int who) {
+    if (kind == 'v') {
+        show_all();
+        return;
+    }
+    run.inside++;
+    if (kind == 'z')
+        let_go(who);
+    else if (kind == 'E')
+        leave(who);
+    else
+        fp_lineage_collect();
+    run.inside--;
+}
+
 static void perform_script(const char *text, const char *stops, int who) {
     while (*text != '\0' && !strchr(stops, *text)) {
         struct map_call c = {.kind = *text++, .key = 0, .value = -1, .expected = -1, .old = -1};
         if (c.kind == ' ')
             continue;
-        if (c.kind == 'z') {
-            let_go(who);
+        if (strchr("zEwv", c.kind)) {
+            perform_beside(c.kind, who);
             continue;
         }
         if (strchr("sarcdDgb", c.kind))
@@ -291,7 +372,9 @@ static void perform_script(const char *text, const char *stops, int who) {
         if (strchr("sarcb", c.kind))
             c.value = *text++ - '0';
         c.begin = explore_clock();
+        run.inside++;
         perform(&c, who);
+        run.inside--;
         c.end = explore_clock();
         if (run.calls == CALLS)
             explore_fail("too many calls");
@@ -317,7 +400,9 @@ static bool step(struct state *s, const struct map_call *c) {
         s->value[c->key] = -1;
         return before == c->old;
     case 'x':
-        memset(s, -1, sizeof *s);
+    case 'C':
+        if (c->kind == 'x' || c->changed)
+            memset(s, -1, sizeof *s);
         return true;
     case 'S':
     case 'i':
@@ -363,19 +448,30 @@ static void print_calls(void) {
 
 static void before(void) {
     memset(run.references, 0, sizeof run.references);
-    run.calls = run.total = 0;
+    memset(run.left, 0, sizeof run.left);
+    run.calls = run.total = run.inside = 0;
     run.trie = fp_ctrie_create(&host, NULL);
+    fp_lineage_hold(&run.trie->line);
+    run.shows = strchr(run.script->text, 'v') != NULL;
     if (strchr(run.script->text, '/'))
         perform_script(run.script->text, "/", EXPLORE_THREADS);
+    for (int i = 0; i < run.threads; i++)
+        if (!fp_ctrie_hold(run.trie))
+            explore_fail("a map in use has ended");
+    fp_ctrie_end(run.trie);
 }
 
 static void thread(int self) { perform_script(run.part[self], "|", self); }
 
 static void after(void) {
     struct map_call last = {.kind = 'S', .begin = explore_clock(), .value = -1, .expected = -1};
-    look(&last, 0, true);
-    last.end = explore_clock();
-    run.call[run.calls++] = last;
+    run.shows = false;
+    if (fp_ctrie_hold(run.trie)) {
+        look(&last, 0, true);
+        last.end = explore_clock();
+        run.call[run.calls++] = last;
+        fp_ctrie_end(run.trie);
+    }
     struct state none;
     memset(&none, -1, sizeof none);
     if (!explains(0, none)) {
@@ -384,7 +480,9 @@ static void after(void) {
     }
     for (int i = EXPLORE_THREADS; i >= 0; i--)
         let_go(i);
-    fp_ctrie_end(run.trie);
+    for (int i = 0; i < run.threads; i++)
+        leave(i);
+    fp_lineage_drop(&run.trie->line);
     for (int i = 0; i < 3; i++)
         fp_lineage_collect();
     if (run.total != 0 && !explore_answers_only())
@@ -407,5 +505,6 @@ int map_work(int which, double seconds) {
         part = strchr(part, '|');
         part = part ? part + 1 : NULL;
     }
+    run.threads = program.threads;
     return explore(&program, seconds, 1) ? 0 : 1;
 }

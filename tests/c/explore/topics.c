@@ -5,6 +5,7 @@
  *      n   how many there are
  *      S   take a snapshot, match both topics, close it
  *      o   take a snapshot and keep it;  z   match again, and close it
+ *      E, w, C, v   as in maps.c: give the live trie up, sweep, clear as a garbage collector, visit
  *
  * "+1 +2 / -1 | +3" runs the first part alone, then a thread for each of the others; a pattern is
  * subscribed to once in a program. All tokens have one hash, so "a" and "b" form a chain. All calls
@@ -52,6 +53,15 @@ static const struct topic_script scripts[] = {
     {2, "+1 +2 o/-1 +4|z S|-2"},
     {3, "+2 +7 o/-2|z m1"},
     {2, "o +1/S -1|S|z"},
+    /* As in maps.c: versions that outlive the live trie, and garbage collectors. */
+    {3, "+1/o E z|E w"},
+    {2, "+1 +2/-1 o E z|E w"},
+    {2, "+1 o/+2 E|E z"},
+    {2, "+1/o E z|+2 o E z"},
+    {3, "+1/E C|E w"},
+    {2, "+1 +2/E C v|o E z|m0 E"},
+    {2, "+1 o/E C|C E z|+2 E"},
+    {2, "+1 +2 o/-1 v z v|S v E"},
 };
 
 static struct {
@@ -64,6 +74,9 @@ static struct {
     struct topic_call call[CALLS];
     int calls;
     int references[PATTERNS], total;
+    int threads, inside; /* how many there are; within a call, callbacks apart */
+    bool left[EXPLORE_THREADS]; /* who has given the live trie up */
+    bool shows; /* what a garbage collector is shown, also where handles are released */
 } run;
 
 /* The host: a subscriber is the number of its pattern. */
@@ -79,10 +92,32 @@ static void retain(uint64_t h) {
         explore_fail("subscriber %d retained after its last release", (int)h);
     run.total++;
 }
+
+/* What a garbage collector is shown may not be more than there is. */
+static int shown[PATTERNS];
+static int show(uint64_t h, void *arg) {
+    (void)arg;
+    if (++shown[h] > run.references[h])
+        explore_fail("subscriber %d is shown too often", (int)h);
+    return 0;
+}
+static void show_all(void) {
+    if (run.inside != 0)
+        return;
+    memset(shown, 0, sizeof shown);
+    explore_stop_the_world(true);
+    fp_topic_visit(run.trie, show, NULL);
+    explore_stop_the_world(false);
+}
+
 static void release(uint64_t h) {
     if (run.references[h]-- <= 0)
         explore_fail("subscriber %d released too often", (int)h);
     run.total--;
+    run.inside--; /* a finalizer may run the garbage collector */
+    if (run.shows)
+        show_all();
+    run.inside++;
 }
 static const struct fp_topic_host host = {hash, retain, release, {fp_mem_alloc, fp_mem_free}};
 
@@ -123,6 +158,37 @@ static void let_go(int who) {
     fp_version_release(v);
 }
 
+static void leave(int who) {
+    if (!run.left[who])
+        fp_topic_end(run.trie);
+    run.left[who] = true;
+}
+
+/* False: it has ended. */
+static bool clear_as_collector(void) {
+    if (!fp_topic_hold(run.trie))
+        return false;
+    fp_topic_clear(run.trie);
+    fp_topic_end(run.trie);
+    return true;
+}
+
+/* Calls that change no contents. */
+static void perform_beside(char kind, int who) {
+    if (kind == 'v') {
+        show_all();
+        return;
+    }
+    run.inside++;
+    if (kind == 'z')
+        let_go(who);
+    else if (kind == 'E')
+        leave(who);
+    else
+        fp_lineage_collect();
+    run.inside--;
+}
+
 static void perform(struct topic_call *c, int who) {
     const char *text = pattern[c->which];
     struct fp_topic_counts counts = {0, 0};
@@ -141,6 +207,9 @@ static void perform(struct topic_call *c, int who) {
         break;
     case 'm':
         c->answer[0] = match(NULL, c->which);
+        break;
+    case 'C':
+        c->answer[0] = clear_as_collector();
         break;
     case 'n':
         fp_topic_count(run.trie, &counts);
@@ -163,14 +232,16 @@ static void perform_script(const char *text, const char *stops, int who) {
         struct topic_call c = {.kind = *text++};
         if (c.kind == ' ')
             continue;
-        if (c.kind == 'z') {
-            let_go(who);
+        if (strchr("zEwv", c.kind)) {
+            perform_beside(c.kind, who);
             continue;
         }
         if (strchr("+-m", c.kind))
             c.which = *text++ - '0';
         c.begin = explore_clock();
+        run.inside++;
         perform(&c, who);
+        run.inside--;
         c.end = explore_clock();
         if (run.calls == CALLS)
             explore_fail("too many calls");
@@ -189,6 +260,9 @@ static bool step(unsigned *there, const struct topic_call *c) {
     case '-':
         *there &= ~bit;
         return c->answer[0] == (before & bit ? FP_OK : FP_EMPTY);
+    case 'C':
+        *there = c->answer[0] ? 0 : before;
+        return true;
     case 'm':
         return c->answer[0] == (before & matching[c->which]);
     case 'n':
@@ -219,19 +293,30 @@ static bool explains(unsigned done, unsigned there) {
 
 static void before(void) {
     memset(run.references, 0, sizeof run.references);
-    run.calls = run.total = 0;
+    memset(run.left, 0, sizeof run.left);
+    run.calls = run.total = run.inside = 0;
     run.trie = fp_topic_create(&host, &fp_topic_syntaxes[FP_TOPIC_AMQP]);
+    fp_lineage_hold(&run.trie->line);
+    run.shows = strchr(run.script->text, 'v') != NULL;
     if (strchr(run.script->text, '/'))
         perform_script(run.script->text, "/", EXPLORE_THREADS);
+    for (int i = 0; i < run.threads; i++)
+        if (!fp_topic_hold(run.trie))
+            explore_fail("a trie in use has ended");
+    fp_topic_end(run.trie);
 }
 
 static void thread(int self) { perform_script(run.part[self], "|", self); }
 
 static void after(void) {
     struct topic_call last = {.kind = 'S', .begin = explore_clock()};
-    perform(&last, 0);
-    last.end = explore_clock();
-    run.call[run.calls++] = last;
+    run.shows = false;
+    if (fp_topic_hold(run.trie)) {
+        perform(&last, 0);
+        last.end = explore_clock();
+        run.call[run.calls++] = last;
+        fp_topic_end(run.trie);
+    }
     if (!explains(0, 0)) {
         for (int i = 0; i < run.calls; i++) {
             const struct topic_call *c = &run.call[i];
@@ -242,7 +327,9 @@ static void after(void) {
     }
     for (int i = EXPLORE_THREADS; i >= 0; i--)
         let_go(i);
-    fp_topic_end(run.trie);
+    for (int i = 0; i < run.threads; i++)
+        leave(i);
+    fp_lineage_drop(&run.trie->line);
     for (int i = 0; i < 3; i++)
         fp_lineage_collect();
     if (run.total != 0)
@@ -265,5 +352,6 @@ int topic_work(int which, double seconds) {
         part = strchr(part, '|');
         part = part ? part + 1 : NULL;
     }
+    run.threads = program.threads;
     return explore(&program, seconds, 1) ? 0 : 1;
 }
