@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tools import matrix
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
@@ -55,7 +56,7 @@ def _chaos(
         interpreter, ["shm"], {"FASTPRIMS_SANITIZE": sanitizer} if sanitizer else None
     )
     python = environment.ensure()
-    command = [python, "-m", "chaos", "--seconds", str(seconds)]
+    command: list[str | Path] = [python, "-m", "chaos", "--seconds", str(seconds)]
     return run(command, cwd=environment.tree / "tests", env=env)
 
 
@@ -189,9 +190,7 @@ JOBS = [
 ]
 
 
-def main(
-    interpreter: Interpreter, names: list[str], only_list: bool, minutes: float | None
-) -> int:
+def main(interpreter: Interpreter, names: list[str], only_list: bool, minutes: float | None) -> int:
     if minutes is not None:
         os.environ["FASTPRIMS_CHAOS_MINUTES"] = str(minutes)
     if only_list:

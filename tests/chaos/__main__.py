@@ -152,10 +152,9 @@ def play(world: World, seconds: float) -> int:
         for place, thread in enumerate(places):
             if thread is None or not thread.is_alive():
                 name, steps = next(names)
-                places[place] = threading.Thread(
-                    target=world.work, args=(place, name, steps), daemon=True
-                )
-                places[place].start()
+                thread = threading.Thread(target=world.work, args=(place, name, steps), daemon=True)
+                thread.start()
+                places[place] = thread
                 started += 1
         time.sleep(0.002)
     world.over = True

@@ -57,12 +57,13 @@ def ours(cls: type) -> bool:
 
 def signature(fn: Any) -> tuple[inspect.Parameter, ...] | None:
     """The parameters, `self` not among them; None if nothing tells them."""
+    found: inspect.Signature | None
     try:
         found = inspect.signature(fn)
     except (TypeError, ValueError):
         found = _documented(fn)
-        if found is None:
-            return None
+    if found is None:
+        return None
     return tuple(p for p in found.parameters.values() if p.name != "self")
 
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from chaos.arguments import MAKERS, classes, members, parameter_names, signature
 from support.isolate import child_env
+
+from chaos.arguments import MAKERS, classes, members, parameter_names, signature
 
 
 @pytest.mark.stress

@@ -42,7 +42,8 @@ class Item:
 
     def __lt__(self, other: object) -> bool:
         self.world.call_back()
-        return self.number < getattr(other, "number", other)  # type: ignore[operator]
+        number: Any = getattr(other, "number", other)
+        return bool(self.number < number)
 
 
 class Key:
@@ -85,7 +86,7 @@ class World:
         """`without` names actions, and members of any class, that are left out."""
         rng = random.Random(seed)
         self.seed, self.kinds, self.memory, self.without = seed, kinds, memory, without
-        self.octets = any(cls.__name__.startswith("Shm") for cls in kinds)
+        self.octets: bool = any(cls.__name__.startswith("Shm") for cls in kinds)
         self.shelf: list[Any] = [None] * rng.choice((1, 2, 4, 8))
         self.attic: list[Any] = [None] * rng.choice((4, 12, 30))
         self.keys: list[Any] = [Key(self, n) for n in range(6)]
