@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import fastprims
@@ -80,7 +79,6 @@ def _documented(fn: Any) -> inspect.Signature | None:
     return inspect.signature(scope["fn"])
 
 
-@cache
 def members(cls: type) -> tuple[Member, ...]:
     """Every method, property and special method that instances of the class have."""
     found = []

@@ -97,7 +97,12 @@ class World:
         self.local = threading.local()
         self.spoken = rng.choice((0.02, 0.1, 0.3))
         self.actions = [ACTIONS[name][0] for name in ACTIONS if name not in without]
-        self.weights = [ACTIONS[name][1] for name in ACTIONS if name not in without]
+        # Each round is good at something else: some actions and some members crowd out the others.
+        self.weights = [
+            ACTIONS[name][1] * 2 ** rng.uniform(-3, 3) for name in ACTIONS if name not in without
+        ]
+        self.share = rng.choice((1, 1, 0.5, 0.2))
+        self.swarm: dict[type, list[Member]] = {}
 
     # Values and arguments.
 
@@ -142,15 +147,21 @@ class World:
         self.begin(0, "can make")
         return any(self.make(self.local.rng) is not None for _ in range(30))
 
+    def some_of(self, cls: type) -> list[Member]:
+        """The members that this round calls, the same ones whenever it is repeated."""
+        found = [member for member in members(cls) if member.name not in self.without]
+        count = min(len(found), max(4, int(len(found) * self.share)))
+        return random.Random(f"{self.seed} {cls.__name__}").sample(found, count)
+
     def use(self, thing: Any, rng: random.Random) -> Any:
         """Any one of its methods and attributes, special ones included."""
         cls = type(thing)
-        found = members(cls)
+        found = self.swarm.get(cls)
+        if found is None:
+            found = self.swarm[cls] = self.some_of(cls)
         if not found:
             return None
-        member: Member = rng.choice(found)
-        if member.name in self.without:
-            return None
+        member = rng.choice(found)
         where = f"{cls.__name__}.{member.name}"
         if member.parameters is not None:
             call = getattr(thing, member.name, None)
