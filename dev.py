@@ -75,7 +75,7 @@ def build(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]
 
 
 def run_verify(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    return verify.main(interpreter, options.names, options.list)
+    return verify.main(interpreter, options.names, options.list, options.minutes)
 
 
 Command = Callable[[Interpreter, argparse.Namespace, list[str]], int]
@@ -112,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
         chooses.add_argument("--list", action="store_true", help="show the names and stop")
         if name == "lint":
             chooses.add_argument("--fix", action="store_true", help="what a tool can, it corrects")
+        else:
+            chooses.add_argument("--minutes", type=float, help="of the job chaos (60)")
     add("docs", run_docs)
     add("build", build)
     return top

@@ -190,8 +190,9 @@ static inline bool fp_is_unshared(PyObject *o) {
 
 /* Moves all items of a hidden list to the front of another, which is longer and still unfilled. */
 static inline void fp_move_items(PyObject *to, PyObject *from) {
-    memcpy(((PyListObject *)to)->ob_item, ((PyListObject *)from)->ob_item,
-           (size_t)Py_SIZE(from) * sizeof(PyObject *));
+    if (Py_SIZE(from)) /* an empty list has no memory, and its null pointer may not be passed on */
+        memcpy(((PyListObject *)to)->ob_item, ((PyListObject *)from)->ob_item,
+               (size_t)Py_SIZE(from) * sizeof(PyObject *));
     Py_SET_SIZE((PyVarObject *)from, 0);
 }
 
@@ -199,7 +200,8 @@ static inline void fp_move_items(PyObject *to, PyObject *from) {
 static inline void fp_forget_front(PyObject *list, size_t count) {
     PyObject **items = ((PyListObject *)list)->ob_item;
     size_t rest = (size_t)Py_SIZE(list) - count;
-    memmove(items, items + count, rest * sizeof *items);
+    if (rest) /* as above */
+        memmove(items, items + count, rest * sizeof *items);
     Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)rest);
 }
 

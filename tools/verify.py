@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tools import matrix
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
@@ -44,6 +46,18 @@ def _free_threaded() -> Interpreter:
     if found is None:
         raise Stop("this job needs a free-threaded Python; tools/freethreaded-python builds one")
     return inspect(found)
+
+
+def _chaos(
+    interpreter: Interpreter, seconds: float, sanitizer: str = "", env: dict[str, str] | None = None
+) -> int:
+    """All against all (tests/chaos) for so long, in a build with a sanitizer."""
+    environment = Environment(
+        interpreter, ["shm"], {"FASTPRIMS_SANITIZE": sanitizer} if sanitizer else None
+    )
+    python = environment.ensure()
+    command: list[str | Path] = [python, "-m", "chaos", "--seconds", str(seconds)]
+    return run(command, cwd=environment.tree / "tests", env=env)
 
 
 def _runtime(library: str) -> str:
@@ -114,13 +128,38 @@ def _races(*tests: str) -> int:
         _free_threaded(),
         {"FASTPRIMS_SANITIZE": "thread"},
         pytest=tests,
-        env={
-            "LD_PRELOAD": _runtime("libtsan.so"),
-            # The interpreter is not instrumented: only races between our own accesses count.
-            "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1 "
-            f"report_thread_leaks=0 suppressions='{SUPPRESSED}'",
-        },
+        env=_watched(),
     )
+
+
+def _watched() -> dict[str, str]:
+    """The environment in which the thread sanitizer watches the extension."""
+    return {
+        "LD_PRELOAD": _runtime("libtsan.so"),
+        # The interpreter is not instrumented: only races between our own accesses count.
+        "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1 "
+        f"report_thread_leaks=0 suppressions='{SUPPRESSED}'",
+    }
+
+
+def chaos(interpreter: Interpreter) -> int:
+    """Under the address sanitizer, then under the thread sanitizer: half of the minutes each."""
+    half = float(os.environ.get("FASTPRIMS_CHAOS_MINUTES", "60")) * 30
+    return chaos_address(half) or chaos_races(half)
+
+
+def chaos_address(seconds: float) -> int:
+    found = find_free_threaded("--asan")
+    if found is None:
+        raise Stop("this job needs tools/freethreaded-python --asan, once, to build an interpreter")
+    # The interpreter leaks; and whoever asks for too much is to get a MemoryError.
+    os.environ["ASAN_OPTIONS"] = "detect_leaks=0:allocator_may_return_null=1"
+    os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    return _chaos(inspect(found), seconds, "address,undefined")
+
+
+def chaos_races(seconds: float) -> int:
+    return _chaos(_free_threaded(), seconds, "thread", _watched())
 
 
 def races(interpreter: Interpreter) -> int:
@@ -145,12 +184,15 @@ JOBS = [
     Job("narrow-swap", "the rings without a 16-byte compare-and-swap", narrow_swap),
     Job("address", "no invalid access or undefined behaviour in the extension", address),
     Job("address-maps", "the same, maps and topics only", address_maps),
+    Job("chaos", "an hour (--minutes) of all against all is clean, free-threaded", chaos),
     Job("races", "no data race in the extension, free-threaded", races),
     Job("races-maps", "no data race in maps and topics, free-threaded", races_maps),
 ]
 
 
-def main(interpreter: Interpreter, names: list[str], only_list: bool) -> int:
+def main(interpreter: Interpreter, names: list[str], only_list: bool, minutes: float | None) -> int:
+    if minutes is not None:
+        os.environ["FASTPRIMS_CHAOS_MINUTES"] = str(minutes)
     if only_list:
         for job in JOBS:
             print(f"{job.name:22} {job.proves}")

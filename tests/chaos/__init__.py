@@ -1,0 +1,1 @@
+"""All against all: random calls of everything public, by threads, over random lifetimes."""
