@@ -66,13 +66,12 @@ class ShmQueue(Objects[_T]):
     ) -> None:
         limit = max(0, index(maxsize))
         ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        finalizer = weakref.finalize(self, _unlink, ring, os.getpid())
         try:
-            self._adopt(ring)
-        except RuntimeError:  # there is one
-            finalizer()
+            Objects._adopt(self, ring)
+        except BaseException:  # it has one, or is none of ours
+            ring.unlink()
             raise
-        self._unlink = finalizer
+        self._unlink = weakref.finalize(self, _unlink, ring, os.getpid())
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:
