@@ -80,13 +80,12 @@ class ShmQueue(Objects[_T]):
     ) -> None:
         limit = max(0, index(maxsize))
         ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        finalizer = _when_gone(self, ring)
         try:
-            self._adopt(ring)
-        except RuntimeError:  # there is one
-            finalizer()
+            Objects._adopt(self, ring)
+        except BaseException:  # it has one, or is none of ours
+            ring.unlink()
             raise
-        self._unlink = finalizer
+        self._unlink = _when_gone(self, ring)
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:

@@ -66,6 +66,8 @@ cdef struct Text:
 
 
 cdef object show(object text):
+    if text is None:  # of a Subscription that is none
+        return "nothing"
     return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
 
 
