@@ -67,7 +67,8 @@ class ShmQueue(Objects[_T]):
 
     To be sent to processes that are started, by any method, or attached to by name. The name is
     removed when the process that made the queue ends, or drops or closes its object; who is
-    attached by then goes on. Linux only.
+    attached by then goes on. (A process that is killed, or calls os._exit() or os.exec...() itself,
+    leaves it to `python -m fastprims shm clean`; children of multiprocessing do not.) Linux only.
     """
 
     def __init__(
