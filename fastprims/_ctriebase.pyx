@@ -9,7 +9,7 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastprims cimport _core
+from fastprims cimport _core, _merging
 from fastprims._core cimport fp_ctrie_change_t, fp_ctrie_mode, fp_status
 
 import gc
@@ -169,6 +169,16 @@ cdef class CtrieBase:
     def __iter__(self):
         return self.iterate(0)
 
+    def _iterate_keys(self, thread, frame, instruction):
+        """For CtrieKeys.__iter__: with the place where keys() was called; see _merging.pyx."""
+        cdef _merging.fp_place before = [thread, frame, instruction]
+        cdef _merging.fp_place here = _merging.fp_place_here(True)
+        cdef CtrieIterator keys = self.iterate(0)
+        if self.live != NULL and _merging.fp_place_is_same(&before, &here):
+            _core.fp_version_retain(keys.version)
+            _merging.begin(self, &here, new_iterator(keys.version, keys.lineage, 2))
+        return keys
+
     def _iterate_values(self):
         return self.iterate(1)
 
@@ -177,7 +187,8 @@ cdef class CtrieBase:
 
     def keys(self):
         """Set-like view of the keys, as dict's. Each iteration over it shows one instant."""
-        return CtrieKeys(self)
+        cdef _merging.fp_place here = _merging.fp_place_here(False)
+        return CtrieKeys(self, here.thread, here.frame, here.instruction)
 
     def values(self):
         """View of the values, as dict's. Each iteration over it shows one instant."""
@@ -315,9 +326,21 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     return NULL if status == _core.FP_FAILED else slow_get(self, args, n, names)
 
 
+cdef PyObject* merging_subscript(PyObject* self, PyObject* key) except NULL:
+    """Some dict is being made of some map, perhaps of this one."""
+    value = _merging.take(<object>self, <object>key)
+    if value is _merging.MISSING:
+        return slow_subscript(self, key)
+    INCREF(<PyObject*>value)
+    return <PyObject*>value
+
+
 cdef PyObject* fast_subscript(PyObject* self, PyObject* key) noexcept:
     cdef uint64_t value
-    cdef fp_status status = look_up(self, key, &value)
+    cdef fp_status status
+    if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&_merging.under_way) != 0):
+        return merging_subscript(self, key)
+    status = look_up(self, key, &value)
     if _core.FP_LIKELY(status == _core.FP_OK):
         return <PyObject*>value
     return NULL if status == _core.FP_FAILED else slow_subscript(self, key)
