@@ -153,7 +153,6 @@ enum { FP_FREE_THREADED = 0 };
 /* What fp_wait does around a sleep. */
 static inline void *fp_host_save(void) { return PyEval_SaveThread(); }
 static inline void fp_host_restore(void *state) { PyEval_RestoreThread((PyThreadState *)state); }
-static inline bool fp_host_interrupted(void) { return PyErr_CheckSignals() != 0; }
 
 /* The value of an int of one digit, which nearly all are. False: not such a one. */
 static inline bool fp_small_int(PyObject *o, int64_t *value) {
