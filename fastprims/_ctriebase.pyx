@@ -129,6 +129,11 @@ cdef class CtrieBase:
 
     def __getitem__(self, key):
         cdef uint64_t value
+        if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&_merging.under_way) != 0):
+            # Some dict is being made of some map, perhaps of this one.
+            shown = _merging.take(self, key)
+            if shown is not _merging.MISSING:
+                return shown
         cdef fp_status status = find(self, <PyObject*>key, hash_of(<PyObject*>key), &value)
         if status == _core.FP_OK:
             return fp_steal(<PyObject*>value)
@@ -326,20 +331,11 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     return NULL if status == _core.FP_FAILED else slow_get(self, args, n, names)
 
 
-cdef PyObject* merging_subscript(PyObject* self, PyObject* key) except NULL:
-    """Some dict is being made of some map, perhaps of this one."""
-    value = _merging.take(<object>self, <object>key)
-    if value is _merging.MISSING:
-        return slow_subscript(self, key)
-    INCREF(<PyObject*>value)
-    return <PyObject*>value
-
-
 cdef PyObject* fast_subscript(PyObject* self, PyObject* key) noexcept:
     cdef uint64_t value
     cdef fp_status status
     if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&_merging.under_way) != 0):
-        return merging_subscript(self, key)
+        return slow_subscript(self, key)
     status = look_up(self, key, &value)
     if _core.FP_LIKELY(status == _core.FP_OK):
         return <PyObject*>value

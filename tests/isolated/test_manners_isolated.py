@@ -40,19 +40,23 @@ def signal_in_callbacks(which: str, error: str) -> list[str]:
             armed = False
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
             time.sleep(5)
-        return 0 if which == "clock" else bytearray(1)
+        return bytearray(1)
+
+    def number(*args):
+        callback()
+        return 0
 
     channel = fastprims.BoundedChannel(1, overflow="drop_oldest", on_pressure=callback)
     channel.put(1)
     pool = fastprims.ObjectPool(callback, reset=callback)
-    limiter = fastprims.RateLimiter(1, 1, clock=callback)
+    limiter = fastprims.RateLimiter(1, 1, clock=number)
     leased = pool.acquire()
     calls = {
         "on_pressure": lambda: channel.put(2),
         "factory": pool.acquire,
         "reset": lambda: pool.release(leased),
         "clock": limiter.try_acquire,
-        "size_of": lambda: fastprims.BoundedChannel(1, max_item_size=1, size_of=callback).put(1),
+        "size_of": lambda: fastprims.BoundedChannel(1, max_item_size=1, size_of=number).put(1),
         "last report": lambda: (channel.put(2), channel.shutdown()),
     }
     seen = []
