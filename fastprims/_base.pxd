@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_status
@@ -55,6 +55,8 @@ cdef class BaseQueue:
 
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *
+    cdef fp_status wait_until(self, _core.fp_event* event, _core.fp_attempt* op,
+                              int64_t deadline) except *
     cdef int put_item(self, object item, bint block, object timeout) except -1
     cdef size_t put_list(self, list items, size_t before, bint block,
                          object timeout) except? -1

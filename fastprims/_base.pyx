@@ -10,17 +10,18 @@ words. A reference belongs to the structure from the moment a hook answers FP_OK
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
-from fastprims._numbers cimport check_timeout, deadline_of, to_bool
+from fastprims._numbers cimport check_timeout, deadline_of, timeout_until, to_bool
 
 import sys
 from queue import Empty, Full
 from types import GenericAlias
 
 from fastprims._errors import ShutDown
+from fastprims._hub import sleep_of_hub
 from fastprims._record import record
 
 cdef extern from "Python.h":
@@ -46,11 +47,11 @@ cdef extern from "_slots.h":
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
     void fp_host_restore(void*)
-    fp_bool fp_host_interrupted()
+    int PyErr_CheckSignals()
+    void PyErr_SetString(object, const char*)
 
 host.before_sleep = fp_host_save
 host.after_sleep = fp_host_restore
-host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
@@ -85,6 +86,40 @@ cdef list hidden(object source, Py_ssize_t room):
         fp_show_list(own, <size_t>len(own) if room < 0 else 0)
         if room < 0:
             source = own
+
+
+cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
+    """As fp_wait(), letting other greenlets run; see _hub.py. Announces nothing, so that no news is
+    meant for this one.
+    """
+    cdef fp_status status
+    cdef double pause = 0.0
+    while True:
+        status = op.run(op.arg)
+        if (status != _core.FP_FULL and status != _core.FP_EMPTY
+                and status != _core.FP_BUSY):
+            return status
+        left = timeout_until(deadline)
+        if left == 0:
+            return _core.FP_TIMED_OUT
+        sleep(pause if left is None else min(pause, left))
+        pause = min(pause + 0.001, 0.02)
+
+
+cdef fp_bool interrupted() noexcept:
+    """What waits without polling is interrupted, with an exception, where gevent is."""
+    if PyErr_CheckSignals() != 0:
+        return True
+    if "gevent.monkey" in sys.modules and sleep_of_hub() is not None:
+        PyErr_SetString(
+            RuntimeError, "this call would block all greenlets of the thread, for gevent cannot "
+            "switch while it waits: repeat a call that does not wait, with gevent.sleep(), or use "
+            "a queue, whose put() and get() do that")
+        return True
+    return False
+
+
+host.interrupted = interrupted
 
 
 # A batch, and the operations on it that fp_wait() repeats.
@@ -195,7 +230,13 @@ cdef class BaseQueue:
         return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
 
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
-        return self.ops.wait(event, op, deadline_of(timeout), &host)
+        return self.wait_until(event, op, deadline_of(timeout))
+
+    cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
+                              int64_t deadline) except *:
+        sleep = sleep_of_hub()
+        return (self.ops.wait(event, op, deadline, &host) if sleep is None
+                else poll(op, deadline, sleep))
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef uint64_t word = <uint64_t><PyObject*>item

@@ -230,8 +230,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         try:
             status = run_offer(&offer)
             if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
-                status = self.ops.wait(
-                    self.ops.not_full(self.core), &op, until(wait), &_base.host)
+                status = self.wait_until(self.ops.not_full(self.core), &op, until(wait))
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)

@@ -186,6 +186,7 @@ cdef extern from "fp_topic.h":
         FP_TOPIC_SYNTAXES
     struct fp_topic_syntax:
         const char* name
+        fp_bool hides_dollar
         char separator, one, rest
     struct fp_topic:
         fp_lineage line

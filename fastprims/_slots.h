@@ -54,6 +54,20 @@ static inline void fp_set_subscript(PyObject *type, binaryfunc fast, binaryfunc 
     mapping->mp_subscript = fast;
 }
 
+/* What inheriting from Mapping gives a class, and registering does not: `match` takes it for a
+ * mapping, reversed() refuses it, and C does not take it for a sequence. Classes that derive from
+ * this one later on inherit it. */
+static inline int fp_set_mapping(PyObject *type) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    t->tp_flags |= Py_TPFLAGS_MAPPING;
+    t->tp_as_sequence->sq_item = NULL;
+    t->tp_as_sequence->sq_ass_item = NULL;
+    if (PyDict_SetItemString(t->tp_dict, "__reversed__", Py_None) < 0)
+        return -1;
+    PyType_Modified(t);
+    return 0;
+}
+
 /* "Name(arguments)", if a class's docstring starts with it, becomes its signature, for inspect:
  * CPython wants a line of two dashes behind it. (Defaults that are no literals are not allowed.) */
 static inline int fp_publish_signature(PyTypeObject *t) {
@@ -139,7 +153,6 @@ enum { FP_FREE_THREADED = 0 };
 /* What fp_wait does around a sleep. */
 static inline void *fp_host_save(void) { return PyEval_SaveThread(); }
 static inline void fp_host_restore(void *state) { PyEval_RestoreThread((PyThreadState *)state); }
-static inline bool fp_host_interrupted(void) { return PyErr_CheckSignals() != 0; }
 
 /* The value of an int of one digit, which nearly all are. False: not such a one. */
 static inline bool fp_small_int(PyObject *o, int64_t *value) {
