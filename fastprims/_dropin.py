@@ -6,8 +6,10 @@ native ones, until a queue is opened.
 
 from __future__ import annotations
 
-import queue as std
 import sys
+from queue import LifoQueue as StandardLifoQueue
+from queue import PriorityQueue as StandardPriorityQueue
+from queue import Queue as StandardQueue  # ours may take their names there
 from typing import Any
 
 from fastprims._hot import HOT_METHODS
@@ -15,7 +17,7 @@ from fastprims._open import INSIDE
 from fastprims._queue import Hidden, NativeQueue, own_methods
 
 
-class Queue(NativeQueue, std.Queue):  # type: ignore[misc]
+class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     """FIFO queue for any number of threads; drop-in for queue.Queue. `maxsize` bounds the number of
     items exactly, and may be changed at any time; 0 or less: unbounded.
 
@@ -36,7 +38,7 @@ class Queue(NativeQueue, std.Queue):  # type: ignore[misc]
     def __init__(self, maxsize: Any = 0) -> None:
         if self._start(maxsize):
             return
-        std.Queue.__init__(self, maxsize)
+        StandardQueue.__init__(self, maxsize)
         if sys.version_info < (3, 13):
             self.is_shutdown = False
 
@@ -48,7 +50,7 @@ for _name in INSIDE:
     setattr(Queue, _name, Hidden(_name))
 
 
-class LifoQueue(Queue, std.LifoQueue):
+class LifoQueue(Queue, StandardLifoQueue):
     """The newest item first; otherwise as Queue, and drop-in for queue.LifoQueue. O(1), amortized.
 
     Under the GIL its operations are single steps. On free-threaded builds it blocks inside: a
@@ -58,7 +60,7 @@ class LifoQueue(Queue, std.LifoQueue):
     __module__ = "fastprims"
 
 
-class PriorityQueue(Queue, std.PriorityQueue):
+class PriorityQueue(Queue, StandardPriorityQueue):
     """The least item first, by `<`; otherwise as Queue, and drop-in for queue.PriorityQueue. Items
     of equal rank come in any order. O(log n) comparisons for put and get.
 

@@ -6,14 +6,13 @@ And what the standard class lacks: shutdown() before Python 3.13, and the rest o
 from __future__ import annotations
 
 import os
-import queue as std
 import sys
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from queue import Empty, Full
+from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
 from time import monotonic
 from typing import Any
 
@@ -149,9 +148,9 @@ def lookup(cls: type, name: str) -> object:
 
 
 KINDS: dict[type, Callable[[list[Any]], Any]] = {
-    std.PriorityQueue: list,
-    std.LifoQueue: list,
-    std.Queue: deque,
+    PriorityQueue: list,
+    LifoQueue: list,
+    Queue: deque,
 }
 _ORIGINAL = {kind: [lookup(kind, name) for name in HOOKS] for kind in KINDS}
 
@@ -173,15 +172,15 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
 
 # The methods. -------------------------------------------------------------------------------------
 
-qsize = std.Queue.qsize
-empty = std.Queue.empty
-full = std.Queue.full
-task_done = std.Queue.task_done
+qsize = Queue.qsize
+empty = Queue.empty
+full = Queue.full
+task_done = Queue.task_done
 
 if sys.version_info >= (3, 13):
-    put = std.Queue.put
-    get = std.Queue.get
-    shutdown = std.Queue.shutdown
+    put = Queue.put
+    get = Queue.get
+    shutdown = Queue.shutdown
 else:
 
     def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: Any) -> bool:
@@ -250,7 +249,7 @@ else:
 
 def join(self: Any, timeout: float | None = None) -> bool | None:
     if timeout is None:
-        std.Queue.join(self)
+        Queue.join(self)
         return None
     end = monotonic() + timeout
     with self.all_tasks_done:

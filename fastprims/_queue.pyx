@@ -13,9 +13,9 @@ from fastprims cimport _base, _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from fastprims._base cimport OPEN, UNCHECKED
 
-import queue as std
 from _thread import allocate_lock
 from math import ceil
+from queue import LifoQueue, PriorityQueue  # ours may take their names there
 
 from fastprims import _open
 from fastprims._hot import HOT_METHODS
@@ -134,9 +134,9 @@ cdef class NativeQueue(_base.BaseQueue):
 
     def __cinit__(self, *args, **kwargs):
         self.given = 0
-        if isinstance(self, std.PriorityQueue):
+        if isinstance(self, PriorityQueue):
             self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
-        elif isinstance(self, std.LifoQueue):
+        elif isinstance(self, LifoQueue):
             self.adopt(_core.fp_ordered_create(NULL, &_base.host), &_core.fp_ordered_ops)
         else:
             self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)

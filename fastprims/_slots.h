@@ -197,6 +197,12 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 
+/* The other way round: the same object, for a caller who keeps no count of it. */
+static inline PyObject *fp_new_reference(PyObject *o) {
+    Py_INCREF(o);
+    return o;
+}
+
 /* A new reference to None, True or False, which are immortal from 3.12 on. */
 static inline PyObject *fp_constant(PyObject *o) {
 #if PY_VERSION_HEX < 0x030C0000
