@@ -14,7 +14,7 @@ from typing import Any
 
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
-from fastprims._queue import Hidden, NativeQueue, own_methods
+from fastprims._queue import Hidden, NativeQueue, hide_inside, own_methods
 
 
 class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
@@ -46,8 +46,8 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
         return sorted({*object.__dir__(self), *INSIDE})
 
 
-for _name in INSIDE:
-    setattr(Queue, _name, Hidden(_name))
+# The standard class has these names on instances only, and dir() and hasattr() say so.
+hide_inside(Queue, type("Inside", (), {name: Hidden(name) for name in INSIDE}))
 
 
 class LifoQueue(Queue, StandardLifoQueue):

@@ -164,7 +164,7 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
     hooks = [lookup(cls, name) for name in HOOKS]
     return (
         all(a is b for a, b in zip(hooks, _ORIGINAL[kind], strict=True))
-        and all(lookup(cls, name) is ours.__dict__.get(name) for name in INSIDE)
+        and all(lookup(cls, name) is lookup(ours, name) for name in INSIDE)
         and lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
         and lookup(cls, "__getattribute__") is object.__getattribute__
     )

@@ -24,6 +24,7 @@ cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
 
 cdef extern from "_slots.h":
+    int fp_inherit_secretly(object, object) except -1
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
@@ -439,11 +440,15 @@ METHOD = type(_base.BaseQueue.put)
 OURS = None
 
 
-def own_methods(cls, names):
-    """Give a drop-in its own descriptors of its hot methods. The first one is Queue."""
+def hide_inside(cls, hidden):
+    """Let instances of Queue, and of no other class before it, find what `hidden` has."""
     global OURS
-    if OURS is None:
-        OURS = cls
+    OURS = cls
+    fp_inherit_secretly(cls, hidden)
+
+
+def own_methods(cls, names):
+    """Give a drop-in its own descriptors of its hot methods."""
     fp_own_methods(cls, names)
 
 
