@@ -34,14 +34,13 @@ def run(arguments: list[str]) -> int:
     sys.modules["__main__"] = main = ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     name = rest[0]
-    sys.argv[:] = rest
+    sys.argv[:] = [kind or name, *rest[1:]]
     if kind == "-m":
         runpy._run_module_as_main(name)  # type: ignore[attr-defined]
     elif kind == "-c":
-        sys.argv[0] = "-c"
         exec(compile(name, "<string>", "exec", dont_inherit=True), main.__dict__)
     elif pkgutil.get_importer(name) is not None:  # a folder or an archive, with a __main__.py
-        _first_on_path(name)
+        _first_on_path(os.path.abspath(name), always=True)
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
     else:
         return _run_file(name, main)
@@ -65,7 +64,9 @@ def _run_file(name: str, main: ModuleType) -> int:
     return 0
 
 
-def _first_on_path(folder: str) -> None:
-    """In the place of the current folder, which `python -m` has put there, if it was to."""
+def _first_on_path(folder: str, always: bool = False) -> None:
+    """In the place of the current folder, where `python -m` has put that; else where asked for."""
     if not getattr(sys.flags, "safe_path", sys.flags.isolated):
         sys.path[0] = folder
+    elif always:
+        sys.path.insert(0, folder)

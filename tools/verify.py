@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tools import wild
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
 # Where maps and topics meet threads; the tests beside them have one each.
@@ -145,6 +146,7 @@ JOBS = [
     Job("address-maps", "the same, maps and topics only", address_maps),
     Job("races", "no data race in the extension, free-threaded", races),
     Job("races-maps", "no data race in maps and topics, free-threaded", races_maps),
+    Job("wild", "other packages' tests go as with the standard queue", wild.main),
 ]
 
 
