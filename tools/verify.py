@@ -134,6 +134,11 @@ def races_maps(interpreter: Interpreter) -> int:
     return _races(*THREADED, *skipped)
 
 
+def stdlib(interpreter: Interpreter) -> int:
+    tests = ("tests/isolated/test_stdlib_installed.py",)
+    return _suite(interpreter, pytest=tests, env={"FASTPRIMS_STDLIB": "1"})
+
+
 JOBS = [
     Job("torture", "the C core alone, long, under the sanitizers", torture),
     Job("kills", "ten thousand killed processes leave shared memory whole", kills),
@@ -146,6 +151,7 @@ JOBS = [
     Job("address-maps", "the same, maps and topics only", address_maps),
     Job("races", "no data race in the extension, free-threaded", races),
     Job("races-maps", "no data race in maps and topics, free-threaded", races_maps),
+    Job("stdlib", "CPython's tests of what uses queue pass with ours installed", stdlib),
     Job("wild", "other packages' tests go as with the standard queue", wild.main),
 ]
 

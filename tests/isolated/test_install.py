@@ -224,6 +224,25 @@ def test_threads_that_are_not_threads_are_refused(module: str, function: str) ->
     assert module.partition(".")[0] in run_child(green, module, function)
 
 
+def pickles() -> list[object]:
+    import pickle
+    import queue
+
+    import fastprims
+
+    named = pickle.dumps([queue.Queue, queue.Empty, queue.Full()])
+    fastprims.install()
+    cls, empty, full = pickle.loads(named)
+    seen = [cls is queue.Queue is fastprims.Queue, empty is queue.Empty, type(full) is queue.Full]
+    named = pickle.dumps(queue.Queue)
+    fastprims.uninstall()
+    return [*seen, pickle.loads(named) is fastprims.Queue]
+
+
+def test_pickles_name_the_classes() -> None:
+    assert all(run_child(pickles))
+
+
 def from_many_threads() -> list[object]:
     import queue
     import threading
