@@ -80,14 +80,14 @@ def install_as(asked_by: str) -> None:
             )
         _state = _State(asked_by)
         if not hasattr(queue, "ShutDown"):
-            queue.ShutDown = ShutDown  # type: ignore[attr-defined, misc]
+            queue.ShutDown = ShutDown  # type: ignore[attr-defined]
             queue.__all__ = [*queue.__all__, "ShutDown"]
             _state.added_shut_down = True
         _replace_names(_state)
         if (spawn := sys.modules.get(SPAWN)) is not None:
             _tell_children(spawn, _state)
         else:
-            sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, _finder)
 
 
 def uninstall() -> None:
@@ -106,10 +106,10 @@ def uninstall() -> None:
             if namespace.get(name) is REPLACEMENT[standard]:
                 namespace[name] = standard
         if _state.added_shut_down:
-            del queue.ShutDown  # type: ignore[attr-defined, misc]
+            del queue.ShutDown  # type: ignore[attr-defined]
             queue.__all__ = [name for name in queue.__all__ if name != "ShutDown"]
         if _finder in sys.meta_path:
-            sys.meta_path.remove(_finder)  # type: ignore[arg-type]
+            sys.meta_path.remove(_finder)
         if _state.told is not None:
             spawn, original, ours = _state.told
             if spawn.get_preparation_data is ours:
@@ -188,7 +188,8 @@ def _modules_of_subclasses() -> dict[str, str]:
     """Modules with classes that derive from the standard ones, each with one of these classes."""
 
     def below(cls: type) -> Iterator[type]:
-        for subclass in type.__subclasses__(cls):
+        subclasses: list[type] = type.__subclasses__(cls)
+        for subclass in subclasses:
             yield subclass
             yield from below(subclass)
 
@@ -266,9 +267,8 @@ class _SpawnLoader:
         self.loader.exec_module(module)
         with _lock:
             if _state is not None:
-                sys.meta_path.remove(_finder)  # type: ignore[arg-type]
+                sys.meta_path.remove(_finder)
                 _tell_children(module, _state)
 
 
 _finder = _SpawnFinder()
-

@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
     if kind == "-m":
         runpy._run_module_as_main(name)  # type: ignore[attr-defined]
     elif kind == "-c":
-        exec(compile(name, "<string>", "exec", dont_inherit=True), main.__dict__)
+        exec(compile(name, "<string>", "exec", dont_inherit=True), main.__dict__)  # noqa: S102
     elif pkgutil.get_importer(name) is not None:  # a folder or an archive, with a __main__.py
         _first_on_path(os.path.abspath(name), always=True)
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
@@ -57,10 +57,10 @@ def _run_file(name: str, main: ModuleType) -> int:
     _first_on_path(os.path.dirname(os.path.realpath(name)))
     main.__file__ = path = os.path.abspath(name)
     main.__loader__ = SourceFileLoader("__main__", path)
-    code = pkgutil.read_code(io.BytesIO(data))  # type: ignore[attr-defined]
+    code = pkgutil.read_code(io.BytesIO(data))
     if code is None:
         code = compile(data, path, "exec", dont_inherit=True)
-    exec(code, main.__dict__)
+    exec(code, main.__dict__)  # noqa: S102
     return 0
 
 

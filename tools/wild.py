@@ -150,7 +150,9 @@ class Trial:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
             (self.folder / "pip.log").write_text(answer.stdout + answer.stderr, encoding="utf-8")
-            raise Stop(f"{self.package.name}: {' '.join(command[1:4])} ...: see {self.folder}/pip.log")
+            raise Stop(
+                f"{self.package.name}: {' '.join(command[1:4])} ...: see {self.folder}/pip.log"
+            )
 
     def run(self, ours: bool, tests: Sequence[str]) -> dict[str, str]:
         """Each test's outcome, by its id; the run's own problems under the empty id."""
@@ -179,7 +181,7 @@ class Trial:
                 )
             except subprocess.TimeoutExpired:
                 ended = f"stopped after {LIMIT} s"
-        result = {}
+        result: dict[str, str] = {}
         if outcomes.is_file():
             for line in outcomes.read_text(encoding="utf-8").splitlines():
                 test, outcome = json.loads(line)
@@ -198,7 +200,9 @@ class Trial:
         ours = self.run(True, self.package.tests)
         if (self.folder / "ours.log").is_file():
             (self.folder / "ours.log").replace(self.folder / "ours-all.log")
-        differ = {test for test in standard.keys() | ours.keys() if standard.get(test) != ours.get(test)}
+        differ = {
+            test for test in standard.keys() | ours.keys() if standard.get(test) != ours.get(test)
+        }
         # A test that can fail with the standard queue too tells nothing by failing.
         for _ in range(RERUNS):
             again = sorted(differ - {""})

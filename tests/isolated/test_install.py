@@ -340,9 +340,7 @@ def f(x: Missing): pass  # our own __future__ is not the program's
 
 
 @pytest.mark.parametrize("options", [(), ("-W", "error"), ("-X", "dev"), ("-I",)])
-def test_a_program_sees_what_it_would_see_without(
-    tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_a_program_sees_what_it_would_see_without(tmp_path: Path, options: tuple[str, ...]) -> None:
     """Only the classes differ. An isolated interpreter keeps the program's folder off the path."""
     if options == ("-I",) and not find_fastprims_isolated(tmp_path):
         pytest.skip("an isolated interpreter does not find fastprims here")
@@ -468,7 +466,7 @@ def spawn_after_uninstall() -> list[object]:
     fastprims.uninstall()
     seen: list[object] = [sys.meta_path == finders]
     fastprims.install()
-    import multiprocessing.spawn as spawn
+    from multiprocessing import spawn
 
     seen.append(sys.meta_path == finders)
     seen.append("fastprims" in spawn.get_preparation_data("x"))

@@ -32,7 +32,11 @@ class Suite:
 
 
 MANAGERS = ("WithManagerTestQueue", "WithManagerTestPool", "WithManagerTestMyManager")
-MANAGERS += ("TestSyncManagerTypes", "WithManagerTestManagerRestart", "WithManagerTestRemoteManager")
+MANAGERS += (
+    "TestSyncManagerTypes",
+    "WithManagerTestManagerRestart",
+    "WithManagerTestRemoteManager",
+)
 SUITES = {
     "sched": Suite(("test.test_sched",), least=5),
     "queue": Suite(("test.test_queue",), least=30, slow=True),
