@@ -18,6 +18,11 @@ cdef object to_index(object value, str name)
 cdef list hidden(object source, Py_ssize_t room)
 
 
+cdef extern from "_slots.h":
+    const uint64_t UNCHECKED "FP_UNCHECKED"
+    const uint64_t OPEN "FP_OPEN"
+
+
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
     # them, one load nearer. Set by adopt(): to no queue when the object is made, then once more.
@@ -25,6 +30,10 @@ cdef class BaseQueue:
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
     cdef fp_status (*get_one)(void*, uint64_t*) noexcept
+    # The version of the class for which this object was found to do without any Python code of
+    # its own; or one of the two below.
+    cdef _core.fp_sync_u64 checked
+    cdef bint indirect  # put_nowait() and get_nowait() go through the public put() and get()
     # Never used; it makes Cython build a type that the garbage collector knows.
     cdef object _collected
     cdef object __weakref__
@@ -34,8 +43,11 @@ cdef class BaseQueue:
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
-    # Do put_nowait() and get_nowait() go through the public put() and get()?
-    cdef bint nowait_is_put(self) noexcept
+    # Are the items in another container, or is the class one for which they must be? If not, the
+    # short ways of _hot.pyx are open from now on.
+    cdef bint elsewhere(self) except -1
+    # Calls the public method on the other container, once they are there.
+    cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
     cdef int refuse(self, fp_status status) except -1
     cdef int clear(self) except -1
@@ -52,6 +64,7 @@ cdef class BaseQueue:
 cdef int refuse_pickle(object self, str instead) except -1
 
 cdef int64_t deadline_of(object timeout) except? -1
+cdef object left_of(object timeout, int64_t began)
 cdef int check_timeout(object timeout) except -1
 
 

@@ -41,6 +41,7 @@ cdef extern from "_slots.h":
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
+    uint64_t fp_class_version(PyObject*)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
@@ -114,6 +115,13 @@ cdef int64_t deadline_of(object timeout) except? -1:
     return _core.fp_now() + <int64_t>ceil(min(seconds, LONGEST_TIMEOUT / 2) * 1e9)
 
 
+cdef object left_of(object timeout, int64_t began):
+    """What is left of a time-out that began then; 0: it did not."""
+    if timeout is None or began == 0:
+        return timeout
+    return max(0.0, <double>timeout - <double>(_core.fp_now() - began) * 1e-9)
+
+
 cdef int check_timeout(object timeout) except -1:
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number of seconds")
@@ -162,6 +170,7 @@ cdef class BaseQueue:
 
     def __cinit__(self, *args, **kwargs):
         self.adopt(NULL, &_core.fp_no_queue_ops)
+        _core.fp_sync_u64_store_relaxed(&self.checked, UNCHECKED)
 
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} cannot be instantiated; use one of its subclasses")
@@ -188,8 +197,12 @@ cdef class BaseQueue:
     cdef int discarded(self, size_t n) except -1:
         return 0
 
-    cdef bint nowait_is_put(self) noexcept:
+    cdef bint elsewhere(self) except -1:
+        _core.fp_sync_u64_store_relaxed(&self.checked, fp_class_version(<PyObject*>self))
         return False
+
+    cdef object moved(self, str method, tuple args):
+        raise SystemError(f"{method}() was sent to another container, but there is none")
 
     cdef int refuse(self, fp_status status) except -1:
         if status == _core.FP_FULL:
@@ -221,6 +234,10 @@ cdef class BaseQueue:
         cdef uint64_t word = <uint64_t><PyObject*>item
         cdef Batch batch = [self.core, self.ops, &word, 1, 0]
         cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef int64_t began = 0
+        if self.elsewhere():
+            self.moved("put", (item, block, timeout))
+            return 0
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
         INCREF(<PyObject*>item)
@@ -228,11 +245,14 @@ cdef class BaseQueue:
         try:
             status = self.put_one(self.core, word)
             if status == _core.FP_FULL and block:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
-        if status != _core.FP_OK:
+        if status == _core.FP_MOVED:
+            self.moved("put", (item, block, left_of(timeout, began)))
+        elif status != _core.FP_OK:
             self.refuse(_core.FP_FULL if status == _core.FP_TIMED_OUT else status)
         return 0
 
@@ -240,11 +260,17 @@ cdef class BaseQueue:
         cdef uint64_t word = 0
         cdef Batch batch = [self.core, self.ops, &word, 1, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
+        cdef int64_t began = 0
+        if self.elsewhere():
+            return self.moved("get", (block, timeout))
         if block:
             check_timeout(timeout)
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_EMPTY and block:
+            began = _core.fp_now()
             status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+        if status == _core.FP_MOVED:
+            return self.moved("get", (block, left_of(timeout, began)))
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return fp_steal(<PyObject*>word)
@@ -255,13 +281,23 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
         cdef fp_attempt op = [run_put, has_room, &batch]
         cdef fp_status status = _core.FP_OK
+        cdef int64_t began = 0
         try:
             if n != 0:
                 status = run_put(&batch)
             if status == _core.FP_FULL and block:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
         finally:
             fp_forget_front(items, batch.done)
+        if status == _core.FP_MOVED:
+            try:
+                return batch.done + <size_t>self.moved(
+                    "put_many", (items, block, left_of(timeout, began)))
+            except (Full, ShutDown):
+                if before + batch.done == 0:
+                    raise
+                return batch.done
         if status == _core.FP_TIMED_OUT:
             status = _core.FP_FULL
         if raised(status) or (status != _core.FP_OK and before + batch.done == 0):
@@ -287,22 +323,26 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
-        if self.nowait_is_put():
+        if self.indirect:
             self.put(item, block=False)
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
-        return self.get(block=False) if self.nowait_is_put() else self.get_item(False, None)
+        return self.get(block=False) if self.indirect else self.get_item(False, None)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
         shutdown().
         """
+        if self.elsewhere():
+            return self.moved("try_put", (item,))
         cdef fp_status status = give(self, <PyObject*>item)
         if status == _core.FP_OK:
             return True
+        if status == _core.FP_MOVED:
+            return self.moved("try_put", (item,))
         if status != _core.FP_FULL:
             self.refuse(status)
         return False
@@ -312,9 +352,13 @@ cdef class BaseQueue:
         after shutdown() once the queue is drained.
         """
         cdef uint64_t word = 0
+        if self.elsewhere():
+            return self.moved("try_get", (default,))
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_OK:
             return fp_steal(<PyObject*>word)
+        if status == _core.FP_MOVED:
+            return self.moved("try_get", (default,))
         if status != _core.FP_EMPTY:
             self.refuse(status)
         return default
@@ -327,6 +371,8 @@ cdef class BaseQueue:
         raises, nothing is stored. An interrupt leaves those stored so far in the queue.
         """
         cdef size_t done = 0
+        if self.elsewhere():
+            return self.moved("put_many", (iterable, block, timeout))
         if block and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
         # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
@@ -342,6 +388,8 @@ cdef class BaseQueue:
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
         """
+        if self.elsewhere():
+            return self.moved("get_many", (max_items, block, timeout))
         if not PyIndex_Check(max_items):
             raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
         cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
@@ -360,11 +408,15 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
+        cdef int64_t began = 0
         try:
             if status == _core.FP_EMPTY and block:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
         finally:
             fp_show_list(items, batch.done)
+        if status == _core.FP_MOVED:
+            return self.moved("get_many", (max_items, block, left_of(timeout, began)))
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         # Not if a comparison could fail now: what was taken would be lost.
@@ -376,6 +428,8 @@ cdef class BaseQueue:
     def qsize(self):
         """Items in the queue; under concurrent use, at some moment during the call."""
         cdef uint64_t puts, gets
+        if self.elsewhere():
+            return self.moved("qsize", ())
         self.ops.count(self.core, &puts, &gets)
         return puts - gets
 
@@ -387,10 +441,12 @@ cdef class BaseQueue:
 
     def empty(self):
         """True if there was no item at some moment during the call."""
-        return self.qsize() == 0
+        return self.moved("empty", ()) if self.elsewhere() else self.qsize() == 0
 
     def full(self):
         """True if there was no room at some moment during the call."""
+        if self.elsewhere():
+            return self.moved("full", ())
         return <uint64_t>self.qsize() >= self.ops.limit(self.core)
 
     @property
@@ -404,11 +460,19 @@ cdef class BaseQueue:
         time either comes before (its item is delivered) or raises.
         """
         cdef bint discard = immediate
+        if self.elsewhere():
+            self.moved("shutdown", (immediate,))
+            return
         cdef fp_status status = self.ops.close(self.core, discard)
+        if status == _core.FP_MOVED:
+            self.moved("shutdown", (immediate,))
+            return
         if status != _core.FP_OK:
             self.refuse(status)
         if discard:
             self.clear()
+            if self.elsewhere():  # meanwhile, with what was left
+                self.moved("shutdown", (True,))
 
     @property
     def is_shutdown(self):
@@ -423,6 +487,7 @@ cdef class BaseQueue:
         self.ops.count(self.core, &puts, &gets)
         return QueueStats(
             puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
+            open=_core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
 
@@ -435,7 +500,8 @@ cdef class BaseQueue:
             status = self.ops.discard(self.core, items, 64, &n)
             for i in range(n):
                 fp_drop(<PyObject*>items[i])  # may run any code, this queue's methods included
-            self.discarded(n)
+            if n != 0:
+                self.discarded(n)
             if raised(status):
                 fp_propagate()
         return 0

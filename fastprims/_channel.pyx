@@ -152,6 +152,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             limit, self.policy == DROP_OLDEST, self.measured or self.paced)
         if channel != NULL and self.paced:
             set_rate(channel, self.rate)
+        self.indirect = fp_is_heap_type(<PyObject*>self)  # a subclass may override put() or get()
         self.adopt(channel, &_core.fp_channel_ops)
 
     def __del__(self):
@@ -340,9 +341,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return closed
 
     # Counting and telling. ------------------------------------------------------------------------
-
-    cdef bint nowait_is_put(self) noexcept:
-        return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
 
     cdef int discarded(self, size_t n) except -1:
         if n != 0:

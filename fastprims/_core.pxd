@@ -23,6 +23,7 @@ cdef extern from "fp_config.h" nogil:
         FP_FAILED
         FP_TOO_LARGE
         FP_DAMAGED
+        FP_MOVED
     bint FP_LIKELY(bint)
     bint FP_UNLIKELY(bint)
 
@@ -31,6 +32,8 @@ cdef extern from "fp_atomic.h" nogil:
         pass
     uint64_t fp_sync_u64_load_seq_cst(fp_sync_u64*)
     uint64_t fp_sync_u64_load_relaxed(fp_sync_u64*)
+    void fp_sync_u64_store_relaxed(fp_sync_u64*, uint64_t)
+    void fp_sync_u64_store_seq_cst(fp_sync_u64*, uint64_t)
     bint fp_sync_u64_cas_seq_cst(fp_sync_u64*, uint64_t*, uint64_t)
 
 cdef extern from "fp_park.h" nogil:
@@ -90,9 +93,13 @@ cdef extern from "fp_queue.h":
 cdef extern from "fp_segq.h":
     fp_status fp_segq_put(void*, uint64_t)
     void fp_segq_set_limit(void*, uint64_t)
+    fp_status fp_segq_move(void*)
+    void fp_segq_end_move(void*, bint)
 
 cdef extern from "fp_ordered.h":
     void fp_ordered_set_limit(void*, uint64_t)
+    fp_status fp_ordered_move(void*)
+    void fp_ordered_end_move(void*, bint)
 
 cdef extern from "fp_spsc.h":
     fp_status fp_spsc_release_producer(void*, uint64_t, bint)

@@ -8,19 +8,36 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
-from fastprims._base cimport BaseQueue, give, raised
+from fastprims._base cimport OPEN, BaseQueue, give, raised
 from fastprims._core cimport fp_status
+
+from fastprims import _open
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
-    bint fp_is_heap_type(PyObject*)
+    uint64_t fp_class_version(PyObject*)
+    PyObject* fp_call_method(PyObject*, PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     PyObject* fp_constant(object)
 
 # Of which each class has descriptors of its own; see fp_publish.
 HOT_METHODS = ("put", "get", "put_nowait", "get_nowait", "try_put", "try_get")
 
 cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
+
+
+# Of open queues.
+cdef PyObject* open_put = <PyObject*>_open.put
+cdef PyObject* open_get = <PyObject*>_open.get
+
+
+# Has nobody put Python code in the way of this queue's operations since it was looked for?
+cdef inline bint unchanged(PyObject* self) noexcept:
+    return _core.fp_sync_u64_load_relaxed(&(<BaseQueue>self).checked) == fp_class_version(self)
+
+
+cdef inline bint is_open(PyObject* self) noexcept:
+    return _core.fp_sync_u64_load_seq_cst(&(<BaseQueue>self).checked) == <uint64_t>OPEN
 
 
 # The arguments are passed on by what is known of them, so that they need not be kept meanwhile.
@@ -37,20 +54,21 @@ cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self)):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return fp_constant(None)
         return put_slowly(slow_put, self, item, status)
-    return slow_put(self, args, n, names)
+    return slow_put(self, args, n, names) if not is_open(self) else fp_call_method(
+        open_put, self, args, n, names)
 
 
 cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and not fp_is_heap_type(self)):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self) and not (<BaseQueue>self).indirect):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
@@ -63,7 +81,7 @@ cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self)):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
@@ -78,19 +96,20 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) noexcept:
     cdef uint64_t word
     cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
+    if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word
         return get_slowly(slow_get, self, status)
-    return slow_get(self, args, n, names)
+    return slow_get(self, args, n, names) if not is_open(self) else fp_call_method(
+        open_get, self, args, n, names)
 
 
 cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) noexcept:
     cdef uint64_t word
     cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
+    if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word
