@@ -6,10 +6,10 @@ native ones, until a queue is opened.
 
 from __future__ import annotations
 
-import queue as std
 import sys
 from typing import Any
 
+from fastprims import _standard as std
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
 from fastprims._queue import Hidden, NativeQueue, own_methods

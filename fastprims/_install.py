@@ -9,9 +9,10 @@ import sys
 from threading import RLock
 from types import ModuleType
 
-from fastprims import _base
+from fastprims import _base, _standard
+from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
-from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
+from fastprims._queue import SimpleQueue
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ OURS: dict[str, type] = {
     "Queue": Queue,
     "SimpleQueue": SimpleQueue,
 }
-STANDARD: dict[str, type] = {name: getattr(queue, name) for name in OURS}
+STANDARD: dict[str, type] = {name: getattr(_standard, name) for name in OURS}
 REPLACEMENT = {STANDARD[name]: ours for name, ours in OURS.items()}
 
 SPAWN = "multiprocessing.spawn"

@@ -6,7 +6,6 @@ And what the standard class lacks: shutdown() before Python 3.13, and the rest o
 from __future__ import annotations
 
 import os
-import queue as std
 import sys
 import threading
 import warnings
@@ -17,6 +16,7 @@ from queue import Empty, Full
 from time import monotonic
 from typing import Any
 
+from fastprims import _standard as std
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
 

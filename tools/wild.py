@@ -45,8 +45,10 @@ PACKAGES = [
     Package(
         "kombu",
         "5.7.0",
-        ["t/unit", "--ignore=t/unit/transport/test_mongodb.py"],
-        ["pytest-freezer", "hypothesis", "redis<6.5", "pyro4", "pycurl;python_version<'3'"],
+        [f"t/unit/test_{name}.py" for name in ("connection", "pools", "simple", "messaging")]
+        + [f"t/unit/transport/test_{name}.py" for name in ("memory", "filesystem", "pyamqp")]
+        + ["t/unit/transport/virtual", "t/unit/utils", "t/unit/asynchronous"],
+        ["pytest-freezer", "hypothesis", "redis<6.5"],
     ),
     Package("s3transfer", "0.19.3", ["tests/unit", "tests/functional"]),
     Package(
@@ -58,19 +60,32 @@ PACKAGES = [
     Package(
         "urllib3",
         "2.8.0",
-        ["test"],
+        [f"test/test_{name}.py" for name in ("connectionpool", "poolmanager", "queue_monkeypatch")]
+        + ["test/with_dummyserver/test_connectionpool.py"],
         ["anyio[trio]", "h2", "httpx", "hypercorn", "pysocks", "pytest-socket"]
         + ["quart", "quart-trio", "trio", "trustme", "cryptography", "idna"],
     ),
-    Package("pebble", "5.2.3", ["test"]),
+    Package("pebble", "5.2.3", ["test/test_thread_pool.py", "test/test_process_pool_fork.py"]),
     Package(
         "posthog",
         "7.91.1",
-        ["posthog/test"],
+        [f"posthog/test/test_{name}.py" for name in ("client", "consumer", "client_fork", "module")],
         ["freezegun", "flask", "parameterized", "pytest-asyncio", "mock", "django<6", "tzdata"],
     ),
-    Package("dask", "2026.8.0", ["dask/tests", "dask/bag"], ["numpy", "pandas", "pytest-mock"]),
-    Package("gunicorn", "27.0.1", ["tests"], ["pytest-asyncio", "h2", "httpx", "packaging"]),
+    Package(
+        "dask",
+        "2026.8.0",
+        [f"dask/tests/test_{name}.py" for name in ("local", "threaded", "multiprocessing")]
+        + ["dask/tests/test_delayed.py", "dask/bag"],
+        ["numpy", "pandas", "pytest-mock"],
+    ),
+    Package(
+        "gunicorn",
+        "27.0.1",
+        [f"tests/test_{name}.py" for name in ("arbiter", "gthread", "gthread_keepalive_shutdown")]
+        + ["tests/test_asgi_lifespan.py", "tests/test_asgi_websocket_protocol.py"],
+        ["pytest-asyncio", "h2", "httpx", "packaging"],
+    ),
     Package(
         "cheroot",
         "11.1.2",
@@ -82,12 +97,23 @@ PACKAGES = [
     Package("python-can", "4.6.1", ["test"], ["parameterized", "hypothesis"]),
     Package("paho-mqtt", "2.2.0", ["tests"], ["pytest-asyncio"]),
     Package("apscheduler", "3.11.3", ["tests"], ["pytest-asyncio", "pytz", "tornado"]),
-    Package("joblib", "1.6.0", ["joblib/test"], ["threadpoolctl", "numpy"]),
+    Package(
+        "joblib",
+        "1.6.0",
+        ["joblib/test/test_parallel.py"],
+        ["threadpoolctl", "numpy"],
+        without="loky or memmap or multiprocessing",
+    ),
     Package("huey", "3.5.4", ["huey/tests"]),
     Package("dramatiq", "2.2.1", ["tests"], ["pytest-cov", "freezegun", "prometheus-client"]),
-    Package("sqlalchemy", "2.1.9", ["test/engine/test_pool.py", "test/base"]),
+    Package("sqlalchemy", "2.1.9", ["test/engine/test_pool.py"]),
     Package("raven", "6.10.0", ["tests/transport", "tests/base"], ["mock", "blinker", "exam"]),
-    Package("langsmith", "0.15.1", ["tests/unit_tests"], ["pytest-asyncio", "dataclasses-json"]),
+    Package(
+        "langsmith",
+        "0.15.1",
+        ["tests/unit_tests/test_background_thread.py", "tests/unit_tests/test_replica_run_ids.py"],
+        ["pytest-asyncio", "dataclasses-json"],
+    ),
     Package("celery", "5.7.0", ["t/unit/concurrency", "t/unit/worker"], ["pytest-celery", "redis"]),
     Package("sentry-sdk", "2.75.0", ["tests/test_transport.py", "tests/test_sessions.py"]),
 ]

@@ -243,6 +243,47 @@ def test_pickles_name_the_classes() -> None:
     assert all(run_child(pickles))
 
 
+def opened_after_install() -> list[object]:
+    """What a queue runs when it is open is the standard library's, not ours in its place."""
+    import queue
+    from collections import deque
+
+    import fastprims
+
+    Standard = queue.Queue
+    fastprims.install()
+    seen: list[object] = []
+    for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue):
+
+        class Hooked(kind):
+            def _put(self, item: object) -> None:
+                super()._put(item)
+
+        for q in (kind(3), Hooked(3)):
+            q.put(2)
+            with q.mutex:
+                seen.append(isinstance(q.queue, (deque, list)) and len(q.queue) == 1)
+            q.put(3, timeout=1)
+            seen += [isinstance(q, Standard), isinstance(q, queue.Queue), q.qsize() == 2]
+            seen.append({q.get(), q.get_nowait()} == {2, 3})
+            q.task_done()
+            q.task_done()
+            q.join()
+            seen.append(q.join(timeout=1))
+            q.shutdown()
+            try:
+                q.put(1)
+            except queue.ShutDown:
+                seen.append(True)
+    return seen
+
+
+def test_queues_open_as_ever() -> None:
+    seen = run_child(opened_after_install)
+    assert len(seen) == 42
+    assert all(seen), seen
+
+
 def from_many_threads() -> list[object]:
     import queue
     import threading
