@@ -228,6 +228,8 @@ def _tell_children(module: ModuleType, state: _State) -> None:
     @functools.wraps(original)
     def get_preparation_data(name: str) -> dict[str, Any]:
         data: dict[str, Any] = original(name)
+        if name == "ignore":  # the fork server, which would import the program itself, from 3.14 on
+            data.pop("init_main_from_path", None)
         data["fastprims"] = _ForChild(data.get("sys_path", sys.path))
         return data
 
