@@ -323,6 +323,7 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
+        self.elsewhere()  # has the class changed?
         if self.indirect:
             self.put(item, block=False)
         else:
@@ -330,6 +331,7 @@ cdef class BaseQueue:
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
+        self.elsewhere()  # has the class changed?
         return self.get(block=False) if self.indirect else self.get_item(False, None)
 
     def try_put(self, item):

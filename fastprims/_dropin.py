@@ -7,15 +7,18 @@ native ones, until a queue is opened.
 from __future__ import annotations
 
 import sys
+from queue import LifoQueue as StandardLifoQueue
+from queue import PriorityQueue as StandardPriorityQueue
+from queue import Queue as StandardQueue  # ours may take their names there
 from typing import Any
 
 from fastprims import _standard as std
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
-from fastprims._queue import Hidden, NativeQueue, own_methods
+from fastprims._queue import Hidden, NativeQueue, hide_inside, own_methods
 
 
-class Queue(NativeQueue, std.Queue):  # type: ignore[misc]
+class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     """FIFO queue for any number of threads; drop-in for queue.Queue. `maxsize` bounds the number of
     items exactly, and may be changed at any time; 0 or less: unbounded.
 
@@ -36,7 +39,7 @@ class Queue(NativeQueue, std.Queue):  # type: ignore[misc]
     def __init__(self, maxsize: Any = 0) -> None:
         if self._start(maxsize):
             return
-        std.Queue.__init__(self, maxsize)
+        StandardQueue.__init__(self, maxsize)
         if sys.version_info < (3, 13):
             self.is_shutdown = False
 
@@ -44,11 +47,11 @@ class Queue(NativeQueue, std.Queue):  # type: ignore[misc]
         return sorted({*object.__dir__(self), *INSIDE})
 
 
-for _name in INSIDE:
-    setattr(Queue, _name, Hidden(_name))
+# The standard class has these names on instances only, and dir() and hasattr() say so.
+hide_inside(Queue, type("Inside", (), {name: Hidden(name) for name in INSIDE}))
 
 
-class LifoQueue(Queue, std.LifoQueue):
+class LifoQueue(Queue, StandardLifoQueue):
     """The newest item first; otherwise as Queue, and drop-in for queue.LifoQueue. O(1), amortized.
 
     Under the GIL its operations are single steps. On free-threaded builds it blocks inside: a
@@ -58,7 +61,7 @@ class LifoQueue(Queue, std.LifoQueue):
     __module__ = "fastprims"
 
 
-class PriorityQueue(Queue, std.PriorityQueue):
+class PriorityQueue(Queue, StandardPriorityQueue):
     """The least item first, by `<`; otherwise as Queue, and drop-in for queue.PriorityQueue. Items
     of equal rank come in any order. O(log n) comparisons for put and get.
 

@@ -12,7 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from queue import Empty, Full
+from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
 from time import monotonic
 from typing import Any
 
@@ -149,9 +149,9 @@ def lookup(cls: type, name: str) -> object:
 
 
 KINDS: dict[type, Callable[[list[Any]], Any]] = {
-    std.PriorityQueue: list,
-    std.LifoQueue: list,
-    std.Queue: deque,
+    PriorityQueue: list,
+    LifoQueue: list,
+    Queue: deque,
 }
 _ORIGINAL = {kind: [lookup(kind, name) for name in HOOKS] for kind in KINDS}
 
@@ -165,7 +165,7 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
     hooks = [lookup(cls, name) for name in HOOKS]
     return (
         all(a is b for a, b in zip(hooks, _ORIGINAL[kind], strict=True))
-        and all(lookup(cls, name) is ours.__dict__.get(name) for name in INSIDE)
+        and all(lookup(cls, name) is lookup(ours, name) for name in INSIDE)
         and lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
         and lookup(cls, "__getattribute__") is object.__getattribute__
     )
@@ -173,15 +173,15 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
 
 # The methods. -------------------------------------------------------------------------------------
 
-qsize = std.Queue.qsize
-empty = std.Queue.empty
-full = std.Queue.full
-task_done = std.Queue.task_done
+qsize = Queue.qsize
+empty = Queue.empty
+full = Queue.full
+task_done = Queue.task_done
 
 if sys.version_info >= (3, 13):
-    put = std.Queue.put
-    get = std.Queue.get
-    shutdown = std.Queue.shutdown
+    put = Queue.put
+    get = Queue.get
+    shutdown = Queue.shutdown
 else:
 
     def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: Any) -> bool:
@@ -250,7 +250,7 @@ else:
 
 def join(self: Any, timeout: float | None = None) -> bool | None:
     if timeout is None:
-        std.Queue.join(self)
+        Queue.join(self)
         return None
     end = monotonic() + timeout
     with self.all_tasks_done:

@@ -13,9 +13,9 @@ from fastprims cimport _base, _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from fastprims._base cimport OPEN, UNCHECKED
 
-import queue as std
 from _thread import allocate_lock
 from math import ceil
+from queue import LifoQueue, PriorityQueue  # ours may take their names there
 
 from fastprims import _open
 from fastprims._hot import HOT_METHODS
@@ -24,6 +24,7 @@ cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
 
 cdef extern from "_slots.h":
+    int fp_inherit_secretly(object, object) except -1
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_propagate() except -1
@@ -134,9 +135,9 @@ cdef class NativeQueue(_base.BaseQueue):
 
     def __cinit__(self, *args, **kwargs):
         self.given = 0
-        if isinstance(self, std.PriorityQueue):
+        if isinstance(self, PriorityQueue):
             self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
-        elif isinstance(self, std.LifoQueue):
+        elif isinstance(self, LifoQueue):
             self.adopt(_core.fp_ordered_create(NULL, &_base.host), &_core.fp_ordered_ops)
         else:
             self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
@@ -439,11 +440,15 @@ METHOD = type(_base.BaseQueue.put)
 OURS = None
 
 
-def own_methods(cls, names):
-    """Give a drop-in its own descriptors of its hot methods. The first one is Queue."""
+def hide_inside(cls, hidden):
+    """Let instances of Queue, and of no other class before it, find what `hidden` has."""
     global OURS
-    if OURS is None:
-        OURS = cls
+    OURS = cls
+    fp_inherit_secretly(cls, hidden)
+
+
+def own_methods(cls, names):
+    """Give a drop-in its own descriptors of its hot methods."""
     fp_own_methods(cls, names)
 
 

@@ -106,6 +106,25 @@ static inline int fp_own_methods(PyObject *type, PyObject *names) {
     return 0;
 }
 
+/* Makes instances of `type`, and of classes that will derive from it, find the attributes of
+ * `hidden` right behind those of `type` itself; dir(type), which goes by the bases, does not. */
+static inline int fp_inherit_secretly(PyObject *type, PyObject *hidden) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    Py_ssize_t count = PyTuple_GET_SIZE(t->tp_mro);
+    PyObject *longer = PyTuple_New(count + 1), *old = t->tp_mro;
+    if (longer == NULL)
+        return -1;
+    for (Py_ssize_t i = 0; i <= count; i++) {
+        PyObject *c = i == 1 ? hidden : PyTuple_GET_ITEM(old, i == 0 ? 0 : i - 1);
+        Py_INCREF(c);
+        PyTuple_SET_ITEM(longer, i, c);
+    }
+    t->tp_mro = longer;
+    Py_DECREF(old);
+    PyType_Modified(t);
+    return 0;
+}
+
 /* Is the object's class one that was made in Python? */
 static inline bool fp_is_heap_type(PyObject *o) {
     return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
@@ -196,6 +215,12 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
 
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
+
+/* The other way round: the same object, for a caller who keeps no count of it. */
+static inline PyObject *fp_new_reference(PyObject *o) {
+    Py_INCREF(o);
+    return o;
+}
 
 /* A new reference to None, True or False, which are immortal from 3.12 on. */
 static inline PyObject *fp_constant(PyObject *o) {
