@@ -12,7 +12,6 @@ from queue import PriorityQueue as StandardPriorityQueue
 from queue import Queue as StandardQueue  # ours may take their names there
 from typing import Any
 
-from fastprims import _standard as std
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
 from fastprims._queue import Hidden, NativeQueue, hide_inside, own_methods

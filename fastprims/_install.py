@@ -9,7 +9,7 @@ import sys
 from threading import RLock
 from types import ModuleType
 
-from fastprims import _base, _standard
+from fastprims import _base
 from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
 from fastprims._queue import SimpleQueue
@@ -28,7 +28,7 @@ OURS: dict[str, type] = {
     "Queue": Queue,
     "SimpleQueue": SimpleQueue,
 }
-STANDARD: dict[str, type] = {name: getattr(_standard, name) for name in OURS}
+STANDARD: dict[str, type] = {name: getattr(queue, name) for name in OURS}
 REPLACEMENT = {STANDARD[name]: ours for name, ours in OURS.items()}
 
 SPAWN = "multiprocessing.spawn"

@@ -16,7 +16,6 @@ from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take 
 from time import monotonic
 from typing import Any
 
-from fastprims import _standard as std
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
 
