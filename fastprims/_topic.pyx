@@ -115,7 +115,8 @@ cdef class Subscribers:
     """Owns, for the garbage collector, the subscribers of a TopicTrie and of its snapshots."""
 
     cdef _core.fp_topic* core  # written once, before anybody else has the object
-    cdef object nothing  # never written; without an attribute, the garbage collector would not look at it
+    # Never written; without an attribute, the garbage collector would not look at it.
+    cdef object nothing
 
     def __dealloc__(self):
         if self.core != NULL:
@@ -158,7 +159,7 @@ cdef class Subscription:
 cdef class TopicBase:
     """What TopicTrie and TopicSnapshot share. Not to be instantiated."""
 
-    # Written when a snapshot is made, before anybody else has it, or by the first __init__ of a trie
+    # Written when a snapshot is made, before anybody else has it, or by a trie's first __init__
     # that gets there, within the critical section; as the cores of both.
     cdef Subscribers owner
     cdef const _core.fp_topic_syntax* rules
