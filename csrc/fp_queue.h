@@ -26,7 +26,7 @@ struct fp_queue_ops {
     size_t (*bytes)(void *q);
     struct fp_event *(*not_empty)(void *q);
     struct fp_event *(*not_full)(void *q);
-    /* Nobody is to use the queue any more: what is in it can be discarded. `alone`: nor can anybody;
+    /* Nobody is to use the queue any more: what is in it can be discarded. `alone`: nobody can;
      * whoever had a role has lost it. Not alone: somebody may have got hold of it at the last
      * moment, and nothing here harms him; a role that another thread has is lost at a second call,
      * before which all threads were stopped outside of the structure (a garbage collection). */

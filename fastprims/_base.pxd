@@ -28,8 +28,8 @@ cdef extern from "_slots.h":
 
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
-    # them, one load nearer. Written by become(): to no queue when the object is made, before anybody
-    # else has it; then once more, within the critical section, by the first __init__ that gets
+    # them, one load nearer. Written by become(): to no queue when the object is made, before
+    # anybody else has it; then once more, within the critical section, by the first __init__ that gets
     # there. Until that one has returned, the object is for the thread that makes it.
     cdef void* core
     cdef const _core.fp_queue_ops* ops

@@ -126,8 +126,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     of RateLimiter; csrc/fp_gcra.h.
     """
 
-    # All of them: written by the first __init__ that gets there, within the critical section, before
-    # there is a structure; never again, but for the collector's clearing (see _base.pyx).
+    # All of them: written by the first __init__ that gets there, within the critical section,
+    # before there is a structure; never again, but for the collector's clearing (see _base.pyx).
     cdef Overflow policy
     cdef bint measured, paced
     cdef bint measured_by_len

@@ -17,7 +17,7 @@ cdef class CtrieBase:
     # One of them, or, where a class was instantiated behind its own back, none.
     cdef _core.fp_ctrie* live
     cdef _core.fp_version* shown
-    # Of a snapshot; here since only what has the size of this class is on its free list. 0: unknown.
+    # Of a snapshot; here since only what has this class's size is on its free list. 0: unknown.
     # By any thread: atomic.
     cdef _core.fp_sync_u64 hashed
     cdef object __weakref__  # the interpreter's

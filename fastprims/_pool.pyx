@@ -124,8 +124,8 @@ cdef class ObjectPool:
     csrc/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
     """
 
-    # Written by the first __init__ that gets there, within the critical section; never again, but for
-    # the collector's clearing of the two functions.
+    # Written by the first __init__ that gets there, within the critical section; never again, but
+    # for the collector's clearing of the two functions.
     cdef fp_pool* core
     cdef object factory, reset
     cdef object __weakref__  # the interpreter's
@@ -438,8 +438,8 @@ cdef class Lease:
         pool.take_back(obj, error is not None)
 
 
-# Whether automatic collections are increments, each of some of the old objects, and how many of them
-# will have seen nearly all.
+# Whether automatic collections are increments, each of some of the old objects, and how many will
+# have seen nearly all.
 INCREMENTAL = sys.version_info[:2] == (3, 14) and not FREE_THREADED
 INCREMENTS = 20
 

@@ -245,7 +245,7 @@ static inline PyObject *fp_constant(PyObject *o) {
 
 /* A list of the caller's own: invisible to the collector, and so to everybody else, until it is
  * shown. Its buffer may be filled and emptied behind the collector's back meanwhile, and whatever
- * runs in between (the collector's callbacks, comparisons, finalizers) finds no way to change it. */
+ * runs in between (the collector's callbacks, comparisons, finalizers) has no way to change it. */
 static inline void fp_hide_list(PyObject *list) { PyObject_GC_UnTrack(list); }
 static inline void fp_show_list(PyObject *list, size_t size) {
     Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)size); /* the unfilled end is cut off */

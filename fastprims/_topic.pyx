@@ -246,7 +246,7 @@ cdef class Subscription:
 cdef class TopicBase:
     """What TopicTrie and TopicSnapshot share. Not to be instantiated."""
 
-    # Written when a snapshot is made, before anybody else has it, or by the first __init__ of a trie
+    # Written when a snapshot is made, before anybody else has it, or by a trie's first __init__
     # that gets there, within the critical section; as the cores of both.
     cdef Subscribers owner
     cdef const _core.fp_topic_syntax* rules

@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import inspect
 import pickle
+import queue
 import threading
 import time
 import types
@@ -554,3 +555,52 @@ def test_a_forgotten_object_stays_with_the_pool() -> None:
     with pytest.raises(Empty):
         pool.acquire(timeout=0.02)
     assert time.monotonic() - began >= 0.02
+
+
+def test_a_lease_lets_one_thread_in_also_when_two_wait():
+    """Its check came before the wait; the pool then handed out an object that was in use."""
+    pool = fastprims.ObjectPool(object, max_size=2)
+    first, second = pool.acquire(), pool.acquire()
+    lease = pool.lease(timeout=30)
+    inside = queue.SimpleQueue()
+    leave = threading.Event()
+
+    def use() -> None:
+        try:
+            with lease as o:
+                inside.put(o)
+                leave.wait(30)
+        except RuntimeError as error:
+            inside.put(error)
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert isinstance(inside.get(timeout=30), RuntimeError)
+    pool.release(first)
+    pool.release(second)
+    assert not isinstance(inside.get(timeout=30), RuntimeError)
+    leave.set()
+    for thread in threads:
+        thread.join(30)
+    assert inside.empty()
+    assert pool.stats().leased == 0
+
+
+def test_a_lease_whose_acquire_failed_can_be_used_again():
+    pool = fastprims.ObjectPool(object, max_size=1)
+    held = pool.acquire()
+    lease = pool.lease(block=False)
+    with pytest.raises(queue.Empty):
+        lease.__enter__()
+    pool.release(held)
+    with lease as o:
+        assert o is held
+
+
+def test_a_lease_of_no_pool_is_refused():
+    kind = type(fastprims.ObjectPool(object).lease())
+    with pytest.raises(TypeError, match="made by"):
+        kind()
+    with pytest.raises(RuntimeError, match="no pool"):
+        kind.__new__(kind).__enter__()

@@ -246,3 +246,27 @@ def test_alive_at_interpreter_shutdown() -> None:
         "threading.Thread(target=pool.acquire, daemon=True).start()\n"
         "time.sleep(0.05)\n"
     )
+
+
+def idle_after_automatic_collections() -> int:
+    import gc
+
+    import fastprims
+
+    pool = fastprims.ObjectPool(list, drain_on_gc=True)
+    pool.prefill(10)
+    gc.set_threshold(50, 2, 2)
+    keep = []
+    for i in range(200_000):
+        cycle: list[object] = []
+        cycle.append(cycle)
+        if i % 3 == 0:
+            keep.append([i])
+        if pool.stats().idle == 0:
+            break
+    return pool.stats().idle
+
+
+def test_automatic_collections_drain_a_pool() -> None:
+    """On free-threaded builds they say that they are of generation 0."""
+    assert run_child(idle_after_automatic_collections) == 0

@@ -557,3 +557,13 @@ def test_elsewhere_the_classes_say_what_they_need() -> None:
     for call in (_elsewhere.ShmRing, _elsewhere.ShmRing.create, _elsewhere.ShmRing.attach):
         with pytest.raises(NotImplementedError, match=r"ShmRing is for Linux"):
             call("name")
+
+
+def test_threads_that_end_a_reservation_at_once_end_it_once() -> None:
+    """The memoryview of its `with` block was a plain attribute, read and cleared by all."""
+    with fastprims.ShmRing.create(capacity=4096) as ring:
+        for _ in range(100):
+            reservation = ring.reserve(8)
+            reservation.__enter__()
+            run_threads(*[reservation.abort] * 3)
+        assert ring.try_put(b"x"), "the room is free again"
