@@ -76,7 +76,7 @@ cdef object decode(Record record):
     return decode_framed(record.tag, record.rest)
 
 
-# Why unpickling failed. Nothing here runs Python code, during which handlers would run, too. --------
+# Why unpickling failed. No Python code runs here, during which handlers would, too. ---------
 
 cdef bint is_handler(object code):
     """Whether that is the code of an installed signal handler."""
