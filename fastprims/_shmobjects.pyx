@@ -120,7 +120,7 @@ cdef bint is_from_handler(object error):
 
 
 cdef bint is_raised_by_statement(object error):
-    """Whether the innermost Python frame stands at a `raise`. Where Ctrl-C is noticed it does not."""
+    """Whether the innermost Python frame stands at a `raise`, which it does not for Ctrl-C."""
     trace = error.__traceback__
     if trace is None:
         return False
