@@ -213,5 +213,6 @@ bool fp_lane_has_room(const struct fp_lane *at, uint64_t size) {
     uint64_t head = fp_sync_u64_load_seq_cst(at->head);
     uint64_t tail = fp_sync_u64_load_seq_cst(at->tail);
     uint64_t used = distance(tail, head);
-    return used <= at->units && units_before(at, tail, units_of(size)) + units_of(size) <= at->units - used;
+    return used <= at->units &&
+           units_before(at, tail, units_of(size)) + units_of(size) <= at->units - used;
 }

@@ -1,14 +1,14 @@
 /* fp_process.h - who of those that share a file is alive, by the word of the kernel.
  *
  * A process that begins draws a number that nobody has had in this file, and locks one byte for it,
- * far behind the file's end. Whoever can lock that byte knows that the process has gone. The lock is
- * one of an open file description, which lives as long as something refers to it; here that is one
- * mapped page, and nothing else: its descriptor is closed at once, and forked children are kept from
- * inheriting the page. So the lock ends with the memory of the process: when it ends in any way, and
- * when it executes another program, whose image knows nothing of what the last one held although id
- * and start time are the same. It does not end when the program closes descriptors that it does not
- * know, as daemons do; it means the same in every PID namespace, for every user, and without /proc;
- * a stopped process keeps it.
+ * far behind the file's end. Whoever can lock that byte knows that the process has gone. The lock
+ * is one of an open file description, which lives as long as something refers to it; here that is
+ * one mapped page, and nothing else: its descriptor is closed at once, and forked children are kept
+ * from inheriting the page. So the lock ends with the memory of the process: when it ends in any
+ * way, and when it executes another program, whose image knows nothing of what the last one held
+ * although id and start time are the same. It does not end when the program closes descriptors that
+ * it does not know, as daemons do; it means the same in every PID namespace, for every user, and
+ * without /proc; a stopped process keeps it.
  *
  * 0 is nobody. Linux only.
  */

@@ -67,8 +67,8 @@ static uint64_t units_for(uint64_t capacity) {
     return units * FP_LANE_UNIT >= capacity ? units : 0;
 }
 
-/* Gives the file its name, which is the last thing: nobody sees it before, and its maker is in it by
- * then. */
+/* Gives the file its name, which is the last thing: nobody sees it before, and its maker is in it
+ * by then. */
 static bool give_name(int fd, const struct path *path) {
     char name[40];
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);

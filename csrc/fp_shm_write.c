@@ -142,7 +142,8 @@ static enum fp_status publish(struct fp_shm *h) {
     return s;
 }
 
-static enum fp_status stage(struct fp_shm_member *m, const struct fp_shm_part *parts, size_t count) {
+static enum fp_status stage(struct fp_shm_member *m, const struct fp_shm_part *parts,
+                            size_t count) {
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].size > m->most - size)

@@ -77,7 +77,7 @@ cdef object decode(Record record):
     return decode_framed(record.tag, record.rest)
 
 
-# Why unpickling failed. Nothing here runs Python code, during which handlers would run, too. --------
+# Why unpickling failed. No Python code runs here, during which handlers would, too. ---------
 
 cdef bint is_handler(object code):
     """Whether that is the code of an installed signal handler."""
@@ -121,7 +121,7 @@ cdef bint is_from_handler(object error):
 
 
 cdef bint is_raised_by_statement(object error):
-    """Whether the innermost Python frame stands at a `raise`. Where Ctrl-C is noticed it does not."""
+    """Whether the innermost Python frame stands at a `raise`, which it does not for Ctrl-C."""
     trace = error.__traceback__
     if trace is None:
         return False

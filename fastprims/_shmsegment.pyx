@@ -82,8 +82,8 @@ cdef int fault(fp_shm_fault why, str name) except -1:
             "and make a new one")
     if why == FP_SHM_NO_PROC:
         raise RuntimeError(
-            "/proc is not there, or another PID namespace's, and shared memory gets its name by it: "
-            "mount it")
+            "/proc is not there, or another PID namespace's, and shared memory gets its name by "
+            "it: mount it")
     raise ValueError("impossible sizes")  # checked before
 
 
@@ -258,8 +258,8 @@ cdef class Segment:
             capacity = self.core.units * FP_LANE_UNIT
             raise MemoryError(
                 f"/dev/shm has no room for {capacity} bytes (or the process has no file descriptor "
-                "left, or has closed those of the unlinked memory): make it larger, or the capacity "
-                "smaller")
+                "left, or has closed those of the unlinked memory): make it larger, or the "
+                "capacity smaller")
         if status == _core.FP_DAMAGED:
             raise RuntimeError(
                 f"the shared memory {self.label!r} is damaged: it holds what no process writes by "

@@ -182,7 +182,8 @@ static void calls(void) {
     struct fp_shm c;
     CHECK(fp_shm_create(&c, name, &again) == FP_SHM_SYSTEM && errno == EEXIST, "made twice");
     struct stat st;
-    CHECK(fstat(fp__shm_fd(a.member), &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o", st.st_mode);
+    CHECK(fstat(fp__shm_fd(a.member), &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o",
+          st.st_mode);
     CHECK(fp_shm_peek(&b, &v) == FP_EMPTY, "empty");
     CHECK(put(&a, 0, 0) == FP_OK, "put");
     CHECK(!finish(start(end_without_release, 1, 0)), "killed");
@@ -433,7 +434,8 @@ static void processes(void) {
     uint64_t me = fp__shm_me(h.member);
     CHECK(me != 0 && !fp_process_is_gone(fd, me) && fp_process_is_anyone(fd), "alive");
     CHECK(fp_process_is_gone(fd, me + 1) && fp_process_is_gone(fd, 0), "nobody");
-    CHECK(fp_process_is_gone(fd, UINT64_MAX) && fp_process_is_gone(fd, (uint64_t)1 << 61), "absurd");
+    CHECK(fp_process_is_gone(fd, UINT64_MAX) && fp_process_is_gone(fd, (uint64_t)1 << 61),
+          "absurd");
     CHECK(!fp_process_is_gone(-1, me + 1) && fp_process_is_anyone(-1), "doubt is no");
     struct fp_process other = {0};
     CHECK(fp_process_begin(&other, fd, "", me) == EAGAIN && other.page == NULL, "a number twice");
@@ -787,7 +789,8 @@ static bool kill_a_closer(void (*fn)(int), int step) {
     CHECK(put(&h, 0, 0) == FP_OK, "put");
     clear_journal();
     bool killed = finish(start_victim(&h, fn, step));
-    CHECK(fp_shm_is_closed(&h) || atomic_load(&journal->begun[1]) == 0, "step %d: not closed", step);
+    CHECK(fp_shm_is_closed(&h) || atomic_load(&journal->begun[1]) == 0, "step %d: not closed",
+          step);
     fp_shm_close(&h, false);
     pid_t pid = start(get_until_closed, 2, 0);
     CHECK(!finish(pid), "killed");

@@ -205,18 +205,20 @@ ring.put(b"first"); ring.put(b"second")
 {holding}
 os.execv("/bin/sleep", ["sleep", "600"])
 """
-    with ShmRing.create(capacity=4096, lanes=1) as ring:
-        with subprocess.Popen([sys.executable, "-c", source, ring.name]) as process:
-            try:
-                assert ring.get(timeout=PATIENCE) == b"first"
-                assert ring.get(timeout=PATIENCE) == b"second"
-                comm = Path(f"/proc/{process.pid}/comm")
-                while comm.read_text() != "sleep\n":
-                    pass
-                ring.put(b"third", timeout=PATIENCE)
-                assert ring.get() == b"third"
-            finally:
-                process.kill()
+    with (
+        ShmRing.create(capacity=4096, lanes=1) as ring,
+        subprocess.Popen([sys.executable, "-c", source, ring.name]) as process,
+    ):
+        try:
+            assert ring.get(timeout=PATIENCE) == b"first"
+            assert ring.get(timeout=PATIENCE) == b"second"
+            comm = Path(f"/proc/{process.pid}/comm")
+            while comm.read_text() != "sleep\n":
+                assert process.poll() is None
+            ring.put(b"third", timeout=PATIENCE)
+            assert ring.get() == b"third"
+        finally:
+            process.kill()
 
 
 # --- forks
