@@ -205,7 +205,12 @@ def test_registering_gives_what_inheriting_would(cls: type, abc: type) -> None:
     assert not cls.__flags__ & sequence_flag
     ours = set(dir(cls))
     internal = {"_abc_impl", "__abstractmethods__", "__dict__", "__module__", "__slots__"}
-    internal |= {"_MutableMapping__marker", "__weakref__", "__static_attributes__", "__firstlineno__"}
+    internal |= {
+        "_MutableMapping__marker",
+        "__weakref__",
+        "__static_attributes__",
+        "__firstlineno__",
+    }
     assert set(dir(Inherits)) - ours - internal == set()
     for name in dir(Inherits):
         if getattr(Inherits, name) is None and name not in ("__doc__", "__hash__"):
