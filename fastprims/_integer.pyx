@@ -177,7 +177,8 @@ cdef class AtomicInt:
     def stats(self):
         """The value, and how often contention made an operation try again; see AtomicIntStats."""
         return record(
-            "AtomicIntStats", value=fp_int_load(&self.core), retries=fp_u64_load_relaxed(&self.core.retries))
+            "AtomicIntStats", value=fp_int_load(&self.core),
+            retries=fp_u64_load_relaxed(&self.core.retries))
 
     def __iadd__(self, n):
         fp_int_fetch_add(&self.core, to_word(n))

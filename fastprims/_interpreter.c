@@ -2,8 +2,9 @@
  *
  * The other modules keep their classes and hooks in static memory, so they belong to one
  * interpreter; Cython's own guard would take the first that comes for that one, and turn the main
- * interpreter away after a subinterpreter. This module comes first (see __init__.py), keeps nothing,
- * and may be loaded by all, so each gets its answer, and nothing else is loaded before it. */
+ * interpreter away after a subinterpreter. This module comes first (see __init__.py), keeps
+ * nothing, and may be loaded by all, so each gets its answer, and nothing else is loaded before it.
+ */
 #include <Python.h>
 
 static int check(PyObject *module) {

@@ -7,8 +7,8 @@ cpdef object to_index(object value, str name)
 # Any real number: an int, float, Decimal, Fraction, NumPy scalar; `what` says so in the sentence.
 # What is too large for a double is infinite.
 cpdef double to_number(object value, str name, str what) except? -1
-# True or False, or NumPy's, or what is false: not to wait, for a time-out of 0 too. Anything else was
-# meant for another parameter.
+# True or False, or NumPy's, or what is false: not to wait, for a time-out of 0 too. Anything else
+# was meant for another parameter.
 cpdef bint to_bool(object value, str name) except -1
 cdef bint is_bool(object value)
 

@@ -7,7 +7,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from fastprims cimport _base, _core, _numbers
+from fastprims cimport _core, _numbers
 from fastprims._shmcopy cimport Parts, to_bytes
 from fastprims._shmsegment cimport FP_LANE_UNIT, Segment, fp_shm_part, fp_shm_view, to_number
 from fastprims._shmspan cimport ShmReservation, ShmView

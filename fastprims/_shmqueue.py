@@ -12,6 +12,7 @@ from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from fastprims._record import load
 from fastprims._shm import ShmRing
 from fastprims._shmobjects import Objects
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ShmQueue"]
 
 _T = TypeVar("_T")
+
+load()
 
 
 def _unlink(ring: ShmRing, process: int) -> None:

@@ -205,8 +205,8 @@ cdef tuple take_apart(const _core.fp_topic_syntax* rules, str pattern):
     group, _, filter = rest.partition("/")
     if not group or "+" in group or "#" in group or not filter:
         raise ValueError(
-            f"the mqtt pattern {show(pattern)} must be '$share/<group>/<filter>': the group has one "
-            "character at least and no wildcard, and the filter is a pattern")
+            f"the mqtt pattern {show(pattern)} must be '$share/<group>/<filter>': the group has "
+            "one character at least and no wildcard, and the filter is a pattern")
     return group, filter
 
 

@@ -182,7 +182,7 @@ def _samples_or_complaint(entry: _Entry, structure: Any) -> list[Sample]:
             for field in dataclasses.fields(record)
             for sample in _samples_of(entry, field, getattr(record, field.name))
         ]
-    except Exception as error:  # which is not the others' affair
+    except Exception as error:  # noqa: BLE001 # which is not the others' affair
         return [entry.failed(error)]
     entry.failing = False
     return [*found, entry.complaint()] if entry.errors else found

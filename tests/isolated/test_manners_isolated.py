@@ -110,6 +110,7 @@ def test_sys_exit_in_a_callback_ends_its_thread() -> None:
 
 
 AT_EXIT = """
+import sys
 import fastprims
 from fastprims import *
 
@@ -147,6 +148,7 @@ def test_methods_work_when_the_interpreter_exits() -> None:
 
 
 SUBINTERPRETERS = """
+import sys
 try:
     import _interpreters as interpreters
     make = [lambda: interpreters.create("legacy"), interpreters.create]
@@ -224,7 +226,7 @@ def under_gevent() -> list[object]:
             seen.append(type(error).__name__)
     pool = fastprims.ObjectPool(bytearray, max_size=1)
     pool.acquire()
-    limiter = fastprims.RateLimiter(1e-3, 1)
+    limiter = fastprims.RateLimiter(1, 1)
     limiter.acquire()
     for call in (
         lambda: fastprims.AtomicFlag().wait(timeout=5),
