@@ -26,6 +26,8 @@ SKIPPED = frozenset(
         "__init_subclass__", "__module__", "__new__", "__orig_bases__", "__parameters__",
         "__pyx_vtable__", "__release_buffer__", "__setattr__", "__slots__",
         "__static_attributes__", "__subclasshook__", "__weakref__",
+        # Cython's own, whose argument is Cython's secret; __setstate__ is called.
+        "__reduce_cython__", "__setstate_cython__",
     }
 )  # fmt: skip
 
@@ -302,6 +304,7 @@ MAKERS: dict[str, Maker] = {
     "maxsize": _bound,
     "n": _number,
     "name": _name,
+    "ndigits": _one_of(None, 0, -1, 3),
     "new": _value,
     "obj": _kept,
     "object": _anything,
@@ -316,6 +319,7 @@ MAKERS: dict[str, Maker] = {
     "reset": _callback,
     "size": _one_of(None, 0, 1, 8, 500),
     "size_of": _size_of,
+    "spec": _one_of("", "d", ">5", "x", "?"),
     "subscriber": _key,
     "subscription": _kept,
     "syntax": _one_of("nats", "mqtt", "amqp"),
