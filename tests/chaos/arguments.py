@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import random
@@ -225,9 +226,11 @@ def _pattern(world: World, rng: random.Random) -> str:
 
 def _name(world: World, rng: random.Random) -> Any:
     """The name of something that is there, or none."""
+    name = None
     if rng.random() < 0.5:
-        return None
-    return getattr(world.kept(rng), "name", None)
+        with contextlib.suppress(Exception):
+            name = world.kept(rng).name
+    return name
 
 
 def _flag(world: World, rng: random.Random) -> Any:

@@ -176,7 +176,7 @@ class World:
     def use_member(self, thing: Any, cls: type, member: Member, rng: random.Random) -> Any:
         where = f"{cls.__name__}.{member.name}"
         if member.parameters is not None:
-            call = getattr(thing, member.name, None)
+            call = self.attempt(rng, lambda: getattr(thing, member.name), (), where)
             return None if call is None else self.attempt(rng, call, member.parameters, where)
         if rng.random() < 0.2:
             value = argument(self, rng, member.name)
@@ -302,8 +302,8 @@ def leave_garbage(world: World, rng: random.Random) -> None:
     if rng.random() < 0.7:
         item.held = thing
         for name in ("__setitem__", "try_put", "store", "subscribe", "release"):
-            put = getattr(thing, name, None)
-            if put is not None:
+            if hasattr(type(thing), name):
+                put = getattr(thing, name)
                 arguments = ("a", item) if name in ("__setitem__", "subscribe") else (item,)
                 world.attempt(rng, put, (), f"cycle {name}", *arguments)
     if rng.random() < 0.3:
@@ -355,7 +355,7 @@ def touch(world: World, rng: random.Random) -> None:
     """The bytes behind a view, which may be older than anything."""
     thing = world.kept(rng)
     world.local.trace.note(f"memoryview {type(thing).__name__}")
-    with contextlib.suppress(TypeError, ValueError, BufferError):
+    with contextlib.suppress(Exception):
         view = memoryview(thing)
         if len(view):
             view[-1]
