@@ -41,6 +41,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._hot": ("_hot.pyx", []),
     "fastprims._integer": ("_integer.pyx", []),
     "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
+    "fastprims._merging": ("_merging.pyx", []),
     "fastprims._numbers": ("_numbers.pyx", ["fp_park.c"]),
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (

@@ -69,7 +69,8 @@ enum fp_status {
     FP_BUSY,        /* a lock is held by another thread */
     FP_FAILED,      /* a callback of the host failed; nothing was changed */
     FP_TOO_LARGE,   /* can never fit */
-    FP_DAMAGED      /* shared memory holds what nobody wrote by the rules */
+    FP_DAMAGED,     /* shared memory holds what nobody wrote by the rules */
+    FP_MOVED        /* the items are, or are about to be, in another container: go there */
 };
 
 #endif

@@ -36,9 +36,14 @@
  * declared OPEN, or dropped if raising failed. Meanwhile whoever opens it is guarded, with its
  * generation for a limit: what it can see, and no more than that, is in use.
  *
+ * The live structure is used by its holders, and ends when the last one gives it up: from then on
+ * nothing is replaced and no version is opened. Its root is dissolved by a sweep that saw the end
+ * before it took what waits.
+ *
  * What is handed over waits in lock-free stacks (limbo, inbox, closing). A sweep takes them and
  * sorts them out under a lock that is only ever tried: whoever finds it taken leaves a note and the
- * holder sweeps once more. So no operation waits. Under FP_PLAIN everything is sorted out at once.
+ * holder sweeps once more, or, tired, leaves it to the next collection. So no operation waits. Under
+ * FP_PLAIN everything is sorted out at once.
  *
  * Nothing here runs code of the host while pinned or while the lock is held: what has to be
  * released is collected in a `fp_trash`, and emptied by fp_lineage_sweep or by the caller.

@@ -11,7 +11,8 @@ void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
     fp_sync_u64_store_relaxed(&q->heap_bytes, 0);
     fp_sync_u64_store_relaxed(&q->puts, 0);
     fp_sync_u64_store_relaxed(&q->gets, 0);
-    fp_sync_u64_store_relaxed(&q->closed, 0);
+    fp_sync_u64_store_relaxed(&q->state, 0);
+    q->moved = (struct fp_heap){0};
     fp_sync_u64_store_relaxed(&q->limit, limit);
     q->less = less;
     q->host = host;
@@ -19,7 +20,10 @@ void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
     fp_event_init(&q->not_full);
 }
 
-void fp_ordered_destroy(struct fp_ordered *q) { fp_heap_destroy(&q->heap); }
+void fp_ordered_destroy(struct fp_ordered *q) {
+    fp_heap_destroy(&q->heap);
+    fp_heap_destroy(&q->moved);
+}
 
 static bool locks(const struct fp_ordered *q) { return !FP_PLAIN || q->less != NULL; }
 
@@ -38,6 +42,10 @@ static void count_up(fp_sync_u64 *n, uint64_t more) {
     fp_sync_u64_store_relaxed(n, fp_sync_u64_load_relaxed(n) + more);
 }
 
+static enum fp_status shut(uint64_t state) {
+    return state & FP_ORDERED_MOVED ? FP_MOVED : FP_CLOSED;
+}
+
 /* The batches hold the lock throughout, so that an interruption can only come before the first
  * item. */
 enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
@@ -47,8 +55,9 @@ enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, 
     if (s != FP_OK)
         return s;
     while (*done < count && s == FP_OK) {
-        if (fp_sync_u64_load_relaxed(&q->closed))
-            s = FP_CLOSED;
+        uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+        if (state != 0)
+            s = shut(state);
         else if (q->heap.count >= fp_sync_u64_load_seq_cst(&q->limit)) /* pairs with set_limit */
             s = FP_FULL;
         else
@@ -72,8 +81,9 @@ static enum fp_status take_many(struct fp_ordered *q, uint64_t *items, size_t ma
         return s;
     s = fp_heap_pop(&q->heap, items, max, done, less);
     count_up(&q->gets, *done);
-    if (s == FP_EMPTY && fp_sync_u64_load_relaxed(&q->closed))
-        s = FP_CLOSED;
+    uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+    if (s == FP_EMPTY && state != 0)
+        s = shut(state);
     leave(q);
     if (*done != 0)
         fp_event_notify(&q->not_full);
@@ -100,18 +110,66 @@ enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t 
 }
 
 bool fp_ordered_is_closed(struct fp_ordered *q) {
-    return fp_sync_u64_load_seq_cst(&q->closed) != 0;
+    return (fp_sync_u64_load_seq_cst(&q->state) & FP_ORDERED_CLOSED) != 0;
+}
+
+static void notify_everybody(struct fp_ordered *q) {
+    fp_event_notify_all(&q->not_empty);
+    fp_event_notify_all(&q->not_full);
 }
 
 enum fp_status fp_ordered_close(struct fp_ordered *q) {
     enum fp_status s = enter(q);
     if (s != FP_OK)
         return s;
-    fp_sync_u64_store_relaxed(&q->closed, 1);
+    uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+    if (state & FP_ORDERED_MOVED) {
+        leave(q);
+        return FP_MOVED;
+    }
+    fp_sync_u64_store_relaxed(&q->state, FP_ORDERED_CLOSED);
     leave(q);
-    fp_event_notify_all(&q->not_empty);
-    fp_event_notify_all(&q->not_full);
+    notify_everybody(q);
     return FP_OK;
+}
+
+enum fp_status fp_ordered_move(struct fp_ordered *q) {
+    enum fp_status s = enter(q);
+    if (s != FP_OK)
+        return s;
+    uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+    if (state & FP_ORDERED_MOVED) {
+        s = FP_MOVED;
+    } else {
+        /* A heap without items sends whoever looks for one to the state, as ever. */
+        q->moved = q->heap;
+        q->heap = (struct fp_heap){0};
+        fp_sync_u64_store_relaxed(&q->state, state | FP_ORDERED_MOVED);
+    }
+    leave(q);
+    return s;
+}
+
+static bool deaf(void) { return false; }
+
+static void move_back(struct fp_ordered *q) {
+    struct fp_host host = *q->host;
+    host.interrupted = deaf; /* there is no answer to give up with; nobody holds the lock for long */
+    if (locks(q))
+        fp_lock_acquire(&q->lock, fp_thread_serial(), &host);
+    q->heap = q->moved;
+    q->moved = (struct fp_heap){0};
+    uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+    fp_sync_u64_store_relaxed(&q->state, state & ~FP_ORDERED_MOVED);
+    leave(q);
+}
+
+void fp_ordered_end_move(struct fp_ordered *q, bool keep) {
+    if (keep)
+        fp_heap_destroy(&q->moved);
+    else
+        move_back(q);
+    notify_everybody(q);
 }
 
 void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit) {
@@ -138,8 +196,9 @@ size_t fp_ordered_bytes(struct fp_ordered *q) {
 }
 
 int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), void *arg) {
-    for (size_t i = 0; i < q->heap.count; i++) {
-        int answer = fn(q->heap.items[i], arg);
+    const struct fp_heap *heap = q->moved.count != 0 ? &q->moved : &q->heap;
+    for (size_t i = 0; i < heap->count; i++) {
+        int answer = fn(heap->items[i], arg);
         if (answer != 0)
             return answer;
     }

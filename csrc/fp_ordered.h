@@ -12,12 +12,16 @@
 #include "fp_heap.h"
 #include "fp_lock.h"
 
+#define FP_ORDERED_CLOSED ((uint64_t)1)
+#define FP_ORDERED_MOVED ((uint64_t)2)
+
 struct fp_ordered {
     FP_LINE struct fp_lock lock;
-    struct fp_heap heap;  /* under the lock, as are the writes of the next four */
+    struct fp_heap heap;  /* under the lock, as are the writes of the next five */
     fp_sync_u64 puts, gets;
     fp_sync_u64 heap_bytes; /* of `heap`, for who does not hold the lock */
-    fp_sync_u64 closed;
+    fp_sync_u64 state; /* FP_ORDERED_CLOSED, FP_ORDERED_MOVED */
+    struct fp_heap moved; /* what was in `heap`, between move and its end */
     fp_sync_u64 limit;
     fp_less less;         /* NULL: LIFO */
     const struct fp_host *host;
@@ -35,7 +39,7 @@ void fp_ordered_destroy(struct fp_ordered *q);
 /* FP_OK, FP_FULL, FP_CLOSED, FP_NO_MEMORY and those above. */
 enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item);
 
-/* FP_OK, FP_EMPTY, FP_CLOSED (drained) and those above. */
+/* FP_OK, FP_EMPTY, FP_CLOSED (drained) and those above. Once moved, all of these answer FP_MOVED. */
 enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item);
 
 /* Several under one lock. *done counts, for put_many also if the answer is FP_FAILED for the one
@@ -47,10 +51,16 @@ enum fp_status fp_ordered_get_many(struct fp_ordered *q, uint64_t *items, size_t
 /* Takes items in no order, without a comparison. */
 enum fp_status fp_ordered_discard(struct fp_ordered *q, uint64_t *items, size_t max, size_t *done);
 
-/* FP_OK and those above. */
+/* FP_OK, FP_MOVED and those above. */
 enum fp_status fp_ordered_close(struct fp_ordered *q);
 bool fp_ordered_is_closed(struct fp_ordered *q);
 void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit);
+
+/* As fp_segq_move: for the one caller that gets FP_OK the items stand still, in the order of the
+ * heap or from the bottom of the stack, and are shown by visit. FP_MOVED: somebody else came
+ * before. And those above. */
+enum fp_status fp_ordered_move(struct fp_ordered *q);
+void fp_ordered_end_move(struct fp_ordered *q, bool keep);
 
 void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets);
 

@@ -9,14 +9,25 @@ struct segment {
     struct fp_retired retired;
     uint64_t base; /* position of slot 0; set before the segment is linked */
     uint64_t size; /* slots */
-    fp_ptr next;   /* NULL, CLOSED_LINK, or the following segment; written once */
-    FP_LINE fp_u64 deq; /* slots taken: 0..size */
+    fp_ptr next;   /* NULL, a marker (that of a full segment), or the following segment */
+    FP_LINE fp_u64 deq; /* slots taken: 0..size; and FROZEN, FORGOTTEN */
     FP_LINE fp_u64 enq; /* hint: every slot before it holds an item, taken or not */
     FP_LINE fp_u64 slot[];
 };
 
-/* The `next` of a full segment behind which nothing may be put. */
-#define CLOSED_LINK ((void *)(uintptr_t)1)
+/* In a slot, or as the `next` of a full segment: nothing may be put there, nor behind it. */
+static inline bool is_marker(uint64_t found) {
+    return found != FP_SEGQ_VACANT && found <= FP_SEGQ_MOVED_CLOSED;
+}
+static inline bool links(void *next) { return (uintptr_t)next > FP_SEGQ_MOVED_CLOSED; }
+static inline enum fp_status shut(uint64_t marker) {
+    return marker == FP_SEGQ_CLOSED ? FP_CLOSED : FP_MOVED;
+}
+
+/* Bits of `deq`: nothing is taken here any more; the items are no longer this queue's. */
+#define FROZEN ((uint64_t)1 << 63)
+#define FORGOTTEN ((uint64_t)1 << 62)
+static inline uint64_t taken_of(uint64_t deq) { return deq & ~(FROZEN | FORGOTTEN); }
 
 enum { FIRST_BYTES = 1024, LEAST_BYTES = FP_MEM_BLOCK, MOST_BYTES = FP_MEM_MAPPED };
 
@@ -62,7 +73,7 @@ enum fp_status fp_segq_init(struct fp_segq *q, uint64_t limit) {
 
 void fp_segq_destroy(struct fp_segq *q) {
     struct segment *s = fp_ptr_load_acquire(&q->head);
-    while (s != NULL && s != CLOSED_LINK) {
+    while (links(s)) {
         struct segment *next = fp_ptr_load_acquire(&s->next);
         fp_mem_free(s, s->retired.bytes);
         s = next;
@@ -75,11 +86,11 @@ static uint64_t head_position(struct fp_segq *q) {
     struct segment *s = fp_ptr_load_seq_cst(&q->head);
     for (;;) {
         /* Seq_cst: a producer that is about to sleep reads it after announcing itself. */
-        uint64_t taken = fp_u64_load_seq_cst(&s->deq);
+        uint64_t taken = taken_of(fp_u64_load_seq_cst(&s->deq));
         if (taken < s->size)
             return s->base + taken;
         struct segment *next = fp_ptr_load_seq_cst(&s->next);
-        if (next == NULL || next == CLOSED_LINK)
+        if (!links(next))
             return s->base + s->size;
         s = next;
     }
@@ -144,19 +155,19 @@ static inline size_t fill_slots(struct segment *s, uint64_t i, const uint64_t *i
 }
 
 /* Puts items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
- * is full. The closing marker needs no room, nor does what is forced. Pinned callers only. */
+ * is full. A marker needs no room, nor does what is forced. Pinned callers only. */
 static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s, bool force,
                                             const uint64_t *items, size_t n, size_t *done) {
     uint64_t i = fp_u64_load_acquire(&s->enq);
     while (i < s->size) {
         uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
-        if (found == FP_SEGQ_CLOSED)
-            return FP_CLOSED;
+        if (FP_UNLIKELY(is_marker(found)))
+            return shut(found);
         if (found != FP_SEGQ_VACANT) {
             i++;
             continue;
         }
-        bool marker = items[*done] == FP_SEGQ_CLOSED;
+        bool marker = is_marker(items[*done]);
         /* Holds for the slots from i on as long as they are this thread's, one after the other. */
         uint64_t room = marker || force ? 1 : room_at(q, s->base + i);
         if (room == 0)
@@ -179,7 +190,7 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
     return FP_BUSY;
 }
 
-/* Puts one item after the other; `items` may be the closing marker alone. Pinned callers only. */
+/* Puts one item after the other; `items` may be a marker alone. Pinned callers only. */
 static inline enum fp_status put_pinned(struct fp_segq *q, bool force, const uint64_t *items,
                                         size_t n, size_t *done) {
     for (;;) {
@@ -188,14 +199,14 @@ static inline enum fp_status put_pinned(struct fp_segq *q, bool force, const uin
         if (FP_LIKELY(r != FP_BUSY))
             return r;
         struct segment *next = fp_ptr_load_seq_cst(&s->next);
-        if (next == CLOSED_LINK)
-            return FP_CLOSED;
-        if (next != NULL) {
+        if (links(next)) {
             void *expected = s;
             fp_ptr_cas_seq_cst(&q->tail, &expected, next); /* help the put that linked it */
-        } else if (items[*done] == FP_SEGQ_CLOSED) {
+        } else if (next != NULL) {
+            return shut((uintptr_t)next);
+        } else if (is_marker(items[*done])) {
             void *none = NULL;
-            if (fp_ptr_cas_seq_cst(&s->next, &none, CLOSED_LINK))
+            if (fp_ptr_cas_seq_cst(&s->next, &none, (void *)(uintptr_t)items[*done]))
                 return FP_OK;
         } else if (!force && room_at(q, s->base + s->size) == 0) {
             return FP_FULL;
@@ -258,7 +269,7 @@ static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, ui
         /* Acquire half: pairs with the put's swap. Seq_cst: a consumer that is about to sleep
          * reads it after announcing itself. */
         uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
-        if (found <= FP_SEGQ_CLOSED)
+        if (found <= FP_SEGQ_MOVED_CLOSED)
             break;
         items[i - from] = found;
     }
@@ -274,12 +285,14 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->head);
         uint64_t i = fp_u64_load_acquire(&s->deq);
-        if (FP_UNLIKELY(i == s->size)) {
+        if (FP_UNLIKELY(i >= s->size)) {
+            if (i & FROZEN)
+                return FP_MOVED;
             struct segment *next = fp_ptr_load_seq_cst(&s->next);
             if (next == NULL)
                 return FP_EMPTY;
-            if (next == CLOSED_LINK)
-                return FP_CLOSED;
+            if (!links(next))
+                return shut((uintptr_t)next);
             retire_segment(q, pin, s, next);
             continue;
         }
@@ -291,8 +304,10 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
         }
         FP_STEP();
         uint64_t end = copy_items(s, i, items + *n, most);
-        if (end == i)
-            return fp_u64_load_seq_cst(&s->slot[i]) == FP_SEGQ_CLOSED ? FP_CLOSED : FP_EMPTY;
+        if (end == i) {
+            uint64_t found = fp_u64_load_seq_cst(&s->slot[i]);
+            return is_marker(found) ? shut(found) : FP_EMPTY;
+        }
         FP_STEP();
         /* The linearization point; the winner owns the items. Slots are used once, so what was
          * read before still stands. Seq_cst: the waiting producers' pairing. */
@@ -330,17 +345,23 @@ enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item) {
     return get(q, item, 1, &n);
 }
 
+static void notify_everybody(struct fp_segq *q) {
+    fp_event_notify_all(&q->not_empty);
+    fp_event_notify_all(&q->not_full);
+}
+
 enum fp_status fp_segq_close(struct fp_segq *q) {
     struct fp_epoch_record *pin = fp_epoch_pin();
     if (pin == NULL)
         return FP_NO_MEMORY;
     const uint64_t marker = FP_SEGQ_CLOSED;
     size_t done = 0;
-    put_pinned(q, true, &marker, 1, &done); /* FP_CLOSED if it was closed already */
+    enum fp_status r = put_pinned(q, true, &marker, 1, &done);
     fp_epoch_unpin(pin);
-    fp_event_notify_all(&q->not_empty);
-    fp_event_notify_all(&q->not_full);
-    return FP_OK;
+    if (r == FP_MOVED)
+        return r;
+    notify_everybody(q);
+    return FP_OK; /* closed now, or it was */
 }
 
 void fp_segq_set_limit(struct fp_segq *q, uint64_t limit) {
@@ -350,16 +371,17 @@ void fp_segq_set_limit(struct fp_segq *q, uint64_t limit) {
 
 uint64_t fp_segq_limit(struct fp_segq *q) { return fp_u64_load_relaxed(&q->limit); }
 
-/* The first vacant position, and whether the closing marker stands there. Pinned callers only. */
+/* The first vacant position, and whether a marker of a closed queue stands there. Pinned callers only. */
 static uint64_t tail_position(struct fp_segq *q, bool *closed) {
     struct segment *s = fp_ptr_load_seq_cst(&q->tail);
     for (;;) {
         uint64_t i = fp_u64_load_acquire(&s->enq), found = FP_SEGQ_VACANT;
-        while (i < s->size && (found = fp_u64_load_seq_cst(&s->slot[i])) > FP_SEGQ_CLOSED)
+        while (i < s->size && (found = fp_u64_load_seq_cst(&s->slot[i])) > FP_SEGQ_MOVED_CLOSED)
             i++;
         struct segment *next = i < s->size ? NULL : fp_ptr_load_seq_cst(&s->next);
-        if (next == NULL || next == CLOSED_LINK) {
-            *closed = next == CLOSED_LINK || found == FP_SEGQ_CLOSED;
+        if (!links(next)) {
+            uint64_t marker = i < s->size ? found : (uintptr_t)next;
+            *closed = marker == FP_SEGQ_CLOSED || marker == FP_SEGQ_MOVED_CLOSED;
             return s->base + i;
         }
         s = next;
@@ -410,12 +432,83 @@ void fp_segq_count(struct fp_segq *q, uint64_t *puts, uint64_t *gets) {
     fp_epoch_unpin(pin);
 }
 
+/* Moving. ------------------------------------------------------------------------------------- */
+
+/* Puts one marker in the place of another, behind which nothing was put. Pinned callers only. */
+static bool change_marker(struct fp_segq *q, uint64_t from, uint64_t to) {
+    struct segment *s = fp_ptr_load_seq_cst(&q->tail), *next;
+    while (links(next = fp_ptr_load_seq_cst(&s->next)))
+        s = next;
+    uint64_t i = fp_u64_load_acquire(&s->enq);
+    while (i < s->size && fp_u64_load_seq_cst(&s->slot[i]) > FP_SEGQ_MOVED_CLOSED)
+        i++;
+    void *link = (void *)(uintptr_t)from;
+    return i < s->size ? fp_u64_cas_seq_cst(&s->slot[i], &from, to)
+                       : fp_ptr_cas_seq_cst(&s->next, &link, (void *)(uintptr_t)to);
+}
+
+/* Ends the puts: FP_OK for one caller, FP_MOVED for all others. */
+static enum fp_status mark_moved(struct fp_segq *q) {
+    const uint64_t marker = FP_SEGQ_MOVED;
+    size_t done = 0;
+    enum fp_status r = put_pinned(q, true, &marker, 1, &done);
+    if (r == FP_CLOSED) /* for good: only a mover changes that marker */
+        r = change_marker(q, FP_SEGQ_CLOSED, FP_SEGQ_MOVED_CLOSED) ? FP_OK : FP_MOVED;
+    return r;
+}
+
+/* Ends the gets. The head is the last segment, or has items: it stays the head. */
+static void freeze(struct fp_segq *q, struct fp_epoch_record *pin) {
+    for (;;) {
+        struct segment *s = fp_ptr_load_seq_cst(&q->head);
+        uint64_t i = fp_u64_load_acquire(&s->deq);
+        struct segment *next = i < s->size ? NULL : fp_ptr_load_seq_cst(&s->next);
+        if (links(next)) {
+            retire_segment(q, pin, s, next);
+            continue;
+        }
+        FP_STEP();
+        /* The linearization point of the move. Acquire half: pairs with the gets' swaps. */
+        if (fp_u64_cas_seq_cst(&s->deq, &i, i | FROZEN))
+            return;
+    }
+}
+
+enum fp_status fp_segq_move(struct fp_segq *q) {
+    struct fp_epoch_record *pin = fp_epoch_pin();
+    if (pin == NULL)
+        return FP_NO_MEMORY;
+    enum fp_status r = mark_moved(q);
+    FP_STEP();
+    if (r == FP_OK)
+        freeze(q, pin);
+    fp_epoch_unpin(pin);
+    return r;
+}
+
+void fp_segq_end_move(struct fp_segq *q, bool keep) {
+    struct segment *s = fp_ptr_load_seq_cst(&q->head); /* stays, and its deq with it */
+    uint64_t deq = fp_u64_load_relaxed(&s->deq);
+    if (keep) {
+        fp_u64_store_release(&s->deq, deq | FORGOTTEN); /* for visit */
+    } else {
+        fp_u64_store_seq_cst(&s->deq, taken_of(deq));
+        FP_STEP();
+        /* One of the two stands there. */
+        if (!change_marker(q, FP_SEGQ_MOVED, FP_SEGQ_VACANT))
+            change_marker(q, FP_SEGQ_MOVED_CLOSED, FP_SEGQ_CLOSED);
+    }
+    notify_everybody(q);
+}
+
 int fp_segq_visit(struct fp_segq *q, int (*fn)(uint64_t item, void *arg), void *arg) {
     struct segment *s = fp_ptr_load_acquire(&q->head);
-    while (s != NULL && s != CLOSED_LINK) {
-        for (uint64_t i = fp_u64_load_acquire(&s->deq); i < s->size; i++) {
+    if (fp_u64_load_acquire(&s->deq) & FORGOTTEN)
+        return 0;
+    while (links(s)) {
+        for (uint64_t i = taken_of(fp_u64_load_acquire(&s->deq)); i < s->size; i++) {
             uint64_t found = fp_u64_load_acquire(&s->slot[i]);
-            if (found <= FP_SEGQ_CLOSED)
+            if (found <= FP_SEGQ_MOVED_CLOSED)
                 return 0;
             int answer = fn(found, arg);
             if (answer != 0)
@@ -432,7 +525,7 @@ size_t fp_segq_bytes(struct fp_segq *q) {
     if (pin == NULL)
         return 0;
     struct segment *s = fp_ptr_load_seq_cst(&q->head);
-    while (s != NULL && s != CLOSED_LINK) {
+    while (links(s)) {
         sum += s->retired.bytes;
         s = fp_ptr_load_seq_cst(&s->next);
     }

@@ -22,6 +22,10 @@
  *   closed a marker is put like an item, in the first vacant slot (or in the link, if the segment
  *          is full): nothing can be put behind it, everything before it can be taken. A put
  *          either precedes the closing, and its item is delivered, or fails.
+ *   moved  the same with a marker of its own, and then the head is frozen: a bit in `deq`, which
+ *          makes every swap of it fail. Between the two, puts are told to go elsewhere, and gets go
+ *          on; the freezing is the one instant at which the queue ends here, with all its items,
+ *          for whoever moves them.
  *
  * Why not the fetch-and-add array queue: its tickets cannot be handed back, so it has no exact
  * bound, and a get that meets an unfinished put spoils that slot.
@@ -30,11 +34,11 @@
  * that may still look at it has pinned an epoch (fp_epoch.h).
  *
  * Contract, any thread beside any other: put, put_many, force, trim, get, get_many, close,
- * set_limit, count, bytes. Alone only: init, destroy, visit. Put and get are lock-free: an attempt
+ * set_limit, move, count, bytes. Alone only: init, destroy, visit; end_move, for the mover. Put and get are lock-free: an attempt
  * is repeated only because another operation succeeded. A thread suspended at any point stops
  * nobody; its walk from a lagging hint is at most one segment.
  *
- * Items are 64-bit handles other than FP_SEGQ_VACANT and FP_SEGQ_CLOSED.
+ * Items are 64-bit handles greater than FP_SEGQ_MOVED_CLOSED.
  */
 #ifndef FP_SEGQ_H
 #define FP_SEGQ_H
@@ -43,6 +47,8 @@
 
 #define FP_SEGQ_VACANT 0u
 #define FP_SEGQ_CLOSED 1u
+#define FP_SEGQ_MOVED 2u
+#define FP_SEGQ_MOVED_CLOSED 3u /* it was closed before */
 
 struct fp_segq {
     FP_LINE fp_ptr tail; /* the segment with the first vacant slot, or one before it */
@@ -58,7 +64,7 @@ enum fp_status fp_segq_init(struct fp_segq *q, uint64_t limit);
 /* Frees the segments, not the items: drain it before. */
 void fp_segq_destroy(struct fp_segq *q);
 
-/* FP_OK, FP_FULL, FP_CLOSED, FP_NO_MEMORY. */
+/* FP_OK, FP_FULL, FP_CLOSED, FP_MOVED, FP_NO_MEMORY. */
 enum fp_status fp_segq_put(struct fp_segq *q, uint64_t item);
 
 /* Puts up to n items one after the other (others' items may come between). *done counts; anything
@@ -74,16 +80,27 @@ enum fp_status fp_segq_force(struct fp_segq *q, uint64_t item);
  * queues whose limit does not change. Wakes nobody: it makes no room. */
 size_t fp_segq_trim(struct fp_segq *q, uint64_t *items, size_t max);
 
-/* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come), FP_NO_MEMORY (first use only). */
+/* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come), FP_MOVED, FP_NO_MEMORY (first use
+ * only). */
 enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item);
 
 /* Takes up to max items, one after the other; *n = 0 with any answer but FP_OK. Those of one
  * segment are taken in one step. */
 enum fp_status fp_segq_get_many(struct fp_segq *q, uint64_t *items, size_t max, size_t *n);
 
-/* FP_OK or FP_NO_MEMORY. Closing twice is allowed. */
+/* FP_OK, FP_MOVED or FP_NO_MEMORY. Closing twice is allowed. */
 enum fp_status fp_segq_close(struct fp_segq *q);
 bool fp_segq_is_closed(struct fp_segq *q);
+
+/* Ends the queue here, for one caller, who gets FP_OK: from then on put, get and close answer
+ * FP_MOVED, and visit shows the items, which stay where they are. FP_MOVED: somebody else did it.
+ * FP_NO_MEMORY: nothing has changed. Before FP_OK is answered, an operation that was told FP_MOVED
+ * has to wait for the mover, by means of the host's. */
+enum fp_status fp_segq_move(struct fp_segq *q);
+
+/* The mover says what became of the items: `keep`, they are elsewhere, and the queue forgets them;
+ * otherwise all goes on as before the move. Wakes everybody. */
+void fp_segq_end_move(struct fp_segq *q, bool keep);
 
 /* Wakes waiting producers. A put that is under way may still go by the old limit. */
 void fp_segq_set_limit(struct fp_segq *q, uint64_t limit);

@@ -5,15 +5,16 @@ from queue import Empty, Full
 
 from fastprims import _interpreter  # isort: skip # first: it may refuse; see there
 from fastprims._atomics import AtomicFlag, AtomicRef
-from fastprims._base import build_info
 from fastprims._channel import BoundedChannel
 from fastprims._ctrie import Ctrie, CtrieSnapshot
+from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._install import build_info, install, uninstall
 from fastprims._integer import AtomicInt
 from fastprims._limiter import RateLimiter
 from fastprims._native import get_include, get_library
 from fastprims._pool import ObjectPool
-from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
+from fastprims._queue import SimpleQueue
 from fastprims._rings import MPMCRing, SPSCRing
 from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
 
@@ -58,6 +59,8 @@ __all__ = [
     "build_info",
     "get_include",
     "get_library",
+    "install",
+    "uninstall",
 ]
 
 __version__ = "0.1.0"

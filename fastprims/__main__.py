@@ -1,14 +1,22 @@
-"""python -m fastprims shm ls|clean."""
+"""python -m fastprims run program.py ..., python -m fastprims shm ls|clean."""
 
 from __future__ import annotations
 
 import sys
 
+USAGE = """\
+usage: python -m fastprims run {program.py | -m module | -c code} [argument ...]
+       python -m fastprims shm {ls,clean} [--help]"""
+
 
 def main(arguments: list[str]) -> int:
-    """Runs the tool that the first argument names; returns the exit status."""
+    """Runs what the first argument names; returns the exit status."""
+    if arguments[:1] == ["run"]:
+        from fastprims._run import run
+
+        return run(arguments[1:])
     if arguments[:1] != ["shm"]:
-        print("usage: python -m fastprims shm {ls,clean} [--help]", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
     if sys.platform != "linux":
         print("fastprims: shared memory is for Linux; there is none here", file=sys.stderr)

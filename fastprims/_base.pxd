@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_status
@@ -21,6 +21,11 @@ ctypedef void* Layout
 cdef list hidden(object source, Py_ssize_t room)
 
 
+cdef extern from "_slots.h":
+    const uint64_t UNCHECKED "FP_UNCHECKED"
+    const uint64_t OPEN "FP_OPEN"
+
+
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
     # them, one load nearer. Written by become(): to no queue when the object is made, before anybody
@@ -30,6 +35,12 @@ cdef class BaseQueue:
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
     cdef fp_status (*get_one)(void*, uint64_t*) noexcept
+    # The version of the class for which this object was found to do without any Python code of
+    # its own; or one of the two above. By any thread: atomic.
+    cdef _core.fp_sync_u64 checked
+    # put_nowait() and get_nowait() go through the public put() and get(): set, never cleared, by any
+    # thread. A call that comes too early for it came before the change that it stands for.
+    cdef bint indirect
     # Never written; it makes Cython build a type that the garbage collector knows.
     cdef object _collected
     cdef object __weakref__  # the interpreter's
@@ -47,14 +58,19 @@ cdef class BaseQueue:
     # What an argument means that is to be True or False, of a method that the standard library's
     # queues have, too: there, any object will do.
     cdef bint truth_of(self, object value, str name) except -1
-    # Do put_nowait() and get_nowait() go through the public put() and get()?
-    cdef bint nowait_is_put(self) noexcept
+    # Are the items in another container, or is the class one for which they must be? If not, the
+    # short ways of _hot.pyx are open from now on.
+    cdef bint elsewhere(self) except -1
+    # Calls the public method on the other container, once they are there.
+    cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
     cdef int refuse(self, fp_status status) except -1
     cdef int clear(self) except -1
 
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *
+    cdef fp_status wait_until(self, _core.fp_event* event, _core.fp_attempt* op,
+                              int64_t deadline) except *
     cdef int put_item(self, object item, bint block, object timeout) except -1
     cdef size_t put_list(self, list items, size_t before, bint block,
                          object timeout) except? -1
@@ -63,6 +79,8 @@ cdef class BaseQueue:
 
 # Raises TypeError; `instead` is what to do.
 cdef int refuse_pickle(object self, str instead) except -1
+
+cdef object left_of(object timeout, int64_t began)
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:

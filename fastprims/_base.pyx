@@ -10,17 +10,18 @@ words. A reference belongs to the structure from the moment a hook answers FP_OK
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims cimport _core
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
-from fastprims._numbers cimport check_timeout, deadline_of, to_bool
+from fastprims._numbers cimport check_timeout, deadline_of, timeout_until, to_bool
 
 import sys
 from queue import Empty, Full
 from types import GenericAlias
 
 from fastprims._errors import ShutDown
+from fastprims._hub import sleep_of_hub
 from fastprims._record import record
 
 cdef extern from "Python.h":
@@ -42,15 +43,16 @@ cdef extern from "_slots.h":
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
+    uint64_t fp_class_version(PyObject*)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
     void fp_host_restore(void*)
-    fp_bool fp_host_interrupted()
+    int PyErr_CheckSignals()
+    void PyErr_SetString(object, const char*)
 
 host.before_sleep = fp_host_save
 host.after_sleep = fp_host_restore
-host.interrupted = fp_host_interrupted
 cdef extern from "_drop.h":
     void fp_drop(PyObject*)
 
@@ -85,6 +87,47 @@ cdef list hidden(object source, Py_ssize_t room):
         fp_show_list(own, <size_t>len(own) if room < 0 else 0)
         if room < 0:
             source = own
+
+
+cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
+    """As fp_wait(), letting other greenlets run; see _hub.py. Announces nothing, so that no news is
+    meant for this one.
+    """
+    cdef fp_status status
+    cdef double pause = 0.0
+    while True:
+        status = op.run(op.arg)
+        if (status != _core.FP_FULL and status != _core.FP_EMPTY
+                and status != _core.FP_BUSY):
+            return status
+        left = timeout_until(deadline)
+        if left == 0:
+            return _core.FP_TIMED_OUT
+        sleep(pause if left is None else min(pause, left))
+        pause = min(pause + 0.001, 0.02)
+
+
+cdef fp_bool interrupted() noexcept:
+    """What waits without polling is interrupted, with an exception, where gevent is."""
+    if PyErr_CheckSignals() != 0:
+        return True
+    if "gevent.monkey" in sys.modules and sleep_of_hub() is not None:
+        PyErr_SetString(
+            RuntimeError, "this call would block all greenlets of the thread, for gevent cannot "
+            "switch while it waits: repeat a call that does not wait, with gevent.sleep(), or use "
+            "a queue, whose put() and get() do that")
+        return True
+    return False
+
+
+host.interrupted = interrupted
+
+
+cdef object left_of(object timeout, int64_t began):
+    """What is left of a time-out that began then; 0: it did not."""
+    if timeout is None or began == 0:
+        return timeout
+    return timeout_until(deadline_of(timeout) - (_core.fp_now() - began))
 
 
 # A batch, and the operations on it that fp_wait() repeats.
@@ -129,6 +172,7 @@ cdef class BaseQueue:
 
     def __cinit__(self, *args, **kwargs):
         self.become(NULL, &_core.fp_no_queue_ops)
+        _core.fp_sync_u64_store_relaxed(&self.checked, UNCHECKED)
 
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} cannot be instantiated; use one of its subclasses")
@@ -168,8 +212,12 @@ cdef class BaseQueue:
     cdef bint truth_of(self, object value, str name) except -1:
         return to_bool(value, name)
 
-    cdef bint nowait_is_put(self) noexcept:
+    cdef bint elsewhere(self) except -1:
+        _core.fp_sync_u64_store_relaxed(&self.checked, fp_class_version(<PyObject*>self))
         return False
+
+    cdef object moved(self, str method, tuple args):
+        raise SystemError(f"{method}() was sent to another container, but there is none")
 
     cdef int refuse(self, fp_status status) except -1:
         if status == _core.FP_FULL:
@@ -195,12 +243,22 @@ cdef class BaseQueue:
         return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
 
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
-        return self.ops.wait(event, op, deadline_of(timeout), &host)
+        return self.wait_until(event, op, deadline_of(timeout))
+
+    cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
+                              int64_t deadline) except *:
+        sleep = sleep_of_hub()
+        return (self.ops.wait(event, op, deadline, &host) if sleep is None
+                else poll(op, deadline, sleep))
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef uint64_t word = <uint64_t><PyObject*>item
         cdef Batch batch = [self.core, self.ops, &word, 1, 0]
         cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef int64_t began = 0
+        if self.elsewhere():
+            self.moved("put", (item, block, timeout))
+            return 0
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
         INCREF(<PyObject*>item)
@@ -208,11 +266,14 @@ cdef class BaseQueue:
         try:
             status = self.put_one(self.core, word)
             if status == _core.FP_FULL and block:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
-        if status != _core.FP_OK:
+        if status == _core.FP_MOVED:
+            self.moved("put", (item, block, left_of(timeout, began)))
+        elif status != _core.FP_OK:
             self.refuse(_core.FP_FULL if status == _core.FP_TIMED_OUT else status)
         return 0
 
@@ -220,11 +281,17 @@ cdef class BaseQueue:
         cdef uint64_t word = 0
         cdef Batch batch = [self.core, self.ops, &word, 1, 0]
         cdef fp_attempt op = [run_get, has_items, &batch]
+        cdef int64_t began = 0
+        if self.elsewhere():
+            return self.moved("get", (block, timeout))
         if block:
             check_timeout(timeout)
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_EMPTY and block:
+            began = _core.fp_now()
             status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+        if status == _core.FP_MOVED:
+            return self.moved("get", (block, left_of(timeout, began)))
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return fp_steal(<PyObject*>word)
@@ -235,13 +302,23 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
         cdef fp_attempt op = [run_put, has_room, &batch]
         cdef fp_status status = _core.FP_OK
+        cdef int64_t began = 0
         try:
             if n != 0:
                 status = run_put(&batch)
             if status == _core.FP_FULL and block:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
         finally:
             fp_forget_front(items, batch.done)
+        if status == _core.FP_MOVED:
+            try:
+                return batch.done + <size_t>self.moved(
+                    "put_many", (items, block, left_of(timeout, began)))
+            except (Full, ShutDown):
+                if before + batch.done == 0:
+                    raise
+                return batch.done
         if status == _core.FP_TIMED_OUT:
             status = _core.FP_FULL
         if raised(status) or (status != _core.FP_OK and before + batch.done == 0):
@@ -267,22 +344,28 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
-        if self.nowait_is_put():
+        self.elsewhere()  # has the class changed?
+        if self.indirect:
             self.put(item, block=False)
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
-        return self.get(block=False) if self.nowait_is_put() else self.get_item(False, None)
+        self.elsewhere()  # has the class changed?
+        return self.get(block=False) if self.indirect else self.get_item(False, None)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
         shutdown().
         """
+        if self.elsewhere():
+            return self.moved("try_put", (item,))
         cdef fp_status status = give(self, <PyObject*>item)
         if status == _core.FP_OK:
             return True
+        if status == _core.FP_MOVED:
+            return self.moved("try_put", (item,))
         if status != _core.FP_FULL:
             self.refuse(status)
         return False
@@ -292,9 +375,13 @@ cdef class BaseQueue:
         after shutdown() once the queue is drained.
         """
         cdef uint64_t word = 0
+        if self.elsewhere():
+            return self.moved("try_get", (default,))
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_OK:
             return fp_steal(<PyObject*>word)
+        if status == _core.FP_MOVED:
+            return self.moved("try_get", (default,))
         if status != _core.FP_EMPTY:
             self.refuse(status)
         return default
@@ -308,6 +395,8 @@ cdef class BaseQueue:
         """
         cdef size_t done = 0
         cdef bint may_wait = to_bool(block, "block")
+        if self.elsewhere():
+            return self.moved("put_many", (iterable, may_wait, timeout))
         if may_wait and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             check_timeout(timeout)
         # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
@@ -323,6 +412,8 @@ cdef class BaseQueue:
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
         """
+        if self.elsewhere():
+            return self.moved("get_many", (max_items, block, timeout))
         if not PyIndex_Check(max_items):
             raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
         cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
@@ -343,8 +434,10 @@ cdef class BaseQueue:
         cdef fp_attempt op = [run_get, has_items, &batch]
         cdef fp_status status = run_get(&batch)
         cdef size_t have = 0
+        cdef int64_t began = 0
         try:
             if status == _core.FP_EMPTY and may_wait:
+                began = _core.fp_now()
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
             have = batch.done
             # Not if a comparison could fail now: what was taken would be lost.
@@ -354,6 +447,8 @@ cdef class BaseQueue:
                 have += batch.done
         finally:
             fp_show_list(items, have)
+        if status == _core.FP_MOVED:
+            return self.moved("get_many", (max_items, may_wait, left_of(timeout, began)))
         if status != _core.FP_OK:
             self.refuse(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return items
@@ -361,6 +456,8 @@ cdef class BaseQueue:
     def qsize(self):
         """Items in the queue; under concurrent use, at some moment during the call."""
         cdef uint64_t puts, gets
+        if self.elsewhere():
+            return self.moved("qsize", ())
         self.ops.count(self.core, &puts, &gets)
         return puts - gets
 
@@ -372,10 +469,12 @@ cdef class BaseQueue:
 
     def empty(self):
         """True if there was no item at some moment during the call."""
-        return self.qsize() == 0
+        return self.moved("empty", ()) if self.elsewhere() else self.qsize() == 0
 
     def full(self):
         """True if there was no room at some moment during the call."""
+        if self.elsewhere():
+            return self.moved("full", ())
         return <uint64_t>self.qsize() >= self.ops.limit(self.core)
 
     @property
@@ -389,11 +488,19 @@ cdef class BaseQueue:
         time either comes before (its item is delivered) or raises.
         """
         cdef bint discard = self.truth_of(immediate, "immediate")
+        if self.elsewhere():
+            self.moved("shutdown", (discard,))
+            return
         cdef fp_status status = self.ops.close(self.core, discard)
+        if status == _core.FP_MOVED:
+            self.moved("shutdown", (discard,))
+            return
         if status != _core.FP_OK:
             self.refuse(status)
         if discard:
             self.clear()
+            if self.elsewhere():  # meanwhile, with what was left
+                self.moved("shutdown", (True,))
 
     @property
     def is_shutdown(self):
@@ -406,6 +513,7 @@ cdef class BaseQueue:
         self.ops.count(self.core, &puts, &gets)
         return record(
             "QueueStats", puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
+            open=_core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN,
             put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
 
@@ -418,7 +526,8 @@ cdef class BaseQueue:
             status = self.ops.discard(self.core, items, 64, &n)
             for i in range(n):
                 fp_drop(<PyObject*>items[i])  # may run any code, this queue's methods included
-            self.discarded(n)
+            if n != 0:
+                self.discarded(n)
             if raised(status):
                 fp_propagate()
         return 0

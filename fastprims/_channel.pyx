@@ -169,6 +169,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 self.most, self.most_word = most, most_word
                 self.size_of, self.measured_by_len = size_of, size_of is len
                 self.rate, self.on_pressure, self.interval = rate, on_pressure, interval
+                self.indirect = fp_is_heap_type(<PyObject*>self)  # may override put() or get()
                 self.become(channel, &_core.fp_channel_ops)
         if not first:
             _core.fp_channel_ops.destroy(channel)
@@ -230,8 +231,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         try:
             status = run_offer(&offer)
             if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
-                status = self.ops.wait(
-                    self.ops.not_full(self.core), &op, until(wait), &_base.host)
+                status = self.wait_until(self.ops.not_full(self.core), &op, until(wait))
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
@@ -370,9 +370,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return closed
 
     # Counting and telling. ------------------------------------------------------------------------
-
-    cdef bint nowait_is_put(self) noexcept:
-        return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
 
     cdef int discarded(self, size_t n) except -1:
         if n != 0:

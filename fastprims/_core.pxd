@@ -23,6 +23,7 @@ cdef extern from "fp_config.h" nogil:
         FP_FAILED
         FP_TOO_LARGE
         FP_DAMAGED
+        FP_MOVED
     bint FP_LIKELY(bint)
     bint FP_UNLIKELY(bint)
 
@@ -92,9 +93,13 @@ cdef extern from "fp_queue.h":
 cdef extern from "fp_segq.h":
     fp_status fp_segq_put(void*, uint64_t)
     void fp_segq_set_limit(void*, uint64_t)
+    fp_status fp_segq_move(void*)
+    void fp_segq_end_move(void*, bint)
 
 cdef extern from "fp_ordered.h":
     void fp_ordered_set_limit(void*, uint64_t)
+    fp_status fp_ordered_move(void*)
+    void fp_ordered_end_move(void*, bint)
 
 cdef extern from "fp_spsc.h":
     fp_status fp_spsc_release_producer(void*, uint64_t, bint)
@@ -186,6 +191,7 @@ cdef extern from "fp_topic.h":
         FP_TOPIC_SYNTAXES
     struct fp_topic_syntax:
         const char* name
+        fp_bool hides_dollar
         char separator, one, rest
     struct fp_topic:
         fp_lineage line

@@ -17,6 +17,7 @@ from fastprims._views import show
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
     int fp_set_attribute(object, const char*, object) except -1
+    int fp_set_mapping(object) except -1
     object fp_steal(PyObject*)
 
 cdef object MISSING = object()
@@ -157,10 +158,12 @@ cdef class Ctrie(CtrieBase):
         return self
 
     def copy(self):
-        """The same as snapshot(); of a subclass, with the attributes, an instance of that."""
+        """The same as snapshot(); of a subclass, with the attributes (as pickle has them, with
+        __getstate__ and __setstate__), an instance of that, whose __init__ is not called.
+        """
         cdef Ctrie copy = branch(self, type(self))
-        if getattr(self, "__dict__", None):
-            copy.__dict__.update(self.__dict__)
+        if type(self) is not Ctrie:
+            restore(copy, object.__reduce_ex__(self, 2)[2])
         return copy
 
     def __copy__(self):
@@ -205,9 +208,34 @@ cdef class Ctrie(CtrieBase):
     def __repr__(self):
         return show(self)
 
-    def __reduce__(self):
-        """A pickle contains the pairs of a snapshot."""
-        return type(self), (), getattr(self, "__dict__", None) or None, None, self.iterate(2)
+    def __getnewargs__(self):
+        return ()
+
+    def __reduce_ex__(self, protocol):
+        """A pickle contains the pairs of a snapshot and, of a subclass, the attributes. __init__ is
+        not called again.
+        """
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        made = object.__reduce_ex__(self, max(protocol, 2))
+        return *made[:4], self.iterate(2)
+
+
+cdef int restore(Ctrie copy, object state) except -1:
+    """What copy.copy() does with the state of an object."""
+    slots = None
+    if state is None:
+        return 0
+    if hasattr(copy, "__setstate__"):
+        copy.__setstate__(state)
+        return 0
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    if state:
+        copy.__dict__.update(state)
+    for name, value in (slots or {}).items():
+        setattr(copy, name, value)
+    return 0
 
 
 cdef class CtrieSnapshot(CtrieBase):
@@ -273,5 +301,7 @@ def refuse_both(cls, **kwargs):
 fp_set_attribute(CtrieBase, "__init_subclass__", classmethod(refuse_both))
 fp_publish(Ctrie, "fastprims.Ctrie", ("get",))
 fp_publish(CtrieSnapshot, "fastprims.CtrieSnapshot", ("get",))
+fp_set_mapping(Ctrie)
+fp_set_mapping(CtrieSnapshot)
 MutableMapping.register(Ctrie)
 Mapping.register(CtrieSnapshot)

@@ -9,7 +9,7 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastprims cimport _core
+from fastprims cimport _core, _merging
 from fastprims._core cimport fp_ctrie_change_t, fp_ctrie_mode, fp_status
 
 import gc
@@ -141,6 +141,11 @@ cdef class CtrieBase:
 
     def __getitem__(self, key):
         cdef uint64_t value
+        if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&_merging.under_way) != 0):
+            # Some dict is being made of some map, perhaps of this one.
+            shown = _merging.take(self, key)
+            if shown is not _merging.MISSING:
+                return shown
         cdef fp_status status = find(self, <PyObject*>key, hash_of(<PyObject*>key), &value)
         if status == _core.FP_OK:
             return fp_steal(<PyObject*>value)
@@ -181,6 +186,16 @@ cdef class CtrieBase:
     def __iter__(self):
         return self.iterate(0)
 
+    def _iterate_keys(self, thread, frame, instruction):
+        """For CtrieKeys.__iter__: with the place where keys() was called; see _merging.pyx."""
+        cdef _merging.fp_place before = [thread, frame, instruction]
+        cdef _merging.fp_place here = _merging.fp_place_here(True)
+        cdef CtrieIterator keys = self.iterate(0)
+        if self.live != NULL and _merging.fp_place_is_same(&before, &here):
+            _core.fp_version_retain(keys.version)
+            _merging.begin(self, &here, new_iterator(keys.version, keys.lineage, 2))
+        return keys
+
     def _iterate_values(self):
         return self.iterate(1)
 
@@ -189,7 +204,8 @@ cdef class CtrieBase:
 
     def keys(self):
         """Set-like view of the keys, as dict's. Each iteration over it shows one instant."""
-        return CtrieKeys(self)
+        cdef _merging.fp_place here = _merging.fp_place_here(False)
+        return CtrieKeys(self, here.thread, here.frame, here.instruction)
 
     def values(self):
         """View of the values, as dict's. Each iteration over it shows one instant."""
@@ -327,7 +343,10 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
 
 cdef PyObject* fast_subscript(PyObject* self, PyObject* key) noexcept:
     cdef uint64_t value
-    cdef fp_status status = look_up(self, key, &value)
+    cdef fp_status status
+    if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&_merging.under_way) != 0):
+        return slow_subscript(self, key)
+    status = look_up(self, key, &value)
     if _core.FP_LIKELY(status == _core.FP_OK):
         return <PyObject*>value
     return NULL if status == _core.FP_FAILED else slow_subscript(self, key)

@@ -14,7 +14,7 @@
 
 #include "fp_thread.h"
 
-enum { FP_DROP_DEPTH = 40 };
+enum { FP_DROP_DEPTH = 16 }; /* for each extension module; a thread may have 64 KiB of stack */
 
 static FP_THREAD_LOCAL struct {
     unsigned depth;

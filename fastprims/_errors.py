@@ -1,10 +1,10 @@
-"""ShutDown on every Python version, and attributes that refuse with a reason."""
+"""ShutDown on every Python version, and the exception of a channel."""
 
 from __future__ import annotations
 
 import sys
 
-__all__ = ["ItemTooLarge", "Refused", "ShutDown"]
+__all__ = ["ItemTooLarge", "ShutDown"]
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown
@@ -16,26 +16,3 @@ else:
 
 class ItemTooLarge(ValueError):
     """Raised by the puts of a BoundedChannel for an item larger than its max_item_size."""
-
-
-class Refused:
-    """A name that the standard library's class has and ours cannot honour.
-
-    Reading it from an instance raises AttributeError with the reason (so hasattr() says False), and
-    so does assigning to it; a subclass may define the name for itself.
-    """
-
-    def __init__(self, name: str, reason: str) -> None:
-        self.name = name
-        self.reason = reason
-
-    def __get__(self, instance: object, owner: type) -> Refused:
-        if instance is None:
-            return self
-        raise self._error(instance)
-
-    def __set__(self, instance: object, value: object) -> None:
-        raise self._error(instance)
-
-    def _error(self, instance: object) -> AttributeError:
-        return AttributeError(f"{type(instance).__name__} has no {self.name!r}: {self.reason}")

@@ -8,19 +8,98 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
-from fastprims._base cimport BaseQueue, give, raised
+from fastprims._base cimport OPEN, BaseQueue, give, raised
 from fastprims._core cimport fp_status
+
+from threading import Condition
+
+from fastprims import _open
 
 cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
-    bint fp_is_heap_type(PyObject*)
+    PyObject* fp_new_reference(object)
+    uint64_t fp_class_version(PyObject*)
+    PyObject* fp_call_method(PyObject*, PyObject*, PyObject* const*, Py_ssize_t,
+                             PyObject*) except NULL
     PyObject* fp_constant(object)
 
 # Of which each class has descriptors of its own; see fp_publish.
 HOT_METHODS = ("put", "get", "put_nowait", "get_nowait", "try_put", "try_get")
 
 cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
+
+
+# Open queues: what the functions of the standard library do when there is room, or an item, and
+# their conditions are what they were made as. Anything else is theirs.
+cdef object standard_put = _open.put
+cdef object standard_get = _open.get
+
+
+cdef inline int notify(object condition) except -1:
+    if type(condition) is not Condition or condition._waiters:
+        condition.notify()
+    return 0
+
+
+cdef object put_openly(object self, object item):
+    not_full = self.not_full
+    if type(not_full) is Condition:
+        lock = not_full._lock
+        lock.acquire()
+        try:
+            maxsize = self.maxsize
+            if not self.is_shutdown and not (maxsize > 0 and self._qsize() >= maxsize):
+                self._put(item)
+                self.unfinished_tasks += 1
+                notify(self.not_empty)
+                return None
+        finally:
+            lock.release()
+    return standard_put(self, item)
+
+
+cdef object get_openly(object self):
+    not_empty = self.not_empty
+    if type(not_empty) is Condition:
+        lock = not_empty._lock
+        lock.acquire()
+        try:
+            if self._qsize():
+                item = self._get()
+                notify(self.not_full)
+                return item
+        finally:
+            lock.release()
+    return standard_get(self)
+
+
+cdef PyObject* raising_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                           PyObject* names) except NULL:
+    if n == 1 and names == NULL:
+        return fp_new_reference(put_openly(<object>self, <object>args[0]))
+    return fp_call_method(<PyObject*>standard_put, self, args, n, names)
+
+
+cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                           PyObject* names) except NULL:
+    if n == 0 and names == NULL:
+        return fp_new_reference(get_openly(<object>self))
+    return fp_call_method(<PyObject*>standard_get, self, args, n, names)
+
+
+# For callers that hand an exception on as they got it.
+cdef fp_fastcall open_put = <fp_fastcall>raising_put
+cdef fp_fastcall open_get = <fp_fastcall>raising_get
+
+
+# Has nobody put Python code in the way of this queue's operations since it was looked for?
+cdef inline bint unchanged(PyObject* self) noexcept:
+    return _core.fp_sync_u64_load_relaxed(&(<BaseQueue>self).checked) == fp_class_version(self)
+
+
+cdef inline bint is_open(PyObject* self) noexcept:
+    return _core.fp_sync_u64_load_seq_cst(&(<BaseQueue>self).checked) == <uint64_t>OPEN
 
 
 # The arguments are passed on by what is known of them, so that they need not be kept meanwhile.
@@ -37,20 +116,20 @@ cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self)):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return fp_constant(None)
         return put_slowly(slow_put, self, item, status)
-    return slow_put(self, args, n, names)
+    return open_put(self, args, n, names) if is_open(self) else slow_put(self, args, n, names)
 
 
 cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t n,
                                PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and not fp_is_heap_type(self)):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self) and not (<BaseQueue>self).indirect):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
@@ -63,7 +142,7 @@ cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self)):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):
@@ -78,19 +157,19 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) noexcept:
     cdef uint64_t word
     cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
+    if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word
         return get_slowly(slow_get, self, status)
-    return slow_get(self, args, n, names)
+    return open_get(self, args, n, names) if is_open(self) else slow_get(self, args, n, names)
 
 
 cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) noexcept:
     cdef uint64_t word
     cdef fp_status status
-    if _core.FP_LIKELY(n == 0 and names == NULL):
+    if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return <PyObject*>word

@@ -1,41 +1,49 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True
 # cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
-"""The drop-ins: Queue and SimpleQueue over fp_segq, LifoQueue and PriorityQueue over fp_ordered."""
+"""SimpleQueue, and what Queue, LifoQueue and PriorityQueue are until somebody looks inside.
 
+The classes themselves are in _dropin.py; what they run when they are open, in _open.py.
+"""
+
+cimport cython
 from cpython.object cimport Py_LT, PyObject
-from libc.math cimport isinf
-from libc.stdint cimport INT64_MIN, int64_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
 from fastprims cimport _base, _core, _numbers
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
+from fastprims._base cimport OPEN, UNCHECKED
 
-from fastprims._errors import Refused
+from math import ceil
+from queue import LifoQueue, PriorityQueue  # ours may take their names there
+
+from fastprims import _open
 from fastprims._hot import HOT_METHODS
 
 cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
 
 cdef extern from "_slots.h":
-    int fp_set_attribute(object, const char*, object) except -1
+    int fp_inherit_secretly(object, object) except -1
+    int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
-    void fp_drop_dict(object)
-    bint fp_is_heap_type(PyObject*)
-
-NO_LOCK = (
-    "its operations are atomic by themselves, there is no lock or condition to share. Use the "
-    "methods, or a lock of your own")
-
-HOOKS = ("_init", "_put", "_get", "_qsize")
+    int fp_propagate() except -1
+    int fp_set_plainly(object, object, object) except -1
+    uint64_t fp_class_version(PyObject*)
+    int fp_pause_collector()
+    void fp_resume_collector(int)
+    void PyList_SET_ITEM(PyObject*, Py_ssize_t, PyObject*)
 
 
-cdef int64_t to_maxsize(object maxsize) except? -1:
-    if isinstance(maxsize, float) and isinf(maxsize):
-        return 0  # the standard library's queues take it for what it says: no bound
-    value = _numbers.to_index(maxsize, "maxsize")
-    if value > <int64_t>_core.FP_UNBOUNDED:
-        raise OverflowError(f"maxsize {value} is too large; use 0 for an unbounded queue")
-    return max(value, INT64_MIN)
+cdef uint64_t to_limit(object maxsize) except 0:
+    """The bound that a number means, and FP_UNBOUNDED for none; OverflowError is for the caller."""
+    if isinstance(maxsize, float):
+        if not 0 < maxsize < _core.FP_UNBOUNDED:
+            return _core.FP_UNBOUNDED
+        value = ceil(maxsize)
+    else:
+        value = _numbers.to_index(maxsize, "maxsize")
+    return min(value, _core.FP_UNBOUNDED) if value > 0 else _core.FP_UNBOUNDED
 
 
 cdef class SimpleQueue(_base.BaseQueue):
@@ -74,8 +82,14 @@ cdef class SimpleQueue(_base.BaseQueue):
         return 0
 
 
+# `done` of a queue that is open, or being opened.
+cdef uint64_t ELSEWHERE = UINT64_MAX
+
+
 cdef fp_status run_join(void* queue) noexcept:
-    return _core.FP_OK if (<Queue>queue).unfinished() == 0 else _core.FP_BUSY
+    if _core.fp_sync_u64_load_seq_cst(&(<NativeQueue>queue).done) == ELSEWHERE:
+        return _core.FP_MOVED
+    return _core.FP_OK if (<NativeQueue>queue).unfinished() == 0 else _core.FP_BUSY
 
 
 cdef fp_bool never(void* queue) noexcept:
@@ -87,34 +101,45 @@ cdef int less(uint64_t a, uint64_t b) noexcept:
     return PyObject_RichCompareBool(<PyObject*>a, <PyObject*>b, Py_LT)
 
 
-cdef class Queue(_base.BaseQueue):
-    """Queue(maxsize=0)
+cdef struct Filling:
+    PyObject* items
+    Py_ssize_t count
 
-    FIFO queue for any number of threads; drop-in for queue.Queue. `maxsize` bounds the number of
-    items exactly, and may be changed at any time; 0 or less: unbounded.
 
-    put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
-    called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
-    between call and return; Full and Empty were true at one such instant.
+cdef int copy_item(uint64_t item, void* arg) noexcept:
+    cdef Filling* to = <Filling*>arg
+    _base.INCREF(<PyObject*>item)
+    PyList_SET_ITEM(to.items, to.count, <PyObject*>item)
+    to.count += 1
+    return 0
 
-    Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
+
+# Classes that need no Python code of their own for their operations: by version, whether put() and
+# get() are the native ones.
+cdef dict plain_classes = {}
+cdef enum: MOST_CLASSES = 256
+
+
+cdef class NativeQueue(_base.BaseQueue):
+    """What Queue, LifoQueue and PriorityQueue share. Not to be instantiated.
+
+    Opening. The native structure is ended by FP_MOVED (csrc/fp_segq.h), an answer that operations
+    meet where they would meet FP_CLOSED; then the items are copied, and `checked` says OPEN. All of
+    it with the queue's future mutex held, for which everybody waits who was told FP_MOVED. No code
+    of anybody runs between the ending and OPEN, so nobody can be told FP_MOVED by a thread that
+    waits for itself.
     """
 
     cdef _core.fp_sync_u64 done  # by any thread: atomic
     cdef _core.fp_event all_done  # the same
-    cdef _core.fp_sync_u64 unbounded  # the last maxsize that said so: an int64_t; by any thread
-    cdef dict __dict__  # the interpreter's
-
-    mutex = Refused("mutex", NO_LOCK)
-    not_empty = Refused("not_empty", NO_LOCK)
-    not_full = Refused("not_full", NO_LOCK)
-    all_tasks_done = Refused("all_tasks_done", NO_LOCK)
-    queue = Refused(
-        "queue",
-        "the container is not exposed. Use get_many() to take items, qsize() to count them")
+    # maxsize, as it was set: by any thread, within the critical section
+    cdef object given
+    # _open.Inside, once somebody looked for it: written once, within the critical section
+    cdef object inside
+    cdef _core.fp_sync_u64 opener  # the thread that holds the mutex to open; atomic
 
     def __cinit__(self, *args, **kwargs):
-        fp_drop_dict(self)
+        self.given = 0
         if isinstance(self, PriorityQueue):
             self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
         elif isinstance(self, LifoQueue):
@@ -122,28 +147,21 @@ cdef class Queue(_base.BaseQueue):
         else:
             self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
 
-    def __init__(self, maxsize=0):
-        self.bound(maxsize)
-
-    @property
-    def maxsize(self):
-        """Most items at a time; 0 or less: no bound. May be changed at any time; a put that is
-        under way may still go by the old one."""
-        cdef uint64_t limit = self.ops.limit(self.core)
-        if limit != _core.FP_UNBOUNDED:
-            return limit
-        # Relaxed: a number by itself; it says what the bound's absence was called.
-        return <int64_t>_core.fp_sync_u64_load_relaxed(&self.unbounded)
-
-    @maxsize.setter
-    def maxsize(self, value):
-        self.bound(value)
+    def _start(self, maxsize):
+        """The constructor of a queue that can do without Python code: True. False: it is open, and
+        empty, and the standard constructor's turn."""
+        if not self.elsewhere():
+            try:
+                self.bound(maxsize)
+                return True
+            except TypeError:  # the standard class may have a use for it
+                self.open("maxsize")
+        return False
 
     cdef int bound(self, object value) except -1:
-        cdef int64_t bound = to_maxsize(value)
-        cdef uint64_t limit = bound if bound > 0 else _core.FP_UNBOUNDED
-        if limit == _core.FP_UNBOUNDED:
-            _core.fp_sync_u64_store_relaxed(&self.unbounded, <uint64_t>bound)
+        cdef uint64_t limit = to_limit(value)
+        with cython.critical_section(self):
+            self.given = value
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:
@@ -153,18 +171,213 @@ cdef class Queue(_base.BaseQueue):
     cdef bint truth_of(self, object value, str name) except -1:
         return value
 
-    cdef bint nowait_is_put(self) noexcept:
-        return fp_is_heap_type(<PyObject*>self)  # of a subclass, which may override put() or get()
+    # The inside. ----------------------------------------------------------------------------------
+
+    cdef bint is_open(self) noexcept:
+        return _core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN
+
+    cdef bint elsewhere(self) except -1:
+        cdef uint64_t seen = _core.fp_sync_u64_load_seq_cst(&self.checked)
+        if seen == fp_class_version(<PyObject*>self):
+            return False
+        if seen != OPEN:
+            self.check_class()
+        return self.is_open()
+
+    cdef int check_class(self) except -1:
+        """Opens the queue if its class asks for it."""
+        cls = type(self)
+        getattr(cls, "put", None)  # makes the interpreter give it a version
+        cdef uint64_t version = fp_class_version(<PyObject*>self)
+        direct = plain_classes.get(version)
+        if direct is None:
+            if not _open.is_plain(cls, _open.kind_of(self), OURS):
+                self.open("class")
+                return 0
+            direct = all(isinstance(_open.lookup(cls, name), METHOD) for name in ("put", "get"))
+            if version == 0 or version != fp_class_version(<PyObject*>self):
+                version = UNCHECKED  # look again next time
+            else:
+                if len(plain_classes) >= MOST_CLASSES:
+                    plain_classes.clear()
+                plain_classes[version] = direct
+        if not direct:
+            self.indirect = True
+        cdef uint64_t seen = _core.fp_sync_u64_load_seq_cst(&self.checked)
+        if seen != OPEN:
+            _core.fp_sync_u64_cas_seq_cst(&self.checked, &seen, version)
+        return 0
+
+    cdef object get_inside(self):
+        cdef object found
+        with cython.critical_section(self):
+            found = self.inside
+        if found is None:
+            made = _open.Inside(self)
+            with cython.critical_section(self):
+                if self.inside is None:
+                    self.inside = made
+                found = self.inside
+        return found
+
+    cdef object get_given(self):
+        with cython.critical_section(self):
+            return self.given
+
+    def _open(self, str name):
+        """Open the queue, because somebody touched `name`."""
+        self.open(name)
+
+    cdef int open(self, str name) except -1:
+        cdef uint64_t me = _core.fp_thread_serial()
+        if self.is_open():
+            return 0
+        inside = self.get_inside()
+        if _core.fp_sync_u64_load_relaxed(&self.opener) == me:
+            # In a signal handler or __del__ that runs while this thread opens the queue already,
+            # or from a comparison, which is told so.
+            self.move(inside)
+            return 0
+        cdef bint opens = False
+        inside.lock.acquire()
+        try:
+            _core.fp_sync_u64_store_relaxed(&self.opener, me)
+            opens = not self.is_open()
+            if opens:
+                self.move(inside)
+        finally:
+            _core.fp_sync_u64_store_relaxed(&self.opener, 0)
+            inside.lock.release()
+        if opens:
+            _open.tell(self, name)
+        return 0
+
+    cdef int move(self, object inside) except -1:
+        """Opens, with the mutex held."""
+        cdef fp_status status
+        # The same as before, until the end.
+        fp_set_plainly(self, "mutex", inside.mutex)
+        for name in _open.CONDITIONS:
+            fp_set_plainly(self, name, getattr(inside, name))
+        make = _open.KINDS[_open.kind_of(self)]
+        if self.is_open():
+            return 0
+        if self.ops == &_core.fp_segq_ops:
+            status = _core.fp_segq_move(self.core)
+        else:
+            status = _core.fp_ordered_move(self.core)
+        if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
+            return 0
+        if status != _core.FP_OK:
+            self.refuse(status)
+        cdef int collector = fp_pause_collector()
+        cdef bint kept = False
+        cdef uint64_t done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
+            pass
+        try:
+            items = self.copy_out(make, done)
+            kept = True
+            for condition, name, value in inside.bindings:
+                fp_set_plainly(condition, name, value)
+            fp_set_plainly(self, "mutex", inside.lock)
+            _core.fp_sync_u64_store_seq_cst(&self.checked, OPEN)
+        finally:
+            if not kept:
+                _core.fp_sync_u64_store_seq_cst(&self.done, done)
+            if self.ops == &_core.fp_segq_ops:
+                _core.fp_segq_end_move(self.core, kept)
+            else:
+                _core.fp_ordered_end_move(self.core, kept)
+            _core.fp_event_notify_all(&self.all_done)
+            fp_resume_collector(collector)
+        for item in items:
+            _base.DECREF(<PyObject*>item)  # the structure's reference; the list has one too
+        return 0
+
+    cdef list copy_out(self, object make, uint64_t done):
+        """Sets the attributes of an open queue; returns the items, of which it has copies."""
+        cdef uint64_t puts, gets
+        self.ops.count(self.core, &puts, &gets)
+        cdef list items = [None] * <Py_ssize_t>(puts - gets)
+        cdef Filling filling = [<PyObject*>items, 0]
+        self.ops.visit(self.core, copy_item, &filling)
+        fp_set_plainly(self, "maxsize", self.get_given())
+        fp_set_plainly(self, "unfinished_tasks", puts - done if puts > done else 0)
+        fp_set_plainly(self, "is_shutdown", bool(self.ops.is_closed(self.core)))
+        fp_set_plainly(self, "queue", make(items))
+        return items
+
+    cdef int await_opening(self) except -1:
+        lock = self.get_inside().lock
+        lock.acquire()
+        lock.release()
+        return 0
+
+    cdef object moved(self, str method, tuple args):
+        if not self.is_open():
+            self.await_opening()
+        if self.is_open():
+            return getattr(_open, method)(self, *args)
+        return getattr(NativeQueue, method)(self, *args)  # it could not be opened
+
+    cdef object look(self, str name):
+        """The attribute `name`, which the class has not, nor has the object in its dictionary."""
+        cdef uint64_t unfinished = 0
+        if not self.elsewhere():
+            if name == "maxsize":
+                return self.get_given()
+            if name == "is_shutdown":
+                return bool(self.ops.is_closed(self.core))
+            if name == "unfinished_tasks":
+                unfinished = self.unfinished()
+                if unfinished != ELSEWHERE:
+                    return unfinished
+                self.await_opening()
+            elif name == "queue":
+                self.open(name)
+            else:
+                return getattr(self.get_inside(), name)
+            return getattr(self, name)
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _assign(self, name, value):
+        """Queue.__setattr__."""
+        if not self.is_open():
+            if name in _open.OPENING:
+                self.open(name)
+            elif name == "maxsize":
+                if self.assign_maxsize(value):
+                    return
+            elif name in ("put", "get"):
+                self.indirect = True
+        fp_set_plainly(self, name, value)
+
+    cdef bint assign_maxsize(self, object value) except -1:
+        if self.elsewhere():
+            return False
+        lock = self.get_inside().lock
+        with lock:
+            if self.is_open():
+                return False
+            try:
+                self.bound(value)
+                return True
+            except TypeError:
+                pass
+        self.open("maxsize")
+        return False
+
+    # Tasks. ---------------------------------------------------------------------------------------
 
     cdef uint64_t unfinished(self) noexcept:
+        """ELSEWHERE, if they are counted there."""
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        if done == ELSEWHERE:
+            return ELSEWHERE
         self.ops.count(self.core, &puts, &gets)
         return puts - done if puts > done else 0
-
-    @property
-    def unfinished_tasks(self):
-        """Items put for which task_done() was not called yet."""
-        return self.unfinished()
 
     def task_done(self):
         """Tell that an item taken with get() has been dealt with. Raises ValueError if called more
@@ -172,6 +385,9 @@ cdef class Queue(_base.BaseQueue):
         """
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
+            if done == ELSEWHERE or self.elsewhere():
+                self.moved("task_done", ())
+                return
             self.ops.count(self.core, &puts, &gets)
             if done >= puts:
                 raise ValueError("task_done() called too many times: more often than put()")
@@ -183,6 +399,9 @@ cdef class Queue(_base.BaseQueue):
     cdef int discarded(self, size_t n) except -1:
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
+            if done == ELSEWHERE:
+                self.moved("discarded", (n,))
+                return 0
             self.ops.count(self.core, &puts, &gets)
             if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, min(done + n, puts)):
                 break
@@ -195,58 +414,59 @@ cdef class Queue(_base.BaseQueue):
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]
         cdef fp_status status
+        cdef int64_t began
         _numbers.check_timeout(timeout)
+        if self.elsewhere():
+            return self.moved("join", (timeout,))
         if self.unfinished() != 0:
+            began = _core.fp_now()
             status = self.wait(&self.all_done, &op, timeout)
+            if status == _core.FP_MOVED:
+                return self.moved("join", (_base.left_of(timeout, began),))
             if status == _core.FP_TIMED_OUT:
                 return False
             if status != _core.FP_OK:
                 self.refuse(status)
         return None if timeout is None else True
 
-
-cdef class LifoQueue(Queue):
-    """LifoQueue(maxsize=0)
-
-    The newest item first; otherwise as Queue, and drop-in for queue.LifoQueue. O(1), amortized.
-
-    Under the GIL its operations are single steps. On free-threaded builds it blocks inside: a
-    short lock orders the operations, and a thread that is suspended while holding it stops others.
-    """
+    def __repr__(self):
+        if not self.is_open():
+            return _base.BaseQueue.__repr__(self)
+        return (f"<{type(self).__module__}.{type(self).__qualname__} open, as a standard queue, "
+                f"at {<size_t><PyObject*>self:#x}>")
 
 
-cdef class PriorityQueue(Queue):
-    """PriorityQueue(maxsize=0)
+cdef class Hidden:
+    """An attribute that instances have and the class has not, as far as anybody can tell by asking
+    for it. What is in the dictionary of the instance comes first."""
 
-    The least item first, by `<`; otherwise as Queue, and drop-in for queue.PriorityQueue. Items of
-    equal rank come in any order. O(log n) comparisons for put and get.
+    cdef str name
 
-    It blocks inside: the comparisons are the items' own code, so they run under a lock. A
-    comparison that raises leaves the queue as it was. One that uses the same queue gets
-    RuntimeError instead of a deadlock.
+    def __init__(self, name):
+        self.name = name
 
-    Binary heap; csrc/fp_heap.h.
-    """
+    def __get__(self, instance, owner):
+        if instance is None:
+            raise AttributeError(
+                f"type object {owner.__name__!r} has no attribute {self.name!r}",
+                name=self.name, obj=owner)
+        return (<NativeQueue?>instance).look(self.name)
 
 
-def refuse_hooks(cls, **kwargs):
-    """Queue.__init_subclass__."""
-    super(Queue, cls).__init_subclass__(**kwargs)
-    overridden = []
-    for base in cls.__mro__[:cls.__mro__.index(Queue)]:  # those that would come first
-        overridden += [name for name in HOOKS if name in base.__dict__]
-    if overridden:
-        raise TypeError(
-            f"{cls.__name__} overrides {', '.join(overridden)}, which a fastprims queue "
-            "never calls. Override put() and get(), or derive from queue.Queue")
-    if any("maxsize" in base.__dict__ for base in cls.__mro__[:cls.__mro__.index(Queue)]):
-        raise TypeError(
-            f"{cls.__name__} overrides maxsize, which a fastprims queue would not look at. Give "
-            "the bound to super().__init__(), or set it on the object")
+METHOD = type(_base.BaseQueue.put)
+OURS = None
+
+
+def hide_inside(cls, hidden):
+    """Let instances of Queue, and of no other class before it, find what `hidden` has."""
+    global OURS
+    OURS = cls
+    fp_inherit_secretly(cls, hidden)
+
+
+def own_methods(cls, names):
+    """Give a drop-in its own descriptors of its hot methods."""
+    fp_own_methods(cls, names)
 
 
 fp_publish(SimpleQueue, "fastprims.SimpleQueue", HOT_METHODS)
-fp_publish(Queue, "fastprims.Queue", HOT_METHODS)
-fp_publish(LifoQueue, "fastprims.LifoQueue", HOT_METHODS)
-fp_publish(PriorityQueue, "fastprims.PriorityQueue", HOT_METHODS)
-fp_set_attribute(Queue, "__init_subclass__", classmethod(refuse_hooks))

@@ -10,6 +10,7 @@ from queue import Empty, Full
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from fastprims._errors import ShutDown
+from fastprims._hub import sleep_of_hub
 from fastprims._numbers import FOREVER, check_timeout, deadline_of, now, to_bool, to_index
 from fastprims._rawlib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
 from fastprims._stats import QueueStats
@@ -22,6 +23,8 @@ _D = TypeVar("_D")
 _FOREVER_NS = -1
 _SLICE_NS = 50_000_000
 """What the main thread waits at a time: signal handlers run in between."""
+_HUB_PAUSE = 0.01
+"""Seconds that other greenlets run in between."""
 AT_ONCE = 0
 """The `end` of a call that does not wait."""
 
@@ -36,6 +39,10 @@ def end_of(block: bool, timeout: float | None) -> int:
 
 def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
     """Repeat the call, giving it the nanoseconds it may wait, until it answers something else."""
+    if (sleep := sleep_of_hub()) is not None:
+        while (status := call(0)) == unmet and now() < end:
+            sleep(_HUB_PAUSE)
+        return status
     in_slices = threading.current_thread() is threading.main_thread()
     while True:
         left = max(0, end - now())

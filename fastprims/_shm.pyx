@@ -26,14 +26,20 @@ cdef class ShmRing(Segment):
     started, and is inherited by fork.
 
     Each process that puts has a lane of its own (of `capacity` bytes) from its first put until it
-    closes the ring or ends. Records of one process come out in order; those of different ones in
-    any. A record is from 0 to `max_item_size` bytes long. Any number of processes and threads may
-    get; each record is got once.
+    closes the ring or ends; all objects that it has of one ring share it. Records of one process
+    come out in order, whichever of its objects they were put with, even if each was closed before
+    the next one was opened: then a put may have to wait until the process's earlier records are
+    read, if another process has got its lane since. Records of different processes come in any
+    order. A forked child is another process, and so is a program that a process executes. A record
+    is from 0 to `max_item_size` bytes long. Any number of processes and threads may get; each
+    record is got once.
 
     Death: SIGKILL at any point loses no record whose put has returned, nor makes one come twice or
     in part. A process that dies within get() has taken its record, or it has not and another one
-    gets it. What it held is free again within 0.05 s. A stopped process is not taken for dead: what
-    it holds, at most the lane it was reading at that moment, waits for it; other lanes go on.
+    gets it. What it held is free again within 0.05 s, and so is what a process held that executes
+    another program. A stopped process is not taken for dead: what it holds, at most the lane it was
+    reading at that moment, waits for it; other lanes go on. Processes may be of different PID
+    namespaces (containers) with one /dev/shm.
 
     put and get are O(size), and wait-free but for waiting and for other threads of the same
     process that put. Small records are copied under the GIL, large ones without it.
@@ -86,9 +92,10 @@ cdef class ShmRing(Segment):
                 pass
 
     def close(self):
-        """Give up this process's lane, and the right to use this object: other calls raise
-        ValueError from now on, those that wait included. Records that were put remain. Any number
-        of times. The memory is unmapped with the last reference to the object.
+        """Give up the right to use this object: other calls raise ValueError from now on, those
+        that wait included. With the last object of the process, its lane is given up. Records that
+        were put remain. Any number of times. The memory is unmapped with the last reference to the
+        process's last object.
         """
         if self.made:
             self.release()
@@ -292,7 +299,8 @@ cdef class ShmRing(Segment):
         return self.qsize() == 0
 
     def full(self):
-        """True if a record of max_item_size would not find room now."""
+        """True if a record of max_item_size would not find room now: in this process's lane, or,
+        if it has none, in one that it could take; none is taken to answer."""
         self.check()
         return not self.has_room()
 

@@ -67,7 +67,8 @@ class ShmQueue(Objects[_T]):
 
     To be sent to processes that are started, by any method, or attached to by name. The name is
     removed when the process that made the queue ends, or drops or closes its object; who is
-    attached by then goes on. Linux only.
+    attached by then goes on. (A process that is killed, or calls os._exit() or os.exec...() itself,
+    leaves it to `python -m fastprims shm clean`; children of multiprocessing do not.) Linux only.
     """
 
     def __init__(
@@ -80,13 +81,12 @@ class ShmQueue(Objects[_T]):
     ) -> None:
         limit = max(0, index(maxsize))
         ring = ShmRing._create_limited(name, capacity, lanes, limit)
-        finalizer = _when_gone(self, ring)
         try:
-            self._adopt(ring)
-        except RuntimeError:  # there is one
-            finalizer()
+            Objects._adopt(self, ring)
+        except BaseException:  # it has one, or is none of ours
+            ring.unlink()
             raise
-        self._unlink = finalizer
+        self._unlink = _when_gone(self, ring)
 
     @classmethod
     def attach(cls, name: str, *, anyone: bool = False) -> Self:

@@ -54,6 +54,20 @@ static inline void fp_set_subscript(PyObject *type, binaryfunc fast, binaryfunc 
     mapping->mp_subscript = fast;
 }
 
+/* What inheriting from Mapping gives a class, and registering does not: `match` takes it for a
+ * mapping, reversed() refuses it, and C does not take it for a sequence. Classes that derive from
+ * this one later on inherit it. */
+static inline int fp_set_mapping(PyObject *type) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    t->tp_flags |= Py_TPFLAGS_MAPPING;
+    t->tp_as_sequence->sq_item = NULL;
+    t->tp_as_sequence->sq_ass_item = NULL;
+    if (PyDict_SetItemString(t->tp_dict, "__reversed__", Py_None) < 0)
+        return -1;
+    PyType_Modified(t);
+    return 0;
+}
+
 /* "Name(arguments)", if a class's docstring starts with it, becomes its signature, for inspect:
  * CPython wants a line of two dashes behind it. (Defaults that are no literals are not allowed.) */
 static inline int fp_publish_signature(PyTypeObject *t) {
@@ -76,14 +90,20 @@ static inline int fp_publish_signature(PyTypeObject *t) {
     return failed ? -1 : 0;
 }
 
-/* Gives a class the name of its public home, and its own descriptors of inherited methods: the
- * interpreter's fast paths for method calls ask that a descriptor belong to the very class of the
- * object. Returns -1 on error. */
+static inline int fp_own_methods(PyObject *type, PyObject *names);
+
+/* Gives a class the name of its public home,
+ * and its own descriptors of inherited methods. Returns -1 on error. */
 static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_name = public_name;
-    if (fp_publish_signature(t) < 0)
-        return -1;
+    return fp_publish_signature(t) < 0 ? -1 : fp_own_methods(type, names);
+}
+
+/* The interpreter's fast paths for method calls ask that a descriptor belong to the very class of
+ * the object. */
+static inline int fp_own_methods(PyObject *type, PyObject *names) {
+    PyTypeObject *t = (PyTypeObject *)type;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i);
         PyObject *inherited = PyObject_GetAttr(type, name);
@@ -100,23 +120,72 @@ static inline int fp_publish(PyObject *type, const char *public_name, PyObject *
     return 0;
 }
 
-/* Cython makes the __dict__ of each new object at once; without one, until it is needed, method
- * look-ups are faster and the object smaller. */
-static inline void fp_drop_dict(PyObject *o) {
-    Py_CLEAR(*(PyObject **)(void *)((char *)o + Py_TYPE(o)->tp_dictoffset));
-}
-
-/* A class attribute that Cython refuses to compile into an extension class. */
-static inline int fp_set_attribute(PyObject *type, const char *name, PyObject *value) {
-    if (PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, name, value) < 0)
+/* Makes instances of `type`, and of classes that will derive from it, find the attributes of
+ * `hidden` right behind those of `type` itself; dir(type), which goes by the bases, does not. */
+static inline int fp_inherit_secretly(PyObject *type, PyObject *hidden) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    Py_ssize_t count = PyTuple_GET_SIZE(t->tp_mro);
+    PyObject *longer = PyTuple_New(count + 1), *old = t->tp_mro;
+    if (longer == NULL)
         return -1;
-    PyType_Modified((PyTypeObject *)type);
+    for (Py_ssize_t i = 0; i <= count; i++) {
+        PyObject *c = i == 1 ? hidden : PyTuple_GET_ITEM(old, i == 0 ? 0 : i - 1);
+        Py_INCREF(c);
+        PyTuple_SET_ITEM(longer, i, c);
+    }
+    t->tp_mro = longer;
+    Py_DECREF(old);
+    PyType_Modified(t);
     return 0;
 }
 
-/* Is the object's class one that was made in Python? Ours are static. */
+/* Is the object's class one that was made in Python? */
 static inline bool fp_is_heap_type(PyObject *o) {
     return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
+}
+
+/* Changes whenever the object's class or a base of it does, to a number that no class ever had; 0
+ * if nothing was looked up in the class since. The interpreter's own caches rely on it. */
+static inline uint64_t fp_class_version(PyObject *o) {
+    PyTypeObject *t = Py_TYPE(o);
+#ifdef Py_GIL_DISABLED
+    return _Py_atomic_load_uint_relaxed(&t->tp_version_tag);
+#else
+    return t->tp_version_tag;
+#endif
+}
+
+/* Two that no class has. */
+#define FP_UNCHECKED ((uint64_t)1 << 40)
+#define FP_OPEN ((uint64_t)1 << 41)
+
+/* Calls a function as a method, with the arguments of a fast call. */
+static inline PyObject *fp_call_method(PyObject *function, PyObject *self, PyObject *const *args,
+                                       Py_ssize_t n, PyObject *names) {
+    enum { MOST = 8 };
+    PyObject *all[1 + MOST];
+    Py_ssize_t count = n + (names == NULL ? 0 : PyTuple_GET_SIZE(names));
+    if (count > MOST) {
+        PyErr_SetString(PyExc_TypeError, "too many arguments");
+        return NULL;
+    }
+    all[0] = self;
+    for (Py_ssize_t i = 0; i < count; i++)
+        all[1 + i] = args[i];
+    return PyObject_Vectorcall(function, all, (size_t)n + 1, names);
+}
+
+/* Before 3.12 the collector runs, and with it anybody's code, when an object is made. */
+static inline int fp_pause_collector(void) {
+#if PY_VERSION_HEX < 0x030C0000
+    return PyGC_Disable();
+#else
+    return 0;
+#endif
+}
+static inline void fp_resume_collector(int was_enabled) {
+    if (was_enabled)
+        PyGC_Enable();
 }
 
 /* Lets Cython raise what is set already. */
@@ -139,7 +208,6 @@ enum { FP_FREE_THREADED = 0 };
 /* What fp_wait does around a sleep. */
 static inline void *fp_host_save(void) { return PyEval_SaveThread(); }
 static inline void fp_host_restore(void *state) { PyEval_RestoreThread((PyThreadState *)state); }
-static inline bool fp_host_interrupted(void) { return PyErr_CheckSignals() != 0; }
 
 /* The value of an int of one digit, which nearly all are. False: not such a one. */
 static inline bool fp_small_int(PyObject *o, int64_t *value) {
@@ -153,8 +221,19 @@ static inline bool fp_small_int(PyObject *o, int64_t *value) {
     return false;
 }
 
+/* Sets an attribute by the book, whatever the class has to say. */
+static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
+    return PyObject_GenericSetAttr(o, name, value);
+}
+
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
+
+/* The other way round: the same object, for a caller who keeps no count of it. */
+static inline PyObject *fp_new_reference(PyObject *o) {
+    Py_INCREF(o);
+    return o;
+}
 
 /* A new reference to None, True or False, which are immortal from 3.12 on. */
 static inline PyObject *fp_constant(PyObject *o) {

@@ -42,6 +42,9 @@ class QueueStats:
     """Times a thread got ready to sleep because there was no room."""
     get_waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep because there was no item."""
+    open: bool = field(default=False, kw_only=True)
+    """Whether somebody's use of its inside made it a standard queue. Since then nothing is counted,
+    and `size` is what was moved."""
 
 
 @dataclass(frozen=True)

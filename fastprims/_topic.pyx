@@ -28,6 +28,9 @@ cdef extern from "_slots.h":
     int fp_propagate() except -1
     enum: FREE_THREADED "FP_FREE_THREADED"
 
+cdef extern from "fp_atomic.h":
+    uint64_t fp_sync_u64_fetch_add_seq_cst(_core.fp_sync_u64*, uint64_t)
+
 cdef extern from "_topic.h":
     const _core.fp_topic_host fp_subscriber_host
     const _core.fp_memory fp_subscriber_memory "fp_subscriber_host.memory"
@@ -59,6 +62,10 @@ MESSAGES = {
 }
 
 
+# What shared subscriptions of MQTT 5 begin with.
+SHARE = "$share"
+
+
 cdef struct Text:
     const char* start
     size_t length
@@ -66,6 +73,8 @@ cdef struct Text:
 
 
 cdef object show(object text):
+    if text is None:  # of a Subscription that is none
+        return "nothing"
     return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
 
 
@@ -115,11 +124,90 @@ cdef class Subscribers:
     """Owns, for the garbage collector, the subscribers of a TopicTrie and of its snapshots."""
 
     cdef _core.fp_topic* core  # written once, before anybody else has the object
-    cdef object nothing  # never written; without an attribute, the garbage collector would not look at it
+    # MQTT's shared subscriptions by group and filter, while they have members; None: there were
+    # none yet, or the collector has cleared them. Written, as what the groups say of their members,
+    # within the critical section.
+    cdef dict groups
+    # Set before the first of them is in the trie, so whoever finds it there sees this, too.
+    cdef bint shared
 
     def __dealloc__(self):
         if self.core != NULL:
             _core.fp_lineage_drop(&self.core.line)
+
+    cdef Member join(self, str group, str filter, object subscriber):
+        cdef Member member = Member.__new__(Member)
+        cdef Group joined
+        member.subscriber = subscriber
+        with cython.critical_section(self):
+            if self.groups is None:
+                self.groups = {}
+            joined = self.groups.get((group, filter))
+            if joined is None:
+                joined = self.groups[group, filter] = Group.__new__(Group)
+            joined.members += 1
+            joined.joined += 1
+            member.number = joined.joined
+            member.group = joined
+            self.shared = True
+        return member
+
+    cdef int leave(self, str group, str filter) except -1:
+        cdef Group left
+        with cython.critical_section(self):
+            if self.groups is None:
+                return 0
+            left = self.groups[group, filter]
+            left.members -= 1
+            if left.members == 0:
+                del self.groups[group, filter]
+        return 0
+
+
+cdef class Group:
+    """A shared subscription of MQTT: whose turn it is."""
+
+    cdef uint64_t members, joined  # that there are; that there ever were
+    cdef _core.fp_sync_u64 turn
+
+
+cdef class Member:
+    """What the trie has, and match() finds, in the place of a subscriber that shares."""
+
+    cdef Group group
+    cdef object subscriber
+    cdef uint64_t number  # never changes; in the order of joining
+
+
+cdef list choose(list found):
+    """Of the members of a group, the one whose turn it is; all other subscribers."""
+    cdef list chosen = []
+    cdef dict groups = {}
+    cdef Group group
+    for subscriber in found:
+        if type(subscriber) is Member:
+            groups.setdefault((<Member>subscriber).group, []).append(
+                ((<Member>subscriber).number, subscriber))
+        else:
+            chosen.append(subscriber)
+    for group, members in groups.items():
+        members.sort()
+        turn = fp_sync_u64_fetch_add_seq_cst(&group.turn, 1)
+        chosen.append((<Member>members[turn % len(members)][1]).subscriber)
+    return chosen
+
+
+cdef tuple take_apart(const _core.fp_topic_syntax* rules, str pattern):
+    """The group, None as a rule, and what else the pattern says."""
+    if not rules.hides_dollar or (pattern != SHARE and not pattern.startswith(SHARE + "/")):
+        return None, pattern
+    _, _, rest = pattern.partition("/")
+    group, _, filter = rest.partition("/")
+    if not group or "+" in group or "#" in group or not filter:
+        raise ValueError(
+            f"the mqtt pattern {show(pattern)} must be '$share/<group>/<filter>': the group has one "
+            "character at least and no wildcard, and the filter is a pattern")
+    return group, filter
 
 
 @cython.no_gc_clear  # it comes after its subscriber: a cycle has something that changed later
@@ -196,7 +284,8 @@ cdef class TopicBase:
         for each subscription, so a subscriber with two that match is there twice; set() makes it
         one. The list shows one instant of the call.
 
-        Writes nothing, and holds up nobody. At most O(tokens * patterns), for usual patterns
+        Writes nothing (but whose turn it is, where MQTT's subscriptions are shared), and holds up
+        nobody. At most O(tokens * patterns), for usual patterns
         O(tokens + subscriptions found). Raises ValueError for what is no topic, TypeError for what
         is no str.
         """
@@ -211,7 +300,8 @@ cdef class TopicBase:
         if status != _core.FP_OK:
             _core.fp_words_free(&found)
             raise MemoryError("no memory for the subscribers that match")
-        return fp_list_of(&found)
+        subscribers = fp_list_of(&found)
+        return choose(subscribers) if self.owner.shared else subscribers
 
     def __len__(self):
         self.check()
@@ -261,7 +351,9 @@ cdef class TopicTrie(TopicBase):
       or more and is the last;
     - "mqtt": levels between "/", which may be empty; "+" stands for one, "#" for any number, none
       included, and is the last ("a/#" matches "a"). A pattern that begins with a wildcard does not
-      match a topic that begins with "$";
+      match a topic that begins with "$". "$share/<group>/<filter>" is a shared subscription: of
+      those who share group and filter, match() finds one, each in turn, in the order in which they
+      subscribed; matches of the trie and of its snapshots are one sequence;
     - "amqp": words between ".", which may be empty ("" has no word at all); "*" stands for one, "#"
       for any number, none included, anywhere.
 
@@ -352,12 +444,17 @@ cdef class TopicTrie(TopicBase):
         subscription.trie = self.serial
         subscription.pattern = PyUnicode_FromObject(pattern)  # not of a derived class
         subscription.subscriber = subscriber
-        read_text(self.rules, subscription.pattern, True, &text)
+        group, filter = take_apart(self.rules, subscription.pattern)
+        read_text(self.rules, filter, True, &text)
+        if group is not None:
+            subscriber = self.owner.join(group, filter, subscriber)
         status = _core.fp_topic_subscribe(
             self.core, text.start, text.length, <uint64_t><PyObject*>subscriber,
             &subscription.number)
         let_go(&text)
         if status != _core.FP_OK:
+            if group is not None:
+                self.owner.leave(group, filter)
             raise MemoryError("no memory for the subscription")
         return subscription
 
@@ -378,9 +475,12 @@ cdef class TopicTrie(TopicBase):
             raise ValueError(
                 f"this Subscription to {show(it.pattern)} belongs to another TopicTrie; "
                 "unsubscribe it there")
-        read_text(self.rules, it.pattern, True, &text)
+        group, filter = take_apart(self.rules, it.pattern)
+        read_text(self.rules, filter, True, &text)
         status = _core.fp_topic_unsubscribe(self.core, text.start, text.length, it.number)
         let_go(&text)
+        if status == _core.FP_OK and group is not None:
+            self.owner.leave(group, filter)
         if status == _core.FP_NO_MEMORY:
             raise MemoryError("no memory to unsubscribe; the subscription is still there")
         return status == _core.FP_OK

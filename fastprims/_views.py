@@ -27,7 +27,14 @@ _show: Callable[[Any], str] = recursive_repr("{...}")(_display)
 class CtrieKeys(KeysView):  # type: ignore[type-arg]
     """Set-like view of the keys."""
 
-    __slots__ = ()
+    __slots__ = ("_place",)
+
+    def __init__(self, mapping: Any, *place: int) -> None:
+        super().__init__(mapping)
+        self._place = place or (0, 0, 0)  # where keys() was called
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._mapping._iterate_keys(*self._place)  # type: ignore[attr-defined, no-any-return]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self)!r})"

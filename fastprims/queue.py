@@ -8,15 +8,19 @@ working whichever module raised. ShutDown is there on every Python version.
 
 from queue import Empty, Full
 
+from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
-from fastprims._queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
+from fastprims._open import OpenedWarning, opened
+from fastprims._queue import SimpleQueue
 
 __all__ = [
     "Empty",
     "Full",
     "LifoQueue",
+    "OpenedWarning",
     "PriorityQueue",
     "Queue",
     "ShutDown",
     "SimpleQueue",
+    "opened",
 ]

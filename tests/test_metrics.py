@@ -363,3 +363,80 @@ def test_a_missing_package_is_explained(
 def test_importing_it_needs_no_extra_and_starts_nothing() -> None:
     assert "prometheus_client" not in importlib.import_module("fastprims.metrics").__dict__
     assert not [thread for thread in threading.enumerate() if "statsd" in thread.name]
+
+
+# What goes wrong.
+
+
+class Moody:
+    """Its stats() raises, or is no record, as it is told."""
+
+    def __init__(self) -> None:
+        self.answer: Any = OSError("no clock")
+
+    def stats(self) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+def test_a_structure_that_raises_is_named_and_hides_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before, moody, after = Queue[int](), Moody(), Queue[int]()
+    for name, structure in (("before", before), ("moody", moody), ("after", after)):
+        metrics.register(name, structure)
+    for answer in (OSError("no clock"), OSError("no clock"), "no record"):
+        moody.answer = answer
+        found = values(metrics.samples())
+        assert found["before", "size", ""] == found["after", "size", ""] == 0
+    assert found["moody", "collect_errors", ""] == 3
+    assert len(caplog.records) == 1
+    assert "'moody'" in caplog.text
+    assert "no clock" in caplog.text
+    moody.answer = after.stats()
+    found = values(metrics.samples())
+    assert found["moody", "size", ""] == 0
+    assert found["moody", "collect_errors", ""] == 3
+    moody.answer = OSError("again")
+    metrics.samples()
+    assert len(caplog.records) == 2
+    moody.answer = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        metrics.samples()
+
+
+@prometheus
+def test_prometheus_gets_any_name() -> None:
+    q = Queue[int]()
+    metrics.register("größe \N{SNOWMAN}", q)
+    moody = Moody()
+    metrics.register("moody", moody)
+    text = metrics.openmetrics()
+    assert 'name="größe \N{SNOWMAN}"' in text
+    assert 'fastprims_collect_errors_total{kind="Moody",name="moody"} 1.0' in text
+
+
+@needs_statsd
+def test_statsd_gets_names_in_ascii() -> None:
+    import statsd
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(30)
+        client = statsd.StatsClient("127.0.0.1", sock.getsockname()[1])
+        q, other = Queue[int](), Queue[int]()
+        metrics.register("größe", q)
+        metrics.register("grüße", other)
+        q.put(1)
+        metrics.StatsdSender(client, prefix="app.größe").send()
+        lines = sock.recv(9999).decode("ascii").splitlines()
+    assert "app.gr_f6__df_e.gr_f6__df_e.size:1|g" in lines
+    assert "app.gr_f6__df_e.gr_fc__df_e.size:0|g" in lines
+
+
+def test_a_name_must_be_text_that_can_be_sent() -> None:
+    q = Queue[int]()
+    with pytest.raises(ValueError, match="surrogate"):
+        metrics.register("\udc80", q)
+    assert metrics.registered() == {}

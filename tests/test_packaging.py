@@ -56,7 +56,6 @@ def public_members(cls: type) -> set[str]:
         name
         for name in dir(cls)
         if not name.startswith("_")
-        and not isinstance(inspect.getattr_static(cls, name), fastprims._errors.Refused)
     }
 
 

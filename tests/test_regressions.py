@@ -99,19 +99,6 @@ def test_an_spsc_ring_shut_down_at_once_tells_its_first_consumer():
         ring.get()
 
 
-def test_a_class_derived_from_two_of_ours_is_safe():
-    """The methods of one were applied to the structure of the other."""
-
-    class Both(fastprims.SimpleQueue, fastprims.SPSCRing):
-        pass
-
-    both = Both()
-    both.put(1)
-    with pytest.raises(TypeError, match="roles"):
-        both.release_consumer()
-    assert both.get() == 1
-
-
 def test_a_dying_queue_cannot_be_reached_by_its_items():
     """An item's __del__ found the queue through a weak reference while it was being freed."""
     for make in (fastprims.Queue, fastprims.LifoQueue, lambda: fastprims.MPMCRing(4)):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import matrix
+from tools import matrix, wild
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
 # Where maps and topics meet threads; the tests beside them have one each.
@@ -173,6 +173,11 @@ def races_maps(interpreter: Interpreter) -> int:
     return _races(*THREADED, *skipped)
 
 
+def stdlib(interpreter: Interpreter) -> int:
+    tests = ("tests/isolated/test_stdlib_installed.py",)
+    return _suite(interpreter, pytest=tests, env={"FASTPRIMS_STDLIB": "1"})
+
+
 JOBS = [
     Job("matrix", "the suite passes on every interpreter that is here", matrix.main),
     Job("torture", "the C core alone, long, under the sanitizers", torture),
@@ -187,6 +192,8 @@ JOBS = [
     Job("chaos", "an hour (--minutes) of all against all is clean, free-threaded", chaos),
     Job("races", "no data race in the extension, free-threaded", races),
     Job("races-maps", "no data race in maps and topics, free-threaded", races_maps),
+    Job("stdlib", "CPython's tests of what uses queue pass with ours installed", stdlib),
+    Job("wild", "other packages' tests go as with the standard queue", wild.main),
 ]
 
 

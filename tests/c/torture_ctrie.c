@@ -506,6 +506,83 @@ static void passing(void) {
     nothing_left();
 }
 
+/* Threads that share nothing but the sweeps: whoever drops a map sweeps those of others, too. Each
+ * drops its map and goes on reading a snapshot of it. */
+static void outlive(int id, void *arg) {
+    (void)arg;
+    for (int i = 0; i < rounds; i++) {
+        struct fp_ctrie *t = fp_ctrie_create(&ctrie_test_host, NULL), *branch = NULL;
+        const unsigned first = (unsigned)id * 100, count = 1 + torture_random(40);
+        for (unsigned k = 0; k < count; k++)
+            ctrie_do(t, FP_CTRIE_STORE, first + k, (int)k, -1);
+        struct fp_version *v = fp_ctrie_snapshot(t);
+        const unsigned what = torture_random(5);
+        if (what == 1)
+            ctrie_do(t, FP_CTRIE_REMOVE, first + torture_random(count), -1, -1);
+        else if (what == 2)
+            fp_ctrie_clear(t);
+        else if (what == 3)
+            fp_version_release(fp_ctrie_snapshot(t));
+        if (what >= 3) {
+            fp_version_retain(v);
+            branch = fp_ctrie_create(&ctrie_test_host, v);
+        }
+        fp_ctrie_end(t);
+        for (unsigned k = 0; k < count; k++)
+            CHECK(ctrie_find_id(branch, branch ? NULL : v, first + k) == (int)k, "key %u", k);
+        if (branch != NULL)
+            fp_ctrie_end(branch);
+        fp_version_release(v);
+    }
+}
+
+static void outliving_with(int calls) {
+    ctrie_hashes = 0;
+    rounds = scaled(calls);
+    torture_threads(4, outlive, NULL);
+    nothing_left();
+}
+static void outliving(void) { outliving_with(8000); }
+static void outliving_delayed(void) {
+    torture_random_steps(true);
+    outliving_with(3000);
+}
+
+/* A map that is garbage, beside finalizers and the sweeps of others. */
+static void be_garbage(int id, void *arg) {
+    (void)arg;
+    if (id == 0) {
+        if (fp_ctrie_hold(shared)) { /* the garbage collector: it knows the lineage only */
+            fp_ctrie_clear(shared);
+            fp_ctrie_end(shared);
+        }
+        return;
+    }
+    if (id == 1) {
+        ctrie_do(shared, FP_CTRIE_STORE, 7, 107, -1);
+        fp_version_release(fp_ctrie_snapshot(shared));
+        fp_ctrie_clear(shared);
+    } else {
+        fp_ctrie_end(fp_ctrie_create(&ctrie_test_host, NULL));
+    }
+    fp_ctrie_end(shared);
+}
+
+static void garbage(void) {
+    torture_random_steps(true);
+    for (int i = 0; i < scaled(600); i++) {
+        shared = fp_ctrie_create(&ctrie_test_host, NULL);
+        fp_lineage_hold(&shared->line);
+        for (unsigned k = 0; k < 60; k++)
+            ctrie_do(shared, FP_CTRIE_STORE, k, (int)k, -1);
+        CHECK(fp_ctrie_hold(shared), "a new map has ended");
+        torture_threads(3, be_garbage, NULL);
+        CHECK(!fp_ctrie_hold(shared), "nobody holds it, and it has not ended");
+        fp_lineage_drop(&shared->line);
+        nothing_left();
+    }
+}
+
 #ifdef FP_TEST_STEPS
 /* A thread that stops at any step stops nobody. */
 static atomic_bool victim_ended;
@@ -565,6 +642,9 @@ static const struct torture_case cases[] = {
     {"64 threads", crowd},
     {"short-lived threads", churn},
     {"snapshots in passing", passing},
+    {"snapshots that outlive their maps", outliving},
+    {"snapshots that outlive their maps, delays at the steps", outliving_delayed},
+    {"a map that is garbage", garbage},
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},
 #endif

@@ -222,6 +222,8 @@ static void failed_allocations(void) {
                 m.sub[m.count++] = s[i];
             if (i == EACH / 2)
                 v = fp_topic_snapshot(t);
+            if (i == EACH - 5 && fp_topic_clear(t) == FP_OK)
+                m.count = 0;
             if (i % 4 == 3 && m.count > 2 && unsubscribe(t, &m.sub[1]) == FP_OK)
                 m.sub[1] = m.sub[--m.count];
         }
@@ -420,6 +422,46 @@ static void passing(void) {
     nothing_left();
 }
 
+/* Threads that share nothing but the sweeps; each drops its trie and goes on reading a snapshot. */
+static void outlive(int id, void *arg) {
+    const int calls = *(int *)arg;
+    unsigned found[FOUND];
+    for (int i = 0; i < calls; i++) {
+        struct fp_topic *t = fp_topic_create(&host, nats);
+        struct subscription s = {"", (unsigned)id, 0};
+        const int count = 1 + (int)torture_random(20), what = (int)torture_random(3);
+        for (int k = 0; k < count; k++) {
+            snprintf(s.pattern, sizeof s.pattern, "a.%d.*", k);
+            CHECK(subscribe(t, &s) == FP_OK, "subscribe");
+        }
+        struct fp_version *v = fp_topic_snapshot(t);
+        if (what == 1)
+            CHECK(unsubscribe(t, &s) == FP_OK, "unsubscribe");
+        else if (what == 2)
+            CHECK(fp_topic_clear(t) == FP_OK && match(t, NULL, "a.0.x", found) == 0, "clear");
+        fp_topic_end(t);
+        for (int k = 0; k < count; k++) {
+            char topic[20];
+            snprintf(topic, sizeof topic, "a.%d.x", k);
+            CHECK(match(NULL, v, topic, found) == 1 && found[0] == (unsigned)id, "%s", topic);
+        }
+        fp_version_release(v);
+    }
+}
+
+static void outliving_with(int calls) {
+    calls = scaled(calls);
+    hashes = 0;
+    fp_topic_end(create(nats)); /* the host */
+    torture_threads(4, outlive, &calls);
+    nothing_left();
+}
+static void outliving(void) { outliving_with(6000); }
+static void outliving_delayed(void) {
+    torture_random_steps(true);
+    outliving_with(2000);
+}
+
 #ifdef FP_TEST_STEPS
 /* A thread that stops at any step stops nobody. */
 static atomic_bool victim_ended;
@@ -472,6 +514,8 @@ static const struct torture_case cases[] = {
     {"64 threads", crowd},
     {"short-lived threads", churn},
     {"snapshots in passing", passing},
+    {"snapshots that outlive their tries", outliving},
+    {"snapshots that outlive their tries, delays at the steps", outliving_delayed},
 #ifdef FP_TEST_STEPS
     {"a thread stopped at each step", stalls},
 #endif

@@ -10,7 +10,8 @@ import fastprims.queue
 
 def test_it_has_exactly_the_names_of_the_standard_module() -> None:
     # ShutDown came with 3.13; it is there on every version here.
-    assert set(fastprims.queue.__all__) == set(std.__all__) | {"ShutDown"}
+    own = {"ShutDown", "OpenedWarning", "opened"}
+    assert set(fastprims.queue.__all__) == set(std.__all__) | own
     for name in fastprims.queue.__all__:
         assert hasattr(fastprims.queue, name)
 

@@ -352,6 +352,15 @@ def test_a_lease_is_for_one_with_at_a_time() -> None:
     assert counts(pool) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("end", ["discard", "release"])
+def test_the_error_of_the_block_is_the_one_that_a_lease_lets_through(end: str) -> None:
+    pool = ObjectPool(Thing, max_size=1)
+    with pytest.raises(ConnectionError, match="went away"), pool.lease() as thing:
+        getattr(pool, end)(thing)
+        raise ConnectionError("went away")
+    assert counts(pool) == ((0, 0, 0) if end == "discard" else (1, 0, 1))
+
+
 def test_drain_on_gc_drops_what_is_idle_for_a_whole_cycle() -> None:
     pool = ObjectPool(Thing, drain_on_gc=True)
     busy = pool.acquire()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.isolate import run_child, run_source
 from support.leaks import growth
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+SMALL_STACK = 64 if "FASTPRIMS_SANITIZE" not in os.environ else 1024  # KiB
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
 
@@ -307,6 +309,200 @@ def nest(depth: int, end: str) -> int:
 @pytest.mark.parametrize("end", ["drop", "cycle"])
 def test_a_deep_nest_is_taken_down_without_a_crash(end: str) -> None:
     assert run_child(nest, 50_000, end, timeout=80) == 0
+
+
+def chain(kind: str, depth: int, stack: int) -> str:
+    """A chain whose links each hold the one before; made and dropped by a thread with little stack."""
+    import gc
+    import threading
+
+    import fastprims
+
+    class Box:
+        def __init__(self, value: object) -> None:
+            self.value = value
+
+    def link(c: Any, n: int) -> Any:
+        if kind == "branches":
+            return c.snapshot()
+        if kind == "branches of snapshots":
+            c = c.readonly_snapshot().snapshot()
+            c[n % 7] = n
+            return c
+        if kind == "branches with values":
+            branch = c.snapshot()
+            branch[n % 5] = c
+            return branch
+        if kind == "iterators":
+            return fastprims.Ctrie({1: iter(c.items())})
+        if kind == "snapshots":
+            return fastprims.Ctrie({1: c}).readonly_snapshot()
+        if kind == "keys":
+            return fastprims.Ctrie({fastprims.AtomicRef(c): None})
+        q: Any = fastprims.Queue()
+        q.put(c)
+        t: Any = fastprims.TopicTrie()
+        t.subscribe("a", Box(c))
+        return fastprims.Ctrie({1: [Box([c]), (c,), q, {2: t.snapshot()}][n % 4]}).snapshot()
+
+    def work() -> None:
+        c: Any = fastprims.Ctrie({1: 1})
+        for n in range(depth):
+            c = link(c, n)
+        del c
+        ended.append("ended")
+
+    gc.disable()
+    ended: list[str] = []
+    threading.stack_size(stack * 1024)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return ended[0]
+
+
+CHAINS = ["branches", "branches of snapshots", "branches with values", "iterators", "snapshots"]
+CHAINS += ["keys", "everything"]
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_a_chain_of_any_length_is_dropped_by_a_thread_with_little_stack(kind: str) -> None:
+    assert run_child(chain, kind, 40_000, SMALL_STACK, timeout=80) == "ended"
+
+
+def lost_versions(rounds: int) -> list[int]:
+    """Allocations that fail while a snapshot, a branch or an iterator is made; what is alive then."""
+    import gc
+
+    import _testcapi
+
+    import fastprims
+
+    class Value:
+        alive = 0
+
+        def __init__(self) -> None:
+            Value.alive += 1
+
+        def __del__(self) -> None:
+            Value.alive -= 1
+
+    failed = 0
+    for n in range(rounds):
+        t = fastprims.Ctrie((k, Value()) for k in range(3))
+        for make in (t.snapshot, t.readonly_snapshot, t.copy, t.__iter__, lambda: iter(t.items())):
+            t[0] = Value()  # the next snapshot needs a version of its own
+            gc.collect(0)
+            taken = [t.readonly_snapshot() for _ in range(9)]  # empties the list of free objects
+            try:
+                _testcapi.set_nomemory(n, n + 1)
+                try:
+                    made = make()
+                finally:
+                    _testcapi.remove_mem_hooks()
+                del made
+            except MemoryError:
+                failed += 1
+            del taken
+        t.clear()
+        del t, make
+        gc.collect()
+        gc.collect()
+    return [failed, Value.alive]
+
+
+def test_a_failed_allocation_loses_no_version() -> None:
+    pytest.importorskip("_testcapi", reason="the interpreter was built without its test modules")
+    failed, alive = run_child(lost_versions, 12, timeout=80)
+    assert failed > 10
+    assert alive == 0
+
+
+def outlive(kind: str, seconds: float) -> int:
+    """Threads that share nothing: each makes a map, drops it, and reads a snapshot of it."""
+    import threading
+    import time
+
+    import fastprims
+
+    def run() -> None:
+        n = 0
+        while time.monotonic() < end:
+            c: Any = fastprims.Ctrie((k, k) for k in range(60))
+            n += 1
+            s: Any = c.readonly_snapshot() if kind == "read-only" else c.snapshot()
+            if kind == "cleared":
+                c.clear()
+            del c
+            if dict(s.items()) != {k: k for k in range(60)}:
+                wrong.append(n)
+                return
+        counts.append(n)
+
+    wrong: list[int] = []
+    counts: list[int] = []
+    end = time.monotonic() + seconds
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, "the contents of a snapshot are wrong"
+    return len(counts)
+
+
+@pytest.mark.parametrize("kind", ["read-only", "writable", "cleared"])
+def test_a_snapshot_that_outlives_its_map_keeps_its_contents(kind: str) -> None:
+    assert run_child(outlive, kind, 4.0, timeout=60) == 4
+
+
+def garbage_beside_sweeps(seconds: float) -> bool:
+    """Maps that are garbage and are cleared by finalizers, while threads read, and drop maps."""
+    import gc
+    import threading
+    import time
+
+    import fastprims
+
+    class Clears:
+        def __init__(self, c: Any) -> None:
+            self.c = c
+
+        def __del__(self) -> None:
+            self.c.clear()
+
+    def read() -> None:
+        while time.monotonic() < end:
+            for n in range(0, 5000, 7):
+                other.get(n)
+
+    def make_garbage() -> None:
+        values = [[n] for n in range(2000)]
+        while time.monotonic() < end:
+            c: Any = fastprims.Ctrie(zip(range(2000), values))
+            c["snapshot"] = c.readonly_snapshot()
+            c["clears"] = Clears(c)
+            del c
+            gc.collect()
+
+    def drop() -> None:
+        while time.monotonic() < end:
+            fastprims.Ctrie()
+
+    other = fastprims.Ctrie((n, n) for n in range(5000))
+    end = time.monotonic() + seconds
+    gc.disable()
+    targets = [read, read, read, make_garbage, drop, drop]
+    threads = [threading.Thread(target=target) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return True
+
+
+def test_garbage_is_cleared_beside_sweeps() -> None:
+    assert run_child(garbage_beside_sweeps, 6.0, timeout=60)
 
 
 def churn(rounds: int) -> list[int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -133,6 +136,106 @@ def test_one_that_cannot_be_unpickled_takes_no_other_with_it(q: ShmQueue[Any]) -
     with pytest.raises(ValueError):
         q.get_many(3)
     assert q.empty()
+
+
+def looks_at_its_caller() -> None:
+    caller = sys._getframe(1)  # as helpers for warnings and logging do
+    callers = (2, caller)
+    raise ValueError(callers[1].f_code.co_name)
+
+
+def calls_with_frame(frame: object, number: int = 2) -> None:
+    raise ValueError
+
+
+def end_the_program() -> None:
+    sys.exit("never")
+
+
+def press_control_c() -> None:
+    raise KeyboardInterrupt
+
+
+POISONS: list[tuple[Callable[[], object], type[BaseException], int]] = [
+    (looks_at_its_caller, ValueError, 1),
+    (lambda: calls_with_frame(sys._getframe()), ValueError, 1),
+    (lambda: logging_like(2, "message"), ValueError, 1),
+    (lambda: int("x"), ValueError, 1),
+    (end_the_program, SystemExit, 2),
+    (press_control_c, KeyboardInterrupt, 2),
+]
+
+
+def logging_like(level: int, message: str) -> None:
+    raise ValueError(message)
+
+
+@pytest.mark.parametrize(("fail", "error", "times"), POISONS)
+@pytest.mark.parametrize("many", [False, True])
+def test_an_object_that_never_can_be_unpickled_does_not_stop_the_queue(
+    q: ShmQueue[Any], fail: Callable[[], object], error: type[BaseException], times: int, many: bool
+) -> None:
+    """What cannot be told from an interrupt comes twice."""
+    q.put_many([Gated(0), "next"])
+    gate.append(fail)
+    for _ in range(times):
+        assert q.qsize() == 2
+        with pytest.raises(error):
+            q.get_many(2) if many else q.get()
+    assert q.get() == "next"
+    assert q.empty()
+
+
+class Counting:
+    """A handler that is no function."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.calls += 1
+        raise TimeoutError
+
+    def method(self, number: int, frame: object) -> None:
+        frame = number = 0  # type: ignore[assignment]
+        self(number, frame)
+
+
+def handle_any(*arguments: object, also: int = 3) -> None:
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        Counting(),
+        Counting().method,
+        handle_any,
+        functools.partial(handle_any, also=4),
+        lambda number, frame: handle_any(number, frame),
+        signal.default_int_handler,
+    ],
+)
+def test_what_any_handler_raises_loses_nothing_however_often(
+    q: ShmQueue[Any], handler: Any
+) -> None:
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        while True:
+            pass
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        q.put_many([Gated(0), "next"])
+        gate.append(interrupt)
+        for _ in range(4):
+            with pytest.raises((TimeoutError, KeyboardInterrupt)):
+                q.get()
+            assert q.qsize() == 2
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    gate.clear()
+    assert [numbers([q.get()]), q.get()] == [[0], "next"]
 
 
 def test_memory_that_is_always_too_little_does_not_stop_the_queue(q: ShmQueue[Any]) -> None:

@@ -216,12 +216,12 @@ def test_a_stopped_process_is_not_taken_for_dead(
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(Empty):
         ring.get(timeout=0.3)
-    with ShmRing.attach(ring.name) as other:  # another lane: it goes on
-        other.put(b"others")
-        assert ring.get(timeout=PATIENCE) == b"others"
-        ring.put(b"behind")
-        with pytest.raises(Empty):
-            ring.get(timeout=0.2)
+    start(shm_workers.echo, back, ring, 1)  # another lane: it goes on
+    back.put(b"others")
+    assert ring.get(timeout=PATIENCE) == b"others"
+    ring.put(b"behind")
+    with pytest.raises(Empty):
+        ring.get(timeout=0.2)
     os.kill(process.pid, signal.SIGCONT)
     with pytest.raises(Empty):
         ring.get(timeout=0.2)

@@ -6,6 +6,7 @@ import copy
 import gc
 import os
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -225,21 +226,24 @@ def test_close_ends_this_object_only() -> None:
         assert ring.get() == b"still"
 
 
-def test_a_lane_is_free_again_after_close() -> None:
-    with ShmRing.create(capacity=4096, lanes=2) as ring:
+def test_a_lane_is_free_again_after_the_last_close() -> None:
+    other = "import sys; from fastprims import ShmRing; ShmRing.attach(sys.argv[1]).put(b'other')"
+    command = [sys.executable, "-c", other]
+    with ShmRing.create(capacity=4096, lanes=1) as ring:
         ring.put(b"1")
         second = ShmRing.attach(ring.name)
         second.put(b"2")
-        third = ShmRing.attach(ring.name)
-        with pytest.raises(RuntimeError, match="all 2 lanes"):
-            third.put(b"3")
         second.close()
-        third.put(b"3")
-        del third
+        del second
         gc.collect()
-        fourth = ShmRing.attach(ring.name)
-        fourth.put(b"4")
-        assert sorted(ring.get() for _ in range(4)) == [b"1", b"2", b"3", b"4"]
+        done = subprocess.run([*command, ring.name], capture_output=True, text=True, timeout=60)
+        assert "all 1 lanes belong to living processes" in done.stderr
+        assert [ring.get(), ring.get()] == [b"1", b"2"]
+        ring.close()
+        subprocess.run([*command, ring.name], check=True, timeout=60)
+        with ShmRing.attach(ring.name) as again:
+            again.put(b"3")
+            assert [again.get(), again.get()] == [b"other", b"3"]
 
 
 def test_a_reservation_closed_in_the_middle_can_be_completed(ring: ShmRing) -> None:

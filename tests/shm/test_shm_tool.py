@@ -114,6 +114,85 @@ def test_only_ones_own_unless_asked_for() -> None:
         os.unlink(FOLDER + name)
 
 
+DAEMON = """
+import os, sys, time
+from fastprims import ShmRing
+os.setgid(65534)
+os.setuid(65534)
+ring = ShmRing.create(sys.argv[1], 4096)
+ring.put(b"work")
+print("ready", flush=True)
+time.sleep(600)
+"""
+CLEANER = """
+import os, sys
+import gettext, locale, shutil
+import fastprims._shmtool as tool
+os.setgid(65534)
+os.setuid(65534)
+tool.main(["ls"])
+tool.main(["clean", sys.argv[1]])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_what_a_process_has_that_may_not_be_looked_into_is_kept() -> None:
+    """It has dropped its privileges: its /proc/<pid>/maps is root's."""
+    name = f"daemon-{os.getpid()}"
+    command = [sys.executable, "-c", DAEMON, name]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            command[2] = CLEANER
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+            assert all("used" in line for line in done.stdout.splitlines() if name in line)
+            assert f"kept     {name}" in done.stdout
+            assert os.path.exists(FOLDER + name)
+            process.kill()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert f"removed  {name}" in done.stdout
+    finally:
+        if os.path.exists(FOLDER + name):
+            os.unlink(FOLDER + name)
+
+
+def test_what_the_process_itself_has_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    from fastprims import _shmtool
+
+    with ShmRing.create(capacity=4096) as ring:
+        assert _shmtool.main(["clean", ring.name]) == 0
+        assert f"kept     {ring.name}" in capsys.readouterr().out
+        assert os.path.exists(FOLDER + ring.name)
+
+
+def test_what_came_after_the_look_is_kept() -> None:
+    from fastprims import _shmsegment
+
+    ring = ShmRing.create(capacity=4096)
+    inode = os.stat(FOLDER + ring.name).st_ino
+    assert _shmsegment.is_used(ring.name)
+    with pytest.raises(OSError, match="busy"):
+        _shmsegment.remove_unused(ring.name, inode)
+    name = ring.name
+    del ring
+    assert not _shmsegment.is_used(name)
+    with pytest.raises(OSError):
+        _shmsegment.remove_unused(name, inode + 1)
+    _shmsegment.remove_unused(name, inode)
+    assert not os.path.exists(FOLDER + name)
+    assert _shmsegment.is_used(name)  # nobody can know
+
+
+def test_a_segment_of_another_version_is_refused_and_said_to_be_so() -> None:
+    with ShmRing.create(capacity=4096) as ring:
+        with open(FOLDER + ring.name, "r+b") as file:
+            file.seek(8)
+            file.write((1).to_bytes(8, sys.byteorder))
+        with pytest.raises(ValueError, match="not made by this version of fastprims"):
+            ShmRing.attach(ring.name)
+
+
 def test_usage() -> None:
     assert "usage" in run(status=2)
     assert "usage" in run("--help")

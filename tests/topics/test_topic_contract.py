@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import weakref
 from typing import Any
@@ -255,3 +256,88 @@ def test_pruning_never_takes_a_subscription_along(order: tuple[int, ...]) -> Non
         assert [t.match(pattern) == [k] for k, pattern in enumerate(patterns)] == [
             k in left for k in range(3)
         ]
+
+
+# Shared subscriptions of MQTT 5.
+
+
+def test_a_group_gets_each_match_once_and_in_turn() -> None:
+    t: TopicTrie[str] = TopicTrie("mqtt")
+    members = [t.subscribe("$share/group/+/b", name) for name in "xyz"]
+    t.subscribe("$share/other/+/b", "alone")
+    t.subscribe("a/#", "plain")
+    found = [sorted(t.match("a/b")) for _ in range(6)]
+    assert found == [sorted(["alone", "plain", name]) for name in "xyzxyz"]
+    assert t.match("c") == []
+    assert len(t) == 5
+    assert members[1].pattern == "$share/group/+/b"
+    assert members[1].subscriber == "y"
+    assert t.unsubscribe(members[1])
+    assert not t.unsubscribe(members[1])
+    turns = [t.match("q/b") for _ in range(4)]
+    assert {name for turn in turns for name in turn} == {"x", "z", "alone"}
+    assert all(len(turn) == 2 for turn in turns)
+
+
+def test_groups_are_told_apart_by_name_and_filter() -> None:
+    t: TopicTrie[str] = TopicTrie("mqtt")
+    for pattern in ("$share/g/a/#", "$share/g/a/b", "$share/h/a/b"):
+        for member in "12":
+            t.subscribe(pattern, pattern + member)
+    assert len(t.match("a/b")) == 3
+    assert len(t.match("a")) == 1
+
+
+def test_snapshots_of_shared_subscriptions_show_the_members_of_then() -> None:
+    t: TopicTrie[str] = TopicTrie("mqtt")
+    first = t.subscribe("$share/g/#", "first")
+    before = t.snapshot()
+    t.unsubscribe(first)
+    t.subscribe("$share/g/#", "second")
+    assert before.match("a") == before.match("b") == ["first"]
+    assert t.match("a") == ["second"]
+
+
+def test_a_shared_filter_hides_topics_of_the_server_as_any() -> None:
+    t: TopicTrie[str] = TopicTrie("mqtt")
+    t.subscribe("$share/g/#", "all")
+    t.subscribe("$share/g/$SYS/#", "system")
+    assert t.match("$SYS/uptime") == ["system"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["$share", "$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/g#/a"]
+    + ["$share/#", "$share/g/a#", "$share/g/#/b"],
+)
+def test_what_is_no_shared_subscription_is_refused(pattern: str) -> None:
+    t: TopicTrie[str] = TopicTrie("mqtt")
+    with pytest.raises(ValueError, match="mqtt pattern"):
+        t.subscribe(pattern, "x")
+    assert len(t) == 0
+
+
+def test_share_means_nothing_special_elsewhere() -> None:
+    for syntax, separator in (("nats", "."), ("amqp", ".")):
+        t: Any = TopicTrie(syntax)  # type: ignore[arg-type]
+        pattern = separator.join(["$share", "g", "a"])
+        t.subscribe(pattern, "x")
+        assert t.match(pattern) == ["x"]
+    mqtt: TopicTrie[str] = TopicTrie("mqtt")
+    mqtt.subscribe("$shared/g/a", "x")
+    assert mqtt.match("$shared/g/a") == ["x"]
+
+
+def test_a_shared_subscriber_is_released() -> None:
+    class Thing:
+        pass
+
+    t: TopicTrie[Any] = TopicTrie("mqtt")
+    thing = Thing()
+    ref = weakref.ref(thing)
+    subscription = t.subscribe("$share/g/a", thing)
+    assert t.match("a") == [thing]
+    t.unsubscribe(subscription)
+    del thing, subscription
+    gc.collect()
+    assert ref() is None

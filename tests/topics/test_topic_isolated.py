@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.isolate import run_child, run_source
 from support.leaks import growth
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+SMALL_STACK = 64 if "FASTPRIMS_SANITIZE" not in os.environ else 1024  # KiB
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
 
@@ -236,6 +238,115 @@ def nest(depth: int, end: str) -> int:
 @pytest.mark.parametrize("end", ["drop", "cycle"])
 def test_a_deep_nest_is_taken_down_without_a_crash(end: str) -> None:
     assert run_child(nest, 20_000, end, timeout=80) == 0
+
+
+def chain(kind: str, depth: int, stack: int) -> str:
+    """A chain whose links each hold the one before; made and dropped by a thread with little stack."""
+    import threading
+
+    import fastprims
+
+    def work() -> None:
+        link: Any = None
+        for _ in range(depth):
+            t: Any = fastprims.TopicTrie()
+            link = t.subscribe("a", link)
+            link = {"subscriptions": link, "tries": t, "snapshots": t.snapshot()}[kind]
+        del link, t
+        ended.append("ended")
+
+    ended: list[str] = []
+    threading.stack_size(stack * 1024)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return ended[0]
+
+
+@pytest.mark.parametrize("kind", ["subscriptions", "tries", "snapshots"])
+def test_a_chain_of_any_length_is_dropped_by_a_thread_with_little_stack(kind: str) -> None:
+    assert run_child(chain, kind, 40_000, SMALL_STACK, timeout=80) == "ended"
+
+
+def outlive(seconds: float) -> int:
+    """Threads that share nothing: each makes a trie, drops it, and matches in a snapshot of it."""
+    import threading
+    import time
+
+    import fastprims
+
+    def run() -> None:
+        while time.monotonic() < end:
+            t: Any = fastprims.TopicTrie()
+            for k in range(30):
+                t.subscribe(f"a.{k}.*", k)
+            s = t.snapshot()
+            del t
+            if any(s.match(f"a.{k}.x") != [k] for k in range(30)):
+                return
+        good.append(True)
+
+    good: list[bool] = []
+    end = time.monotonic() + seconds
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(good)
+
+
+def test_a_snapshot_that_outlives_its_trie_keeps_its_contents() -> None:
+    assert run_child(outlive, 4.0, timeout=60) == 4
+
+
+def garbage_beside_sweeps(seconds: float) -> bool:
+    """Tries that are garbage and are used by finalizers, while threads match, and drop tries."""
+    import gc
+    import threading
+    import time
+
+    import fastprims
+
+    class Uses:
+        def __init__(self, t: Any) -> None:
+            self.t = t
+
+        def __del__(self) -> None:
+            self.t.unsubscribe(self.t.subscribe("a.*", self))
+
+    def match() -> None:
+        while time.monotonic() < end:
+            other.match("a.1.x")
+
+    def make_garbage() -> None:
+        while time.monotonic() < end:
+            t: Any = fastprims.TopicTrie()
+            for k in range(300):
+                t.subscribe(f"a.{k}", Uses(t))
+            t.subscribe("b", t.snapshot())
+            del t
+            gc.collect()
+
+    def drop() -> None:
+        while time.monotonic() < end:
+            fastprims.TopicTrie()
+
+    other = fastprims.TopicTrie()
+    for k in range(300):
+        other.subscribe(f"a.{k}.*", k)
+    end = time.monotonic() + seconds
+    gc.disable()
+    threads = [threading.Thread(target=f) for f in (match, match, make_garbage, drop, drop)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return True
+
+
+def test_garbage_is_cleared_beside_sweeps() -> None:
+    assert run_child(garbage_beside_sweeps, 4.0, timeout=60)
 
 
 def churn(rounds: int) -> list[int]:

@@ -1,0 +1,300 @@
+"""Who looks into a queue has a standard queue, with all that was in it."""
+
+from __future__ import annotations
+
+import queue as std
+import threading
+import warnings
+from typing import Any
+from unittest import mock
+
+import pytest
+from support.kinds import Kind, ShutDown, on
+from support.threads import blocked, spawn
+
+import fastprims.queue
+
+CONDITIONS = ["not_empty", "not_full", "all_tasks_done"]
+INSIDE = ["mutex", *CONDITIONS, "queue"]
+STATE = ["maxsize", "unfinished_tasks", "is_shutdown"]
+HOOKS = ["_put", "_get", "_init", "_qsize"]
+
+drop_in = on("tasks", ours=True)
+
+
+def open_by(q: Any, name: str) -> None:
+    if name == "queue":
+        len(q.queue)
+    else:
+        with getattr(q, name):
+            pass
+
+
+def is_open(q: Any) -> bool:
+    result: bool = q.stats().open
+    return result
+
+
+@pytest.mark.parametrize("name", INSIDE + STATE)
+@drop_in
+def test_the_inside_is_seen_on_instances_only(kind: Kind, name: str) -> None:
+    q = kind.make()
+    assert hasattr(q, name)
+    assert not hasattr(kind.cls, name)
+    assert name in dir(q)
+    if name not in ("maxsize", "is_shutdown"):
+        assert name not in dir(kind.cls)
+
+
+@pytest.mark.parametrize("name", ["mutex", *CONDITIONS, *STATE, *HOOKS])
+@drop_in
+def test_looking_for_it_opens_nothing(kind: Kind, name: str) -> None:
+    q = kind.make()
+    getattr(q, name)
+    assert not is_open(q)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+@drop_in
+def test_using_it_opens_with_everything_in_place(kind: Kind, name: str) -> None:
+    q = kind.make(9)
+    for i in (3, 1, 2, 5):
+        q.put(i)
+    q.get()
+    q.task_done()
+    expected = kind.ordered([1, 2, 5] if kind.order == "fifo" else [3, 1, 2])
+    if kind.order == "priority":
+        expected = [2, 3, 5]
+    open_by(q, name)
+    assert is_open(q)
+    assert (q.qsize(), q.maxsize, q.unfinished_tasks, q.is_shutdown) == (3, 9, 3, False)
+    assert [q.get() for _ in range(3)] == expected
+    with pytest.raises(std.Empty):
+        q.get_nowait()
+
+
+@drop_in
+def test_what_was_handed_out_before_is_what_the_open_queue_uses(kind: Kind) -> None:
+    q = kind.make()
+    mutex, not_empty = q.mutex, q.not_empty
+    with mutex:
+        assert q.mutex.locked()
+        assert mutex.locked()
+        assert q.not_empty is not_empty
+        waiting = blocked(q.put, 1)
+    waiting.result()
+    taken = spawn(lambda: q.get(timeout=10))
+    assert taken.result() == 1
+
+
+@pytest.mark.parametrize("opened_before", [False, True])
+@drop_in
+def test_waiting_threads_go_on_in_the_open_queue(kind: Kind, opened_before: bool) -> None:
+    q = kind.make(1)
+    if opened_before:
+        open_by(q, "mutex")
+    getters = [blocked(q.get), blocked(lambda: q.get(timeout=30)), blocked(q.get_many, 1)]
+    open_by(q, "mutex")
+    for i in range(3):
+        q.put(i, timeout=10)
+    found = [g.result() for g in getters]
+    assert sorted(f[0] if isinstance(f, list) else f for f in found) == [0, 1, 2]
+    joining = blocked(lambda: q.join(30))
+    for _ in range(3):
+        q.task_done()
+    assert joining.result() is True
+
+
+@drop_in
+def test_waiting_puts_and_joins_go_on_in_the_open_queue(kind: Kind) -> None:
+    q = kind.make(1)
+    q.put(0)
+    putters = [blocked(q.put, 1), blocked(lambda: q.put_many([2, 3]))]
+    joining = blocked(q.join)
+    open_by(q, "not_full")
+    assert sorted(q.get(timeout=10) for _ in range(4)) == [0, 1, 2, 3]
+    for p in putters:
+        p.result()
+    for _ in range(4):
+        q.task_done()
+    joining.result()
+
+
+@drop_in
+def test_a_time_out_keeps_its_deadline_over_the_opening(kind: Kind) -> None:
+    q = kind.make()
+    waiting = spawn(lambda: q.get(timeout=0.5))
+    threading.Event().wait(0.2)
+    open_by(q, "mutex")
+    with pytest.raises(std.Empty):
+        waiting.result()
+    assert 0.45 < waiting.elapsed < 5
+
+
+@drop_in
+def test_a_queue_that_was_shut_down_stays_so(kind: Kind) -> None:
+    q = kind.make()
+    q.put(1)
+    q.shutdown()
+    open_by(q, "mutex")
+    assert q.is_shutdown
+    with pytest.raises(ShutDown):
+        q.put(2)
+    assert q.get() == 1
+    with pytest.raises(ShutDown):
+        q.get()
+
+
+@drop_in
+def test_the_protocol_goes_on(kind: Kind) -> None:
+    q = kind.make(3)
+    open_by(q, "queue")
+    assert q.put_many([1, 2, 3, 4], block=False) == 3
+    assert q.full()
+    assert not q.try_put(9)
+    with pytest.raises(std.Full):
+        q.put_nowait(9)
+    with pytest.raises(std.Full):
+        q.put(9, timeout=0.01)
+    assert sorted(q.get_many(9)) == [1, 2, 3]
+    assert q.empty()
+    assert q.try_get("none") == "none"
+    with pytest.raises(std.Empty):
+        q.get(timeout=0.01)
+    assert q.join(0.01) is False
+    waiting = blocked(q.get)
+    q.shutdown()
+    with pytest.raises(ShutDown):
+        waiting.result()
+    with pytest.raises(ShutDown):
+        q.put_many([1])
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e3, True, 2**70])
+@drop_in
+def test_a_bound_that_is_a_number_is_kept_as_it_was(kind: Kind, value: Any) -> None:
+    q = kind.cls(value)
+    q.put(1)
+    assert q.maxsize is value
+    assert not is_open(q)
+
+
+@drop_in
+def test_hooks_of_a_class_are_called(kind: Kind) -> None:
+    class Noting(kind.cls):  # type: ignore[name-defined,misc]
+        def _init(self, maxsize: int) -> None:
+            self.seen: list[Any] = []
+            super()._init(maxsize)
+
+        def _put(self, item: Any) -> None:
+            super()._put(item)
+            self.seen.append(item)
+
+    q = Noting(2)
+    q.put(1)
+    q.put_many([2])
+    assert q.seen == [1, 2]
+    assert q.full()
+    assert is_open(q)
+
+
+@drop_in
+def test_hooks_of_a_mixin_are_called(kind: Kind) -> None:
+    mixin = type("Mixin", (), {"_qsize": lambda self: 7})
+    assert type("Custom", (mixin, kind.cls), {})().qsize() == 7
+
+
+@drop_in
+def test_a_hook_set_later_is_called_from_then_on(kind: Kind) -> None:
+    class Plain(kind.cls):  # type: ignore[name-defined,misc]
+        pass
+
+    old, q = Plain(), kind.make()
+    old.put(1)
+    waiting = blocked(Plain().get)
+    Plain._qsize = lambda self: 7
+    assert (old.qsize(), Plain().qsize()) == (7, 7)
+    del Plain._qsize
+    seen: list[Any] = []
+    plain_put = q._put
+    q._put = lambda item: (seen.append(item), plain_put(item))
+    q.put(1)
+    assert seen == [1]
+    assert q.get() == 1
+    assert waiting.running
+
+
+@drop_in
+def test_a_hook_patched_on_the_library_class_is_called(kind: Kind) -> None:
+    q = kind.make()
+    q.put(1)
+    with mock.patch.object(kind.cls, "_qsize", lambda self: 7):
+        assert q.qsize() == 7
+    assert q.qsize() == 1
+
+
+@pytest.mark.parametrize("name", ["put", "get", "qsize"])
+@drop_in
+def test_methods_can_be_patched(kind: Kind, name: str) -> None:
+    q = kind.make()
+    with mock.patch.object(kind.cls, name, return_value="faked"):
+        assert getattr(q, name)() == "faked"
+        if name == "get":
+            assert q.get_nowait() == "faked"
+    q.put(1)
+    assert (q.qsize(), q.get()) == (1, 1)
+    q.get = lambda block=True, timeout=None: "mine"
+    assert q.get_nowait() == "mine"
+
+
+@drop_in
+def test_mock_can_imitate_them(kind: Kind) -> None:
+    imitation = mock.create_autospec(kind.cls)()
+    imitation.put(1)
+    imitation.put.assert_called_once_with(1)
+    mock.create_autospec(kind.make())
+
+
+@drop_in
+def test_they_are_standard_queues_by_type(kind: Kind) -> None:
+    standard = getattr(std, kind.cls.__name__)
+    assert issubclass(kind.cls, standard)
+    assert isinstance(kind.make(), std.Queue)
+
+
+@drop_in
+def test_opening_is_counted_and_told_if_asked_for(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fastprims.queue.opened["mutex"], fastprims.queue.opened.total()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_by(kind.make(), "mutex")
+    monkeypatch.setenv("FASTPRIMS_WARN_OPEN", "1")
+    with pytest.warns(fastprims.queue.OpenedWarning, match="mutex") as caught:
+        q = kind.make()
+        with q.not_empty:
+            pass
+    assert caught[0].filename == __file__
+    after = fastprims.queue.opened["mutex"], fastprims.queue.opened.total()
+    assert after == (before[0] + 2, before[1] + 2)
+    assert "open" in repr(q)
+
+
+@drop_in
+def test_init_subclass_of_others_still_runs(kind: Kind) -> None:
+    seen = []
+
+    class Mixin:
+        def __init_subclass__(cls, tag: str = "", **kwargs: object) -> None:
+            super().__init_subclass__(**kwargs)
+            seen.append(tag)
+
+    type("Tagged", (Mixin, kind.cls), {}, tag="x")
+    assert seen == ["x"]
+
+
+@drop_in
+def test_other_missing_attributes_say_their_name(kind: Kind) -> None:
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = kind.make().no_such_thing

@@ -1,0 +1,588 @@
+"""install(), python -m fastprims run, and the pytest plugin: each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.isolate import child_env, run_child
+
+NAMES = ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue")
+
+
+def of_queue() -> list[str]:
+    """The module that each class in `queue` comes from."""
+    import queue
+
+    names = ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue")
+    return [getattr(queue, name).__module__ for name in names]
+
+
+def install_twice_and_back() -> list[object]:
+    import queue
+
+    import fastprims
+
+    before = dict(vars(queue))
+    seen: list[object] = [fastprims.build_info()["queue"]]
+    fastprims.uninstall()  # nothing to take back
+    fastprims.install()
+    fastprims.install()
+    seen += [of_queue(), fastprims.build_info()["queue"]]
+    seen.append(queue.ShutDown is fastprims.ShutDown and "ShutDown" in queue.__all__)
+    seen.append(all(queue.__dict__[name] is getattr(fastprims, name) for name in queue.__all__))
+    fastprims.uninstall()
+    seen.append(vars(queue) == before)
+    fastprims.install()
+    seen.append(of_queue())
+    fastprims.uninstall()
+    fastprims.uninstall()
+    seen.append(vars(queue) == before)
+    return seen
+
+
+def test_install_replaces_the_names_and_uninstall_restores_them() -> None:
+    ours = ["fastprims"] * 4
+    expected = ["standard", ours, "fastprims", True, True, True, ours, True]
+    assert run_child(install_twice_and_back, helpers=(of_queue,)) == expected
+
+
+def modules_imported_before() -> list[object]:
+    import queue
+    import sys
+    from types import ModuleType
+
+    import fastprims
+
+    class Lazy(ModuleType):
+        def __getattribute__(self, name: str) -> object:
+            raise AssertionError("looking for names must not load it")
+
+    class Proxy:
+        @property
+        def __class__(self) -> type:
+            raise AssertionError("looking for names must not use it")
+
+    early, own = ModuleType("early"), ModuleType("own")
+    early.Work, early.stand_in, early.text = queue.Queue, Proxy(), "text"
+    own.Queue = fastprims.Queue
+    sys.modules.update(early=early, own=own, lazy=Lazy("lazy"), proxy=Proxy(), nothing=None)
+    fastprims.install()
+    seen = [early.Work is fastprims.Queue, early.Work is queue.Queue]
+    seen.append("early.Work" in fastprims.build_info()["replaced"].split(", "))
+    late = ModuleType("late")
+    exec("from queue import *\nfrom queue import LifoQueue as L", late.__dict__)
+    sys.modules["late"] = late
+    seen.append(late.L is fastprims.LifoQueue and late.ShutDown is fastprims.ShutDown)
+    seen.append(sys.modules["_queue"].SimpleQueue is not fastprims.SimpleQueue)
+    fastprims.uninstall()
+    seen.append(early.Work is queue.Queue is not fastprims.Queue)
+    seen.append(own.Queue is fastprims.Queue)  # which install() has not put there
+    return seen
+
+
+def test_names_in_modules_imported_before_are_replaced_and_told() -> None:
+    assert all(run_child(modules_imported_before))
+
+
+STANDARD_MODULES = ["concurrent.futures.thread", "logging.handlers", "multiprocessing.pool"]
+STANDARD_MODULES += ["multiprocessing.managers", "multiprocessing.dummy", "asyncio", "sched"]
+
+
+def classes_in(modules: list[str]) -> list[str]:
+    """Names of these modules that are still a standard class."""
+    import importlib
+    import sys
+
+    import fastprims
+
+    standard = set(fastprims._install.REPLACEMENT)
+    for name in modules:
+        importlib.import_module(name)
+    fastprims.install()
+    found = []
+    for module in list(sys.modules.values()):
+        names = vars(module).items()
+        if module.__name__.partition(".")[0] in ("_queue", "fastprims"):
+            continue
+        found += [f"{module.__name__}.{n}" for n, v in names if type(v) is type and v in standard]
+    return found
+
+
+def test_no_module_of_the_standard_library_keeps_a_standard_class() -> None:
+    assert run_child(classes_in, STANDARD_MODULES) == []
+
+
+def subclass_from_before() -> list[object]:
+    import queue
+    from queue import Queue
+
+    class Old(Queue):
+        def _init(self, maxsize: int) -> None:
+            Queue._init(self, maxsize)
+            self.seen = []
+
+        def put(self, item: object) -> None:
+            self.seen.append(item)
+            Queue.put(self, item)
+
+    import fastprims
+
+    standard, old, plain = Queue, Old(), queue.Queue()
+    old.put(1)
+    fastprims.install()
+    globals()["Queue"] = Queue
+
+    class New(queue.Queue):
+        pass
+
+    late = Old()
+    late.put(2)
+    seen: list[object] = [type(late).__mro__[1] is standard, late.get() == 2, late.seen == [2]]
+    seen += [old.get() == 1, plain.mutex.acquire(), queue.Queue is fastprims.Queue]
+    seen += [issubclass(New, fastprims.Queue), isinstance(New(), queue.Queue)]
+    return seen
+
+
+def test_a_subclass_from_before_stays_standard() -> None:
+    assert all(run_child(subclass_from_before))
+
+
+def kept() -> list[object]:
+    import sys
+    from types import ModuleType
+
+    import fastprims
+
+    source = "from queue import Queue\nclass Old(Queue):\n    def put(self, item):\n"
+    source += "        Queue.put(self, item)\n"
+    early = ModuleType("early")
+    sys.modules["early"] = early
+    exec(source, early.__dict__)
+    ours = ModuleType("ours")
+    sys.modules["ours"] = ours
+    exec("from fastprims import Queue\nclass Own(Queue): pass", ours.__dict__)
+    fastprims.install()
+    q = early.Old()
+    q.put(1)
+    info = fastprims.build_info()
+    return [q.get(), info.get("kept"), "early" in info["replaced"], "ours" in str(info)]
+
+
+def test_a_module_with_a_subclass_keeps_the_standard_class_and_build_info_says_so() -> None:
+    assert run_child(kept) == [1, "early.Queue: Old derives from it", False, False]
+
+
+def somebody_else_patches() -> list[object]:
+    import queue
+    from unittest import mock
+
+    import fastprims
+
+    standard = queue.Queue
+    with mock.patch("queue.Queue", str):
+        fastprims.install()
+        seen: list[object] = [queue.Queue is str, queue.LifoQueue is fastprims.LifoQueue]
+        seen.append("queue.Queue: somebody else" in str(fastprims.build_info()["kept"]))
+    seen.append(queue.Queue is standard)
+    fastprims.uninstall()
+    fastprims.install()
+    queue.LifoQueue = str
+    fastprims.uninstall()
+    return [*seen, queue.LifoQueue is str, queue.Queue is standard]
+
+
+def test_what_somebody_else_has_put_there_stays() -> None:
+    assert all(run_child(somebody_else_patches))
+
+
+def green(module: str, function: str) -> str:
+    import queue
+    import sys
+    from types import ModuleType
+
+    import fastprims
+
+    fake = ModuleType(module)
+    setattr(fake, function, lambda name: True)
+    sys.modules[module] = fake
+    try:
+        fastprims.install()
+    except RuntimeError as error:
+        assert queue.Queue is not fastprims.Queue
+        return str(error)
+    return "installed"
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")],
+)
+def test_threads_that_are_not_threads_are_refused(module: str, function: str) -> None:
+    assert module.partition(".")[0] in run_child(green, module, function)
+
+
+def pickles() -> list[object]:
+    import pickle
+    import queue
+
+    import fastprims
+
+    named = pickle.dumps([queue.Queue, queue.Empty, queue.Full()])
+    fastprims.install()
+    cls, empty, full = pickle.loads(named)
+    seen = [cls is queue.Queue is fastprims.Queue, empty is queue.Empty, type(full) is queue.Full]
+    named = pickle.dumps(queue.Queue)
+    fastprims.uninstall()
+    return [*seen, pickle.loads(named) is fastprims.Queue]
+
+
+def test_pickles_name_the_classes() -> None:
+    assert all(run_child(pickles))
+
+
+def opened_after_install() -> list[object]:
+    """What a queue runs when it is open is the standard library's, not ours in its place."""
+    import queue
+    from collections import deque
+
+    import fastprims
+
+    Standard = queue.Queue
+    fastprims.install()
+    seen: list[object] = []
+    for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue):
+
+        class Hooked(kind):
+            def _put(self, item: object) -> None:
+                super()._put(item)
+
+        for q in (kind(3), Hooked(3)):
+            q.put(2)
+            with q.mutex:
+                seen.append(isinstance(q.queue, (deque, list)) and len(q.queue) == 1)
+            q.put(3, timeout=1)
+            seen += [isinstance(q, Standard), isinstance(q, queue.Queue), q.qsize() == 2]
+            seen.append({q.get(), q.get_nowait()} == {2, 3})
+            q.task_done()
+            q.task_done()
+            q.join()
+            seen.append(q.join(timeout=1))
+            q.shutdown()
+            try:
+                q.put(1)
+            except queue.ShutDown:
+                seen.append(True)
+    return seen
+
+
+def test_queues_open_as_ever() -> None:
+    seen = run_child(opened_after_install)
+    assert len(seen) == 42
+    assert all(seen), seen
+
+
+def from_many_threads() -> list[object]:
+    import queue
+    import threading
+
+    import fastprims
+
+    before, failures = dict(vars(queue)), []
+
+    def both() -> None:
+        try:
+            for _ in range(30):
+                fastprims.install()
+                fastprims.build_info()
+                fastprims.uninstall()
+        except BaseException as error:
+            failures.append(repr(error))
+
+    threads = [threading.Thread(target=both) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [failures, vars(queue) == before, fastprims.build_info()["queue"]]
+
+
+def test_threads_that_install_and_uninstall_at_once_leave_one_or_the_other() -> None:
+    assert run_child(from_many_threads) == [[], True, "standard"]
+
+
+def forked_while_installing() -> int:
+    import os
+    import threading
+
+    import fastprims
+
+    done = threading.Event()
+
+    def both() -> None:
+        while not done.is_set():
+            fastprims.install()
+            fastprims.uninstall()
+
+    thread = threading.Thread(target=both)
+    thread.start()
+    statuses = 0
+    for _ in range(20):
+        if (child := os.fork()) == 0:
+            fastprims.install()
+            os._exit(0 if fastprims.build_info()["queue"] == "fastprims" else 1)
+        statuses += os.waitpid(child, 0)[1]
+    done.set()
+    thread.join()
+    return statuses
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork here")
+def test_a_child_forked_meanwhile_can_install() -> None:
+    assert run_child(forked_while_installing, options=("-W", "ignore")) == 0
+
+
+# --- python -m fastprims run -------------------------------------------------------------------
+
+
+def run_program(
+    *arguments: str | Path, cwd: Path, options: tuple[str, ...] = (), input: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-m", "fastprims", "run", *map(str, arguments)],
+        cwd=cwd,
+        env=child_env(),
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def plain(*arguments: str | Path, cwd: Path, options: tuple[str, ...] = ()) -> list[str]:
+    """The same without fastprims."""
+    command = [sys.executable, *options, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, env=child_env(), capture_output=True, text=True, timeout=60
+    )
+    return [done.stdout, str(done.returncode)]
+
+
+TELL = """
+import sys, queue
+names = set(dir()) - {"__annotations__", "__cached__"}  # which come and go with the versions
+print(sys.argv, __name__, __file__, __package__, sys.path[0], sorted(names))
+print(__spec__ and __spec__.name, __doc__, __builtins__ is __import__("builtins"))
+print(sys.modules["__main__"].__dict__ is globals(), sys.warnoptions, sys.flags.dev_mode)
+def f(x: Missing): pass  # our own __future__ is not the program's
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-W", "error"), ("-X", "dev"), ("-I",)])
+def test_a_program_sees_what_it_would_see_without(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Only the classes differ. An isolated interpreter keeps the program's folder off the path."""
+    if options == ("-I",) and not find_fastprims_isolated(tmp_path):
+        pytest.skip("an isolated interpreter does not find fastprims here")
+    folder = tmp_path / "a folder"
+    (folder / "pack").mkdir(parents=True)
+    for name in ("program.py", "pack/__main__.py", "pack/part.py", "pack/__init__.py"):
+        (folder / name).write_text(TELL.replace(": Missing", ""), encoding="utf-8")
+    for arguments in (
+        ("a folder/program.py", "-x", "--", "run"),
+        (folder / "program.py",),
+        ("a folder/pack", "one"),
+    ):
+        done = run_program(*arguments, cwd=tmp_path, options=options)
+        expected = plain(*arguments, cwd=tmp_path, options=options)
+        assert [done.stdout, str(done.returncode)] == expected
+    if options != ("-I",):
+        for arguments in (("-m", "pack.part", "-m", "x"), ("-m", "pack", "y")):
+            done = run_program(*arguments, cwd=folder, options=options)
+            expected = plain(*arguments, cwd=folder, options=options)
+            assert [done.stdout, str(done.returncode)] == expected
+
+
+def find_fastprims_isolated(folder: Path) -> bool:
+    command = [sys.executable, "-I", "-c", "import fastprims"]
+    return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+
+
+def test_the_program_has_the_replacement_from_its_first_line(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("from queue import Queue\nprint(Queue.__module__)", encoding="utf-8")
+    assert run_program(program, cwd=tmp_path).stdout == "fastprims\n"
+    assert run_program("-m", "program", cwd=tmp_path).stdout == "fastprims\n"
+    code = "import queue, sys; print(queue.LifoQueue.__module__, sys.argv)"
+    assert run_program("-c", code, "a", cwd=tmp_path).stdout == "fastprims ['-c', 'a']\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("pass", 0),
+        ("import sys; sys.exit(7)", 7),
+        ("import sys; sys.exit('text')", 1),
+        ("1 / 0", 1),
+        ("raise KeyboardInterrupt", -2),
+        ("import os; os._exit(3)", 3),
+        ("def f(x: missing): pass", 0 if sys.version_info >= (3, 14) else 1),
+        ("this is no Python", 1),
+        ("import atexit; atexit.register(print, 'at exit'); raise SystemExit(2)", 2),
+    ],
+)
+def test_exit_statuses_are_those_without(tmp_path: Path, code: str, status: int) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(code, encoding="utf-8")
+    done = run_program(program, cwd=tmp_path)
+    assert [done.stdout, str(done.returncode)] == plain(program, cwd=tmp_path)
+    if status >= 0 or sys.platform != "win32":
+        assert done.returncode == status, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("-m",), ("missing.py",), ("-x", "y")])
+def test_nothing_to_run_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run_program(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr or "missing.py" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_thread_that_outlives_the_main_code_still_has_its_names(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import threading, time, pickle\n"
+        "class Thing: pass\n"
+        "def later():\n"
+        "    time.sleep(0.3)\n"
+        "    print(type(pickle.loads(pickle.dumps(Thing()))) is Thing)\n"
+        "threading.Thread(target=later).start()\n",
+        encoding="utf-8",
+    )
+    assert run_program(program, cwd=tmp_path).stdout == "True\n"
+
+
+CHILDREN = """
+import multiprocessing, queue, sys
+from queue import Queue
+
+class Sub(Queue):
+    pass
+
+def work(_):
+    import fastprims
+    info = fastprims.build_info()
+    return queue.SimpleQueue.__module__, Sub.__mro__[1].__module__, info["installed_by"], sys.argv
+
+if __name__ == "__main__":
+    for method in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(*pool.map(work, [0])[0])
+"""
+
+
+def test_processes_that_multiprocessing_starts_have_the_replacement(tmp_path: Path) -> None:
+    """Sub is made again in the child, by the import of the program: before that it must be there."""
+    program = tmp_path / "program.py"
+    program.write_text(CHILDREN, encoding="utf-8")
+    for arguments in ((program, "x"), ("-m", "program", "x")):
+        done = run_program(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert lines, done.stderr
+        for line in lines:
+            assert line.startswith("fastprims fastprims "), done.stdout
+            assert line.endswith("program.py', 'x']")
+
+
+def spawn_after_uninstall() -> list[object]:
+    import sys
+
+    import fastprims
+
+    finders = list(sys.meta_path)
+    fastprims.install()
+    assert "multiprocessing" not in sys.modules
+    fastprims.uninstall()
+    seen: list[object] = [sys.meta_path == finders]
+    fastprims.install()
+    from multiprocessing import spawn
+
+    seen.append(sys.meta_path == finders)
+    seen.append("fastprims" in spawn.get_preparation_data("x"))
+    seen.append(type(spawn.__loader__).__name__ == type(spawn.__spec__.loader).__name__)
+    seen.append(type(spawn.__loader__) is type(sys.modules["multiprocessing"].__loader__))
+    fastprims.uninstall()
+    seen.append("fastprims" not in spawn.get_preparation_data("x"))
+    original = spawn.get_preparation_data
+    fastprims.install()
+    seen.append("fastprims" in spawn.get_preparation_data("x"))
+    fastprims.uninstall()
+    seen.append(spawn.get_preparation_data is original)
+    return seen
+
+
+def test_uninstall_leaves_nothing_for_children() -> None:
+    assert all(run_child(spawn_after_uninstall))
+
+
+# --- the pytest plugin -------------------------------------------------------------------------
+
+
+def run_pytest(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
+        env=child_env(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return f"{done.stdout}{done.stderr}\nstatus {done.returncode}"
+
+
+def test_the_plugin_installs_before_conftest_and_only_if_asked(tmp_path: Path) -> None:
+    conftest = "import sys, queue\nfrom queue import Queue\n"
+    conftest += "loaded = sorted(m for m in sys.modules if m.partition('.')[0] == 'fastprims')\n"
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    test = "import conftest, queue\n\ndef test_it():\n"
+    test += "    print('class', conftest.Queue.__module__, conftest.queue.Queue.__module__)\n"
+    test += "    print('loaded', len(conftest.loaded))\n"
+    (tmp_path / "test_it.py").write_text(test, encoding="utf-8")
+    without = run_pytest(tmp_path, "-s")
+    assert "class queue queue" in without
+    assert "loaded 0" in without
+    assert "fastprims:" not in without
+    with_it = run_pytest(tmp_path, "-s", "-p", "fastprims.pytest_plugin")
+    assert "class fastprims fastprims" in with_it
+    assert "fastprims: queue is fastprims's" not in without
+    assert "\nfastprims: queue is fastprims" in with_it
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -p fastprims.pytest_plugin\n", encoding="utf-8"
+    )
+    assert "class fastprims fastprims" in run_pytest(tmp_path, "-s")
+
+
+def in_process(folder: str) -> list[object]:
+    import queue
+
+    import pytest
+
+    standard = queue.Queue
+    status = pytest.main([folder, "-q", "-p", "fastprims.pytest_plugin", "-p", "no:cacheprovider"])
+    seen = [int(status), queue.Queue is standard]
+    import fastprims
+
+    fastprims.install()
+    pytest.main([folder, "-q", "-p", "fastprims.pytest_plugin", "-p", "no:cacheprovider"])
+    return [*seen, queue.Queue is fastprims.Queue]
+
+
+def test_the_plugin_takes_back_what_it_did_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import queue\ndef test_it():\n    assert queue.Queue.__module__ == 'fastprims'\n",
+        encoding="utf-8",
+    )
+    assert run_child(in_process, str(tmp_path)) == [0, True, True]

@@ -1,0 +1,280 @@
+"""Other packages' own tests, with the standard queue and with ours installed: no difference.
+
+The sources are fixed releases from the package index. They are kept, each with an environment of its
+own, in a cache outside the checkout: `FASTPRIMS_CACHE`, or ~/.cache/fastprims. `FASTPRIMS_WILD=kombu,redis` runs
+these only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.venvs import ROOT, Environment, Interpreter, Stop, say
+
+COMMON = ("pytest", "pytest-timeout", "setuptools<81")
+LIMIT = 900
+"""Seconds for one run of a package's tests."""
+RERUNS = 3
+SHOWN = 15
+"""Differences of a package that are listed."""
+PLUGIN = "fastprims.pytest_plugin"
+RECORDER = "wild_outcomes"
+
+
+@dataclass(frozen=True)
+class Package:
+    name: str
+    version: str
+    tests: Sequence[str]
+    """What pytest is given, in the folder of the unpacked source."""
+    needs: Sequence[str] = ()
+    """Further packages that the tests import."""
+    extra: str = ""
+    without: str = ""
+    """What -k leaves out: it needs a server or a network, or is about time only."""
+
+
+PACKAGES = [
+    Package("watchdog", "7.1.0", ["tests"], ["flaky"], extra="[watchmedo]"),
+    Package(
+        "kombu",
+        "5.7.0",
+        [f"t/unit/test_{name}.py" for name in ("connection", "pools", "simple", "messaging")]
+        + [f"t/unit/transport/test_{name}.py" for name in ("memory", "filesystem", "pyamqp")]
+        + ["t/unit/transport/virtual", "t/unit/utils", "t/unit/asynchronous"],
+        ["pytest-freezer", "hypothesis", "redis<6.5"],
+    ),
+    Package("s3transfer", "0.19.3", ["tests/unit", "tests/functional"]),
+    Package(
+        "redis",
+        "8.1.0",
+        ["tests/test_connection_pool.py", "tests/test_connection.py", "tests/test_background.py"],
+        ["pytest-asyncio", "numpy", "cryptography", "pybreaker", "xxhash", "redis-entraid"],
+    ),
+    Package(
+        "urllib3",
+        "2.8.0",
+        [f"test/test_{name}.py" for name in ("connectionpool", "poolmanager", "queue_monkeypatch")]
+        + ["test/with_dummyserver/test_connectionpool.py"],
+        ["anyio[trio]", "h2", "httpx", "hypercorn", "pysocks", "pytest-socket"]
+        + ["quart", "quart-trio", "trio", "trustme", "cryptography", "idna"],
+    ),
+    Package("pebble", "5.2.3", ["test/test_thread_pool.py", "test/test_process_pool_fork.py"]),
+    Package(
+        "posthog",
+        "7.91.1",
+        [f"posthog/test/test_{name}.py" for name in ("client", "consumer", "client_fork", "module")],
+        ["freezegun", "flask", "parameterized", "pytest-asyncio", "mock", "django<6", "tzdata"],
+    ),
+    Package(
+        "dask",
+        "2026.8.0",
+        [f"dask/tests/test_{name}.py" for name in ("local", "threaded", "multiprocessing")]
+        + ["dask/tests/test_delayed.py", "dask/bag"],
+        ["numpy", "pandas", "pytest-mock"],
+    ),
+    Package(
+        "gunicorn",
+        "27.0.1",
+        [f"tests/test_{name}.py" for name in ("arbiter", "gthread", "gthread_keepalive_shutdown")]
+        + ["tests/test_asgi_lifespan.py", "tests/test_asgi_websocket_protocol.py"],
+        ["pytest-asyncio", "h2", "httpx", "packaging"],
+    ),
+    Package(
+        "cheroot",
+        "11.1.2",
+        ["cheroot/test"],
+        ["pytest-mock", "jaraco.text", "jaraco.context", "requests-unixsocket2", "trustme"]
+        + ["pyopenssl", "portend", "pypytools", "requests-toolbelt"],
+    ),
+    Package("pykka", "4.5.0", ["tests"], ["pytest-mock"]),
+    Package("python-can", "4.6.1", ["test"], ["parameterized", "hypothesis"]),
+    Package("paho-mqtt", "2.2.0", ["tests"], ["pytest-asyncio"]),
+    Package("apscheduler", "3.11.3", ["tests"], ["pytest-asyncio", "pytz", "tornado"]),
+    Package(
+        "joblib",
+        "1.6.0",
+        ["joblib/test/test_parallel.py"],
+        ["threadpoolctl", "numpy"],
+        without="loky or memmap or multiprocessing",
+    ),
+    Package("huey", "3.5.4", ["huey/tests"]),
+    Package("dramatiq", "2.2.1", ["tests"], ["pytest-cov", "freezegun", "prometheus-client"]),
+    Package("sqlalchemy", "2.1.9", ["test/engine/test_pool.py"]),
+    Package("raven", "6.10.0", ["tests/transport", "tests/base"], ["mock", "blinker", "exam"]),
+    Package(
+        "langsmith",
+        "0.15.1",
+        ["tests/unit_tests/test_background_thread.py", "tests/unit_tests/test_replica_run_ids.py"],
+        ["pytest-asyncio", "dataclasses-json"],
+    ),
+    Package("celery", "5.7.0", ["t/unit/concurrency", "t/unit/worker"], ["pytest-celery", "redis"]),
+    Package("sentry-sdk", "2.75.0", ["tests/test_transport.py", "tests/test_sessions.py"]),
+]
+
+
+def cache() -> Path:
+    chosen = os.environ.get("FASTPRIMS_CACHE")
+    return (Path(chosen) if chosen else Path.home() / ".cache" / "fastprims") / "wild"
+
+
+class Trial:
+    """One package under one interpreter."""
+
+    def __init__(self, package: Package, interpreter: Interpreter, site: Path) -> None:
+        self.package = package
+        self.interpreter = interpreter
+        self.site = site
+        self.folder = cache() / interpreter.tag / f"{package.name}-{package.version}"
+        self.python = Environment.python_of(self.folder / "venv")
+
+    def prepare(self) -> None:
+        done = self.folder / "ready.json"
+        recipe = [*COMMON, *self.package.needs, self.package.extra]
+        if done.is_file() and json.loads(done.read_text(encoding="utf-8")) == recipe:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        source = self.source()
+        if not self.python.exists():
+            self.step([self.interpreter.path, "-m", "venv", str(self.folder / "venv")])
+        target = f"{source}{self.package.extra}"
+        pip = [str(self.python), "-m", "pip", "--no-input", "install", "--prefer-binary", "-q"]
+        self.step([*pip, *COMMON, *self.package.needs, target])
+        done.write_text(json.dumps(recipe), encoding="utf-8")
+
+    def source(self) -> Path:
+        """The unpacked source distribution."""
+        archives = cache() / "sdists"
+        stem = f"{self.package.name}-{self.package.version}".lower()
+
+        def found() -> Path | None:
+            names = [stem, stem.replace("-", "_", stem.count("-") - 1)]
+            files = (archives / f"{name}.tar.gz" for name in names)
+            return next((file for file in files if file.is_file()), None)
+
+        if found() is None:
+            archives.mkdir(parents=True, exist_ok=True)
+            pinned = f"{self.package.name}=={self.package.version}"
+            pip = [self.interpreter.path, "-m", "pip", "--no-input", "download", "-q", "--no-deps"]
+            self.step([*pip, "--no-binary", self.package.name, "-d", str(archives), pinned])
+        archive = found()
+        if archive is None:
+            raise Stop(f"there is no source of {stem} in {archives}")
+        unpacked = self.folder / archive.name.removesuffix(".tar.gz")
+        if not unpacked.is_dir():
+            with tarfile.open(archive) as tar:
+                tar.extractall(self.folder, filter="data")
+        return unpacked
+
+    def step(self, command: list[str]) -> None:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            (self.folder / "pip.log").write_text(answer.stdout + answer.stderr, encoding="utf-8")
+            raise Stop(
+                f"{self.package.name}: {' '.join(command[1:4])} ...: see {self.folder}/pip.log"
+            )
+
+    def run(self, ours: bool, tests: Sequence[str]) -> dict[str, str]:
+        """Each test's outcome, by its id; the run's own problems under the empty id."""
+        name = "ours" if ours else "standard"
+        outcomes = self.folder / f"{name}.json"
+        outcomes.unlink(missing_ok=True)
+        command = [str(self.python), "-m", "pytest", *(["-p", PLUGIN] if ours else [])]
+        command += ["-p", RECORDER, "-o", "addopts=", "-p", "no:cacheprovider", "-q"]
+        command += ["--timeout=60", "--tb=short", "--continue-on-collection-errors"]
+        if self.package.without:
+            command += ["-k", f"not ({self.package.without})"]
+        env = {**os.environ, "PYTHONPATH": str(self.site), "WILD_OUTCOMES": str(outcomes)}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        ended = ""
+        with (self.folder / f"{name}.log").open("w", encoding="utf-8") as log:
+            try:
+                subprocess.run(
+                    [*command, *tests],
+                    cwd=self.source(),
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=LIMIT,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                ended = f"stopped after {LIMIT} s"
+        result: dict[str, str] = {}
+        if outcomes.is_file():
+            for line in outcomes.read_text(encoding="utf-8").splitlines():
+                test, outcome = json.loads(line)
+                if result.get(test, "passed") == "passed":  # else a teardown after a failure
+                    result[test] = outcome
+        if ended:
+            result[""] = ended
+        return result
+
+    def differences(self) -> tuple[int, dict[str, str]]:
+        """How many tests passed with the standard queue, and what differs with ours."""
+        standard = self.run(False, self.package.tests)
+        passed = sum(outcome == "passed" for outcome in standard.values())
+        if not passed:
+            raise Stop(f"{self.package.name}: no test passes; see {self.folder}/standard.log")
+        ours = self.run(True, self.package.tests)
+        if (self.folder / "ours.log").is_file():
+            (self.folder / "ours.log").replace(self.folder / "ours-all.log")
+        differ = {
+            test for test in standard.keys() | ours.keys() if standard.get(test) != ours.get(test)
+        }
+        # A test that can fail with the standard queue too tells nothing by failing.
+        for _ in range(RERUNS):
+            again = sorted(differ - {""})
+            if not again or len(again) > 200:
+                break
+            standard, ours = self.run(False, again), self.run(True, again)
+            differ = {test for test in differ if standard.get(test) != ours.get(test)}
+        pairs = {t: f"{standard.get(t, 'not run')} -> {ours.get(t, 'not run')}" for t in differ}
+        return passed, dict(sorted(pairs.items()))
+
+
+def main(interpreter: Interpreter) -> int:
+    Environment(interpreter, []).ensure()
+    # Ours, as built in the checkout, and nothing else from there.
+    site = cache() / interpreter.tag / "site"
+    site.mkdir(parents=True, exist_ok=True)
+    for name, target in (
+        ("fastprims", ROOT / "fastprims"),
+        (f"{RECORDER}.py", ROOT / "tools" / f"{RECORDER}.py"),
+    ):
+        (site / name).unlink(missing_ok=True)
+        (site / name).symlink_to(target)
+    wanted = {name for name in os.environ.get("FASTPRIMS_WILD", "").split(",") if name}
+    if unknown := wanted - {package.name for package in PACKAGES}:
+        raise Stop(f"no such package: {', '.join(sorted(unknown))}")
+    lines, differing, failed = [], 0, []
+    for package in PACKAGES:
+        if wanted and package.name not in wanted:
+            continue
+        trial = Trial(package, interpreter, site)
+        try:
+            trial.prepare()
+            passed, differences = trial.differences()
+        except Stop as reason:
+            failed.append(package.name)
+            line = f"{package.name:12} {package.version:10} {reason}"
+        else:
+            differing += len(differences)
+            line = f"{package.name:12} {package.version:10} {passed:6} {len(differences):6}"
+            shown = [f"\n    {test or 'the run'}: {d}" for test, d in differences.items()]
+            line += "".join(shown[:SHOWN])
+            if len(shown) > SHOWN:
+                line += f"\n    and {len(shown) - SHOWN} more"
+        say(line)
+        lines.append(line)
+    say(f"{'package':12} {'version':10} passed differ\n" + "\n".join(lines))
+    if failed:
+        say(f"not tried: {', '.join(failed)}")
+    return int(bool(differing or failed))
