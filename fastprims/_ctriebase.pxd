@@ -47,3 +47,5 @@ cdef class CtrieIterator:
     cdef _core.fp_version* version
     cdef _core.fp_ctrie_walk walk
     cdef int what  # as `lineage`. 0: keys, 1: values, 2: pairs
+
+    cdef void start(self, _core.fp_version* version, Lineage lineage, int what) noexcept

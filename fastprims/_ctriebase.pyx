@@ -133,10 +133,7 @@ cdef class CtrieBase:
 
     cdef CtrieIterator iterate(self, int what):
         cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
-        iterator.version = self.version()
-        iterator.lineage = self.lineage
-        iterator.what = what
-        _core.fp_ctrie_walk_start(&iterator.walk, iterator.version)
+        iterator.start(self.version(), self.lineage, what)
         return iterator
 
     def __getitem__(self, key):
@@ -190,10 +187,12 @@ cdef class CtrieBase:
         """For CtrieKeys.__iter__: with the place where keys() was called; see _merging.pyx."""
         cdef _merging.fp_place before = [thread, frame, instruction]
         cdef _merging.fp_place here = _merging.fp_place_here(True)
-        cdef CtrieIterator keys = self.iterate(0)
+        cdef CtrieIterator keys = self.iterate(0), pairs
         if self.live != NULL and _merging.fp_place_is_same(&before, &here):
+            pairs = CtrieIterator.__new__(CtrieIterator)  # before there is a version to be lost
             _core.fp_version_retain(keys.version)
-            _merging.begin(self, &here, new_iterator(keys.version, keys.lineage, 2))
+            pairs.start(keys.version, keys.lineage, 2)
+            _merging.begin(self, &here, pairs)
         return keys
 
     def _iterate_values(self):
@@ -283,6 +282,13 @@ cdef class CtrieIterator:
 
     def __init__(self):
         raise TypeError("CtrieIterator cannot be instantiated; use iter() on a Ctrie")
+
+    cdef void start(self, _core.fp_version* version, Lineage lineage, int what) noexcept:
+        """The reference to the version passes to it."""
+        self.version = version
+        self.lineage = lineage
+        self.what = what
+        _core.fp_ctrie_walk_start(&self.walk, version)
 
     def __dealloc__(self):
         if self.version != NULL:
