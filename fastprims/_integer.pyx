@@ -229,7 +229,7 @@ cdef class AtomicInt:
         return fp_int_load(&self.core)
 
     def __format__(self, spec):
-        return format(fp_int_load(&self.core), spec)
+        return int.__format__(fp_int_load(&self.core), spec)
 
     def __str__(self):
         return f"{fp_int_load(&self.core)}"

@@ -97,6 +97,7 @@ def last_calls(memory: bytes, thread: int) -> list[str]:
 
 def child(options: argparse.Namespace) -> int:
     faulthandler.enable()
+    sys.unraisablehook = quiet
     sys.setswitchinterval(1e-5)
     wanted = options.only.split(",") if options.only else [c.__name__ for c in classes()]
     without = frozenset(options.without.split(","))
@@ -126,6 +127,13 @@ def child(options: argparse.Namespace) -> int:
                 return 1
     print(f"chaos: seed {options.seed}, {number - options.round} rounds, {lived} threads: ok")
     return 0
+
+
+def quiet(unraisable: Any) -> None:
+    """What callbacks and finalizers raise is the point; an error of the interpreter is not."""
+    if issubclass(unraisable.exc_type, SystemError):
+        sys.__unraisablehook__(unraisable)
+        os._exit(4)
 
 
 def round_of(

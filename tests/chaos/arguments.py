@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import random
@@ -26,6 +27,8 @@ SKIPPED = frozenset(
         "__init_subclass__", "__module__", "__new__", "__orig_bases__", "__parameters__",
         "__pyx_vtable__", "__release_buffer__", "__setattr__", "__slots__",
         "__static_attributes__", "__subclasshook__", "__weakref__",
+        # Cython's own, whose argument is Cython's secret; __setstate__ is called.
+        "__reduce_cython__", "__setstate_cython__",
     }
 )  # fmt: skip
 
@@ -223,9 +226,11 @@ def _pattern(world: World, rng: random.Random) -> str:
 
 def _name(world: World, rng: random.Random) -> Any:
     """The name of something that is there, or none."""
+    name = None
     if rng.random() < 0.5:
-        return None
-    return getattr(world.kept(rng), "name", None)
+        with contextlib.suppress(Exception):
+            name = world.kept(rng).name
+    return name
 
 
 def _flag(world: World, rng: random.Random) -> Any:
@@ -302,6 +307,7 @@ MAKERS: dict[str, Maker] = {
     "maxsize": _bound,
     "n": _number,
     "name": _name,
+    "ndigits": _one_of(None, 0, -1, 3),
     "new": _value,
     "obj": _kept,
     "object": _anything,
@@ -316,6 +322,7 @@ MAKERS: dict[str, Maker] = {
     "reset": _callback,
     "size": _one_of(None, 0, 1, 8, 500),
     "size_of": _size_of,
+    "spec": _one_of("", "d", ">5", "x", "?"),
     "subscriber": _key,
     "subscription": _kept,
     "syntax": _one_of("nats", "mqtt", "amqp"),

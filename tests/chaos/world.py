@@ -103,6 +103,7 @@ class World:
         ]
         self.share = rng.choice((1, 1, 0.5, 0.2))
         self.swarm: dict[type, list[Member]] = {}
+        self.fertile: dict[type, list[Member]] = {}
 
     # Values and arguments.
 
@@ -153,18 +154,29 @@ class World:
         count = min(len(found), max(4, int(len(found) * self.share)))
         return random.Random(f"{self.seed} {cls.__name__}").sample(found, count)
 
-    def use(self, thing: Any, rng: random.Random) -> Any:
-        """Any one of its methods and attributes, special ones included."""
+    def use(self, thing: Any, rng: random.Random, fertile: bool = False) -> Any:
+        """Any one of its methods and attributes, special ones included.
+
+        `fertile`: one that has answered with an object of ours before, if there is any.
+        """
         cls = type(thing)
-        found = self.swarm.get(cls)
+        found = self.fertile.get(cls) if fertile else None
+        found = found or self.swarm.get(cls)
         if found is None:
             found = self.swarm[cls] = self.some_of(cls)
         if not found:
             return None
         member = rng.choice(found)
+        result = self.use_member(thing, cls, member, rng)
+        known = self.fertile.setdefault(cls, [])
+        if ours(type(result)) and result is not thing and member not in known:
+            known.append(member)
+        return result
+
+    def use_member(self, thing: Any, cls: type, member: Member, rng: random.Random) -> Any:
         where = f"{cls.__name__}.{member.name}"
         if member.parameters is not None:
-            call = getattr(thing, member.name, None)
+            call = self.attempt(rng, lambda: getattr(thing, member.name), (), where)
             return None if call is None else self.attempt(rng, call, member.parameters, where)
         if rng.random() < 0.2:
             value = argument(self, rng, member.name)
@@ -270,7 +282,8 @@ def outlive(world: World, rng: random.Random) -> None:
     thing = world.make(rng)
     if thing is None:
         return
-    results = [world.use(thing, rng) for _ in range(rng.randint(2, 40))]
+    results = [world.use(thing, rng) for _ in range(rng.choice((0, 1, 3, 40)))]
+    results += [world.use(thing, rng, fertile=True) for _ in range(2)]
     results = [result for result in results if ours(type(result))]
     del thing
     for result in results:
@@ -289,8 +302,8 @@ def leave_garbage(world: World, rng: random.Random) -> None:
     if rng.random() < 0.7:
         item.held = thing
         for name in ("__setitem__", "try_put", "store", "subscribe", "release"):
-            put = getattr(thing, name, None)
-            if put is not None:
+            if hasattr(type(thing), name):
+                put = getattr(thing, name)
                 arguments = ("a", item) if name in ("__setitem__", "subscribe") else (item,)
                 world.attempt(rng, put, (), f"cycle {name}", *arguments)
     if rng.random() < 0.3:
@@ -342,7 +355,7 @@ def touch(world: World, rng: random.Random) -> None:
     """The bytes behind a view, which may be older than anything."""
     thing = world.kept(rng)
     world.local.trace.note(f"memoryview {type(thing).__name__}")
-    with contextlib.suppress(TypeError, ValueError, BufferError):
+    with contextlib.suppress(Exception):
         view = memoryview(thing)
         if len(view):
             view[-1]

@@ -287,4 +287,6 @@ def test_an_atomic_int_answers_as_its_value(ask: Callable[[Any], Any], value: in
 def test_an_atomic_int_refuses_what_an_int_refuses() -> None:
     with pytest.raises(ValueError, match="format"):
         format(AtomicInt(1), "q")
+    with pytest.raises(TypeError):
+        AtomicInt(1).__format__(1.5)  # type: ignore[arg-type]
     assert repr(AtomicInt(5)) == "AtomicInt(5)"
