@@ -221,12 +221,13 @@ cdef class NativeQueue(_base.BaseQueue):
             self.move(inside)
             return 0
         cdef bint opens = False
+        cdef list items = None
         inside.lock.acquire()
         try:
             _core.fp_sync_u64_store_relaxed(&self.opener, me)
             opens = not self.is_open()
             if opens:
-                self.move(inside)
+                items = self.move(inside)  # released with the mutex free: it may run any code
         finally:
             _core.fp_sync_u64_store_relaxed(&self.opener, 0)
             inside.lock.release()
@@ -234,8 +235,8 @@ cdef class NativeQueue(_base.BaseQueue):
             _open.tell(self, name)
         return 0
 
-    cdef int move(self, object inside) except -1:
-        """Opens, with the mutex held."""
+    cdef list move(self, object inside):
+        """Opens, with the mutex held. Returns the items, which the caller is to release."""
         cdef fp_status status
         # The same as before, until the end.
         fp_set_plainly(self, "mutex", inside.mutex)
@@ -243,13 +244,13 @@ cdef class NativeQueue(_base.BaseQueue):
             fp_set_plainly(self, name, getattr(inside, name))
         make = _open.KINDS[_open.kind_of(self)]
         if self.is_open():
-            return 0
+            return None
         if self.ops == &_core.fp_segq_ops:
             status = _core.fp_segq_move(self.core)
         else:
             status = _core.fp_ordered_move(self.core)
         if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
-            return 0
+            return None
         if status != _core.FP_OK:
             self.refuse(status)
         cdef int collector = fp_pause_collector()
@@ -275,7 +276,7 @@ cdef class NativeQueue(_base.BaseQueue):
             fp_resume_collector(collector)
         for item in items:
             _base.DECREF(<PyObject*>item)  # the structure's reference; the list has one too
-        return 0
+        return items
 
     cdef list copy_out(self, object make, uint64_t done):
         """Sets the attributes of an open queue; returns the items, of which it has copies."""
