@@ -11,8 +11,8 @@ from cpython.object cimport Py_LT, PyObject
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
 from fastprims cimport _base, _core, _numbers
-from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from fastprims._base cimport OPEN, UNCHECKED
+from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from math import ceil
 from queue import LifoQueue, PriorityQueue  # ours may take their names there
@@ -27,7 +27,6 @@ cdef extern from "_slots.h":
     int fp_inherit_secretly(object, object) except -1
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
-    int fp_propagate() except -1
     int fp_set_plainly(object, object, object) except -1
     uint64_t fp_class_version(PyObject*)
     int fp_pause_collector()
@@ -132,7 +131,7 @@ cdef class NativeQueue(_base.BaseQueue):
 
     cdef _core.fp_sync_u64 done  # by any thread: atomic
     cdef _core.fp_event all_done  # the same
-    # maxsize, as it was set: by any thread, within the critical section
+    # maxsize, as it was set, if that was a number: by any thread, within the critical section
     cdef object given
     # _open.Inside, once somebody looked for it: written once, within the critical section
     cdef object inside
@@ -160,6 +159,7 @@ cdef class NativeQueue(_base.BaseQueue):
 
     cdef int bound(self, object value) except -1:
         cdef uint64_t limit = to_limit(value)
+        value = value if isinstance(value, (int, float)) else _numbers.to_index(value, "maxsize")
         with cython.critical_section(self):
             self.given = value
         if self.ops == &_core.fp_segq_ops:
@@ -239,12 +239,13 @@ cdef class NativeQueue(_base.BaseQueue):
             self.move(inside)
             return 0
         cdef bint opens = False
+        cdef list items = None
         inside.lock.acquire()
         try:
             _core.fp_sync_u64_store_relaxed(&self.opener, me)
             opens = not self.is_open()
             if opens:
-                self.move(inside)
+                items = self.move(inside)  # released with the mutex free: it may run any code
         finally:
             _core.fp_sync_u64_store_relaxed(&self.opener, 0)
             inside.lock.release()
@@ -252,8 +253,8 @@ cdef class NativeQueue(_base.BaseQueue):
             _open.tell(self, name)
         return 0
 
-    cdef int move(self, object inside) except -1:
-        """Opens, with the mutex held."""
+    cdef list move(self, object inside):
+        """Opens, with the mutex held. Returns the items, which the caller is to release."""
         cdef fp_status status
         # The same as before, until the end.
         fp_set_plainly(self, "mutex", inside.mutex)
@@ -261,13 +262,13 @@ cdef class NativeQueue(_base.BaseQueue):
             fp_set_plainly(self, name, getattr(inside, name))
         make = _open.KINDS[_open.kind_of(self)]
         if self.is_open():
-            return 0
+            return None
         if self.ops == &_core.fp_segq_ops:
             status = _core.fp_segq_move(self.core)
         else:
             status = _core.fp_ordered_move(self.core)
         if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
-            return 0
+            return None
         if status != _core.FP_OK:
             self.refuse(status)
         cdef int collector = fp_pause_collector()
@@ -293,7 +294,7 @@ cdef class NativeQueue(_base.BaseQueue):
             fp_resume_collector(collector)
         for item in items:
             _base.DECREF(<PyObject*>item)  # the structure's reference; the list has one too
-        return 0
+        return items
 
     cdef list copy_out(self, object make, uint64_t done):
         """Sets the attributes of an open queue; returns the items, of which it has copies."""

@@ -139,6 +139,14 @@ static inline int fp_inherit_secretly(PyObject *type, PyObject *hidden) {
     return 0;
 }
 
+/* A class attribute that Cython refuses to compile into an extension class. */
+static inline int fp_set_attribute(PyObject *type, const char *name, PyObject *value) {
+    if (PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, name, value) < 0)
+        return -1;
+    PyType_Modified((PyTypeObject *)type);
+    return 0;
+}
+
 /* Is the object's class one that was made in Python? */
 static inline bool fp_is_heap_type(PyObject *o) {
     return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
