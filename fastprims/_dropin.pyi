@@ -1,0 +1,20 @@
+import queue as std
+from threading import Condition, Lock
+from typing import TypeVar
+
+from fastprims._queue import NativeQueue
+
+_T = TypeVar("_T")
+
+class Queue(NativeQueue[_T], std.Queue[_T]):  # type: ignore[misc]
+    maxsize: int
+    unfinished_tasks: int
+    is_shutdown: bool
+    mutex: Lock  # type: ignore[assignment]
+    not_empty: Condition
+    not_full: Condition
+    all_tasks_done: Condition
+    def __init__(self, maxsize: float = 0) -> None: ...
+
+class LifoQueue(Queue[_T], std.LifoQueue[_T]): ...  # type: ignore[misc]
+class PriorityQueue(Queue[_T], std.PriorityQueue[_T]): ...  # type: ignore[misc]
