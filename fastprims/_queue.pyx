@@ -10,8 +10,8 @@ from cpython.object cimport Py_LT, PyObject
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
 from fastprims cimport _base, _core
-from fastprims._core cimport fp_attempt, fp_bool, fp_status
 from fastprims._base cimport OPEN, UNCHECKED
+from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from _thread import allocate_lock
 from math import ceil
@@ -27,7 +27,6 @@ cdef extern from "_slots.h":
     int fp_inherit_secretly(object, object) except -1
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
-    int fp_propagate() except -1
     int fp_set_plainly(object, object, object) except -1
     uint64_t fp_class_version(PyObject*)
     int fp_pause_collector()
@@ -129,7 +128,7 @@ cdef class NativeQueue(_base.BaseQueue):
 
     cdef _core.fp_sync_u64 done
     cdef _core.fp_event all_done
-    cdef object given  # maxsize, as it was set
+    cdef object given  # maxsize, as it was set, if that was a number
     cdef object inside  # _open.Inside, once somebody looked for it
     cdef _core.fp_sync_u64 opener  # the thread that holds the mutex to open
 
@@ -155,7 +154,7 @@ cdef class NativeQueue(_base.BaseQueue):
 
     cdef int bound(self, object value) except -1:
         cdef uint64_t limit = to_limit(value)
-        self.given = value
+        self.given = value if isinstance(value, (int, float)) else _base.to_index(value, "maxsize")
         if self.ops == &_core.fp_segq_ops:
             _core.fp_segq_set_limit(self.core, limit)
         else:

@@ -105,13 +105,8 @@ def queue_classes() -> list[type]:
     """The compiled ones: of a class written in Python, type checkers see the source."""
     values = [getattr(fastprims, name) for name in fastprims.__all__]
     classes = [v for v in values if inspect.isclass(v) and hasattr(v, "try_put")]
-    return [cls for cls in classes if not (PACKAGE / f"{_home(cls)}.py").exists()]
-
-
-def _home(cls: type) -> str:
-    """The Python module that a class is from, whatever it calls itself; or ""."""
-    codes = (getattr(member, "__code__", None) for member in vars(cls).values())
-    return next((Path(code.co_filename).stem for code in codes if code is not None), "")
+    heap_type = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+    return [cls for cls in classes if not cls.__flags__ & heap_type]
 
 
 @pytest.mark.parametrize("cls", queue_classes(), ids=lambda cls: cls.__name__)

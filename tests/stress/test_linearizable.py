@@ -77,7 +77,15 @@ def get(q: Any, style: int) -> Any:
 
 
 def work(
-    q: Any, recorder: Recorder, seed: int, puts: float, *, styles: int, drops: bool, sizes: bool
+    q: Any,
+    recorder: Recorder,
+    seed: int,
+    puts: float,
+    *,
+    styles: int,
+    drops: bool,
+    sizes: bool,
+    opens: bool,
 ) -> None:
     """Random calls, a late shutdown among them; `puts` is the share of puts."""
     ends = hasattr(q, "shutdown")
@@ -90,6 +98,8 @@ def work(
             ends = False
         elif sizes and rng.random() < 0.1:
             recorder.call("size", None, q.qsize)
+        elif opens and n > CALLS // 3 and rng.random() < 0.1:
+            len(q.queue)  # opens it, which changes nothing that the model knows
         elif rng.random() < puts:
             item = recorder.thread * 1000 + n
             recorder.call("put", item, lambda: put(q, item, style))
@@ -130,7 +140,10 @@ def test_every_history_can_be_explained(kind: Any, bound: int, scale: Callable[[
         # Dropping step by step makes histories that are too long to check if there is no bound,
         # and a ring for two leaves it to the consumer's next call.
         drops = bound > 0 and not kind.roles
-        calls = race(q, shares, seed=lap * 100, styles=3, drops=drops, sizes=lap % 3 == 0)
+        opens = kind.tasks and lap % 4 >= 2
+        calls = race(
+            q, shares, seed=lap * 100, styles=3, drops=drops, sizes=lap % 3 == 0, opens=opens
+        )
         overlapping += overlaps(calls)
         calls = in_steps(calls, bound)
         assert linearize(calls, model) is not None, render(calls)
@@ -169,7 +182,7 @@ class Racy:
 def test_a_racy_queue_is_found_out() -> None:
     """The same race over a queue that is wrong: or the test above would prove little."""
     for lap in range(200):
-        calls = race(Racy(2), [0.5] * 4, seed=lap, styles=1, drops=False, sizes=False)
+        calls = race(Racy(2), [0.5] * 4, seed=lap, styles=1, drops=False, sizes=False, opens=False)
         if linearize(calls, QueueModel(2)) is None:
             return
     pytest.fail("two hundred histories of a broken queue were all found good")
