@@ -67,6 +67,54 @@ static void closing_at_every_fill(void) {
     }
 }
 
+static int take_down(uint64_t item, void *arg) {
+    uint32_t *next = arg;
+    CHECK(item == item_of(0, *next), "item %u is another", *next);
+    ++*next;
+    return 0;
+}
+
+/* Moving, and moving back, wherever head and tail are in their segments, open or closed. */
+static void moving_at_every_fill(void) {
+    for (uint32_t fill = 0; fill < 700; fill++) {
+        for (uint32_t gone = 0; gone <= fill; gone += 1 + fill / 3) {
+            bool closed = (fill + gone) % 2 != 0;
+            struct subject s = subject_segq(FP_UNBOUNDED);
+            uint64_t item, puts, gets;
+            for (uint32_t i = 0; i < fill; i++)
+                CHECK(s.ops->put(s.queue, item_of(0, i)) == FP_OK, "put");
+            for (uint32_t i = 0; i < gone; i++)
+                CHECK(s.ops->get(s.queue, &item) == FP_OK, "get");
+            if (closed)
+                s.ops->close(s.queue, false);
+            for (int keep = 0; keep < 2; keep++) {
+                uint32_t next = gone;
+                CHECK(fp_segq_move(s.queue) == FP_OK, "move");
+                CHECK(fp_segq_move(s.queue) == FP_MOVED, "moved twice");
+                CHECK(s.ops->put(s.queue, item_of(0, fill)) == FP_MOVED, "put after move");
+                CHECK(s.ops->get(s.queue, &item) == FP_MOVED, "get after move");
+                CHECK(s.ops->close(s.queue, false) == FP_MOVED, "close after move");
+                CHECK(s.ops->is_closed(s.queue) == closed, "closed or not");
+                s.ops->count(s.queue, &puts, &gets);
+                CHECK(puts == fill && gets == gone, "count");
+                s.ops->visit(s.queue, take_down, &next);
+                CHECK(next == fill, "%u of %u items", next, fill);
+                fp_segq_end_move(s.queue, keep != 0);
+                if (keep != 0)
+                    s.ops->visit(s.queue, take_down, &next);
+                CHECK(next == fill, "forgotten items are shown");
+                if (keep == 0)
+                    CHECK(s.ops->put(s.queue, item_of(0, fill)) == (closed ? FP_CLOSED : FP_OK),
+                          "put after moving back");
+                fill += keep == 0 && !closed;
+            }
+            CHECK(s.ops->get(s.queue, &item) == FP_MOVED, "get after move");
+            s.ops->destroy(s.queue);
+            fill -= !closed;
+        }
+    }
+}
+
 /* Every allocation fails in turn: the call says so, and nothing is lost. */
 static void failed_allocations(void) {
     for (long number = 1;; number++) {
@@ -189,6 +237,7 @@ static const struct torture_case cases[] = {
     {"answers of one thread agree with a model", model},
     {"a burst's memory is given back", burst},
     {"closing at every fill", closing_at_every_fill},
+    {"moving at every fill", moving_at_every_fill},
     {"every allocation fails in turn", failed_allocations},
 #if !FP_PLAIN
     {"one producer, one consumer", pairs},
