@@ -178,11 +178,26 @@ def _replace_names(state: _State) -> None:
             if subclass := bound.get(own_name):
                 # Its methods may call Queue.put(self, ...), which takes its own objects only.
                 state.kept.append(f"{own_name}.{name}: {subclass} derives from it")
+            elif attribute := _attribute_of_class(namespace):
+                # The module may compare the two.
+                state.kept.append(f"{own_name}.{name}: {attribute} is a standard class, too")
             else:
                 namespace[name] = REPLACEMENT[value]
                 state.replaced.append((module, name, value))
     for name in OURS.keys() - {name for module, name, _ in state.replaced if module is queue}:
         state.kept.append(f"queue.{name}: somebody else had replaced it")
+
+
+def _attribute_of_class(namespace: dict[str, Any]) -> str | None:
+    """An attribute that is a standard class, of a class that this module defines."""
+    for cls in list(namespace.values()):
+        if issubclass(type(cls), type):
+            attributes = type.__dict__["__dict__"].__get__(cls)
+            if attributes.get("__module__") == namespace["__name__"]:
+                for name, value in list(attributes.items()):
+                    if type(value) is type and value in REPLACEMENT:
+                        return f"{cls.__qualname__}.{name}"
+    return None
 
 
 def _modules_of_subclasses() -> dict[str, str]:

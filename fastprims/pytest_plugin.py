@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 _ASKED_BY = "pytest -p fastprims.pytest_plugin"
 
 
+# Before the plugins that come after it, and what they import. Importing is what -p asks for.
+install_as(_ASKED_BY)
+
+
 def pytest_addoption(parser: Parser) -> None:
-    """Install. There is no option: this is the first thing that pytest calls."""
+    """Install again, where the module was imported for an earlier run in this process."""
     install_as(_ASKED_BY)
 
 

@@ -69,7 +69,10 @@ PACKAGES = [
     Package(
         "posthog",
         "7.91.1",
-        [f"posthog/test/test_{name}.py" for name in ("client", "consumer", "client_fork", "module")],
+        [
+            f"posthog/test/test_{name}.py"
+            for name in ("client", "consumer", "client_fork", "module")
+        ],
         ["freezegun", "flask", "parameterized", "pytest-asyncio", "mock", "django<6", "tzdata"],
     ),
     Package(

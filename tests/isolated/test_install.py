@@ -175,6 +175,25 @@ def test_a_module_with_a_subclass_keeps_the_standard_class_and_build_info_says_s
     assert run_child(kept) == [1, "early.Queue: Old derives from it", False, False]
 
 
+def class_attribute() -> list[object]:
+    import sys
+    from types import ModuleType
+
+    import fastprims
+
+    source = "import queue\nDEFAULT = queue.Queue\nclass Pool:\n    queue_class = DEFAULT\n"
+    early = ModuleType("early")
+    sys.modules["early"] = early
+    exec(source, early.__dict__)
+    fastprims.install()
+    return [early.Pool.queue_class is early.DEFAULT, fastprims.build_info().get("kept")]
+
+
+def test_a_name_and_an_attribute_of_a_class_stay_the_same_class() -> None:
+    reason = "early.DEFAULT: Pool.queue_class is a standard class, too"
+    assert run_child(class_attribute) == [True, reason]
+
+
 def somebody_else_patches() -> list[object]:
     import queue
     from unittest import mock
