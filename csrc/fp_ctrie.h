@@ -101,8 +101,8 @@ static inline uint32_t fp_ctrie_hash(uint64_t h) {
  * memory (and the base is still the caller's). */
 struct fp_ctrie *fp_ctrie_create(const struct fp_ctrie_host *host, struct fp_version *base);
 
-/* Whoever holds the live map may use it; at first that is who created it. False: it has ended. To be
- * called while something else keeps the lineage in memory (fp_lineage_hold, or a version). */
+/* Whoever holds the live map may use it; at first that is who created it. False: it has ended. To
+ * be called while something else keeps the lineage in memory (fp_lineage_hold, or a version). */
 bool fp_ctrie_hold(struct fp_ctrie *t);
 /* A holder gives the live map up. With the last one it ends; its versions live on. */
 void fp_ctrie_end(struct fp_ctrie *t);

@@ -42,8 +42,8 @@
  *
  * What is handed over waits in lock-free stacks (limbo, inbox, closing). A sweep takes them and
  * sorts them out under a lock that is only ever tried: whoever finds it taken leaves a note and the
- * holder sweeps once more, or, tired, leaves it to the next collection. So no operation waits. Under
- * FP_PLAIN everything is sorted out at once.
+ * holder sweeps once more, or, tired, leaves it to the next collection. So no operation waits.
+ * Under FP_PLAIN everything is sorted out at once.
  *
  * Nothing here runs code of the host while pinned or while the lock is held: what has to be
  * released is collected in a `fp_trash`, and emptied by fp_lineage_sweep or by the caller.
@@ -215,8 +215,8 @@ bool fp_version_let_go(struct fp_version *v);
 /* The last one closes it. Not pinned. */
 void fp_version_release(struct fp_version *v);
 
-/* All handles that the lineage owns, but for those in the limbo, once each; while no other thread is
- * within a call, callbacks apart. */
+/* All handles that the lineage owns, but for those in the limbo, once each; while no other thread
+ * is within a call, callbacks apart. */
 int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg);
 
 #endif

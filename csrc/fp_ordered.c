@@ -154,7 +154,8 @@ static bool deaf(void) { return false; }
 
 static void move_back(struct fp_ordered *q) {
     struct fp_host host = *q->host;
-    host.interrupted = deaf; /* there is no answer to give up with; nobody holds the lock for long */
+    host.interrupted =
+        deaf; /* there is no answer to give up with; nobody holds the lock for long */
     if (locks(q))
         fp_lock_acquire(&q->lock, fp_thread_serial(), &host);
     q->heap = q->moved;

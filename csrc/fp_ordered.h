@@ -39,7 +39,8 @@ void fp_ordered_destroy(struct fp_ordered *q);
 /* FP_OK, FP_FULL, FP_CLOSED, FP_NO_MEMORY and those above. */
 enum fp_status fp_ordered_put(struct fp_ordered *q, uint64_t item);
 
-/* FP_OK, FP_EMPTY, FP_CLOSED (drained) and those above. Once moved, all of these answer FP_MOVED. */
+/* FP_OK, FP_EMPTY, FP_CLOSED (drained) and those above. Once moved, all of these answer FP_MOVED.
+ */
 enum fp_status fp_ordered_get(struct fp_ordered *q, uint64_t *item);
 
 /* Several under one lock. *done counts, for put_many also if the answer is FP_FAILED for the one

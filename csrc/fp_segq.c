@@ -371,7 +371,8 @@ void fp_segq_set_limit(struct fp_segq *q, uint64_t limit) {
 
 uint64_t fp_segq_limit(struct fp_segq *q) { return fp_u64_load_relaxed(&q->limit); }
 
-/* The first vacant position, and whether a marker of a closed queue stands there. Pinned callers only. */
+/* The first vacant position, and whether a marker of a closed queue stands there. Pinned callers
+ * only. */
 static uint64_t tail_position(struct fp_segq *q, bool *closed) {
     struct segment *s = fp_ptr_load_seq_cst(&q->tail);
     for (;;) {

@@ -34,9 +34,9 @@
  * that may still look at it has pinned an epoch (fp_epoch.h).
  *
  * Contract, any thread beside any other: put, put_many, force, trim, get, get_many, close,
- * set_limit, move, count, bytes. Alone only: init, destroy, visit; end_move, for the mover. Put and get are lock-free: an attempt
- * is repeated only because another operation succeeded. A thread suspended at any point stops
- * nobody; its walk from a lagging hint is at most one segment.
+ * set_limit, move, count, bytes. Alone only: init, destroy, visit; end_move, for the mover. Put and
+ * get are lock-free: an attempt is repeated only because another operation succeeded. A thread
+ * suspended at any point stops nobody; its walk from a lagging hint is at most one segment.
  *
  * Items are 64-bit handles greater than FP_SEGQ_MOVED_CLOSED.
  */

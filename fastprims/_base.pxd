@@ -29,8 +29,8 @@ cdef extern from "_slots.h":
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
     # them, one load nearer. Written by become(): to no queue when the object is made, before
-    # anybody else has it; then once more, within the critical section, by the first __init__ that gets
-    # there. Until that one has returned, the object is for the thread that makes it.
+    # anybody else has it; then once more, within the critical section, by the first __init__ that
+    # gets there. Until that one has returned, the object is for the thread that makes it.
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
@@ -38,8 +38,8 @@ cdef class BaseQueue:
     # The version of the class for which this object was found to do without any Python code of
     # its own; or one of the two above. By any thread: atomic.
     cdef _core.fp_sync_u64 checked
-    # put_nowait() and get_nowait() go through the public put() and get(): set, never cleared, by any
-    # thread. A call that comes too early for it came before the change that it stands for.
+    # put_nowait() and get_nowait() go through the public put() and get(): set, never cleared, by
+    # any thread. A call that comes too early for it came before the change that it stands for.
     cdef bint indirect
     # Never written; it makes Cython build a type that the garbage collector knows.
     cdef object _collected

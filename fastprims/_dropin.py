@@ -36,7 +36,7 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     __setattr__ = NativeQueue._assign
 
     def __init__(self, maxsize: Any = 0) -> None:
-        if self._start(maxsize):
+        if NativeQueue._start(self, maxsize):
             return
         StandardQueue.__init__(self, maxsize)
         if sys.version_info < (3, 13):

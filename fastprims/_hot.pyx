@@ -129,7 +129,8 @@ cdef PyObject* fast_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t
                                PyObject* names) noexcept:
     cdef PyObject* item
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self) and not (<BaseQueue>self).indirect):
+    if _core.FP_LIKELY(n == 1 and names == NULL and unchanged(self)
+                       and not (<BaseQueue>self).indirect):
         item = args[0]
         status = give(<BaseQueue>self, item)
         if _core.FP_LIKELY(status == _core.FP_OK):

@@ -7,9 +7,9 @@ other, in that order, with these very objects, and all of it within one instruct
 two statements of a program look like that, so this is what we go by: if keys() was called, and what
 it returned is iterated over, at the same place (fp_place), a merge begins, with a second iterator
 over the snapshot that the keys come from. As long as the values that are asked for at that place
-are those of its keys, in turn, it is the snapshot that answers. The first one that is not, and the last
-one, end it. What a merge leaves unfinished, because the dict has raised, is let go of by the next
-one of its thread.
+are those of its keys, in turn, it is the snapshot that answers. The first one that is not, and the
+last one, end it. What a merge leaves unfinished, because the dict has raised, is let go of by the
+next one of its thread.
 """
 
 cimport cython

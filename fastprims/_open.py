@@ -308,7 +308,7 @@ def get_many(
             while len(items) < most and self._qsize():
                 items.append(self._get())
                 self.not_full.notify()
-    except Exception:  # of a comparison, or a hook: what was taken is not lost
+    except Exception:  # noqa: BLE001, S110 - of a comparison or hook; what was taken is not lost
         pass
     return items
 

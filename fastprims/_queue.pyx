@@ -239,13 +239,13 @@ cdef class NativeQueue(_base.BaseQueue):
             self.move(inside)
             return 0
         cdef bint opens = False
-        cdef list items = None
+        cdef list _moved = None
         inside.lock.acquire()
         try:
             _core.fp_sync_u64_store_relaxed(&self.opener, me)
             opens = not self.is_open()
             if opens:
-                items = self.move(inside)  # released with the mutex free: it may run any code
+                _moved = self.move(inside)  # released with the mutex free: it may run any code
         finally:
             _core.fp_sync_u64_store_relaxed(&self.opener, 0)
             inside.lock.release()

@@ -298,7 +298,7 @@ cdef class Objects:
             pass
         record = None
         try:
-            for i in range(<Py_ssize_t>count):
+            for _ in range(<Py_ssize_t>count):
                 record = first if before is None else before.next
                 if record.tag != BYTES:
                     record.rest = decode(record)

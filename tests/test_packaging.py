@@ -52,11 +52,7 @@ def stub_of(name: str) -> ast.Module:
 
 def public_members(cls: type) -> set[str]:
     """What a user may call or read, without what every object has."""
-    return {
-        name
-        for name in dir(cls)
-        if not name.startswith("_")
-    }
+    return {name for name in dir(cls) if not name.startswith("_")}
 
 
 def stub_classes() -> dict[str, dict[str, ast.AST]]:

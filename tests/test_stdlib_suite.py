@@ -21,6 +21,7 @@ from fastprims import queue as fast_queue
 test_queue = pytest.importorskip("test.test_queue", reason="the interpreter has no test package")
 support = pytest.importorskip("test.support")
 
+
 class FastSimpleQueueTest(test_queue.CSimpleQueueTest):
     """The C class's tests, re-entrancy from __del__ included."""
 

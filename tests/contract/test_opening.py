@@ -271,10 +271,10 @@ def test_opening_is_counted_and_told_if_asked_for(
         warnings.simplefilter("error")
         open_by(kind.make(), "mutex")
     monkeypatch.setenv("FASTPRIMS_WARN_OPEN", "1")
+    q = kind.make()
     with pytest.warns(fastprims.queue.OpenedWarning, match="mutex") as caught:
-        q = kind.make()
-        with q.not_empty:
-            pass
+        q.not_empty.acquire()
+    q.not_empty.release()
     assert caught[0].filename == __file__
     after = fastprims.queue.opened["mutex"], fastprims.queue.opened.total()
     assert after == (before[0] + 2, before[1] + 2)

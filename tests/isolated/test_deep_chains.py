@@ -61,9 +61,7 @@ def release(kind: str, links: int) -> bool:
         "leased": [leased],
         "factory": [lambda o: fastprims.ObjectPool(operator.itemgetter(o))],
         "reset": [lambda o: fastprims.ObjectPool(list, reset=operator.itemgetter(o))],
-        "on_pressure": [
-            lambda o: fastprims.BoundedChannel(1, on_pressure=operator.itemgetter(o))
-        ],
+        "on_pressure": [lambda o: fastprims.BoundedChannel(1, on_pressure=operator.itemgetter(o))],
         "size_of": [lambda o: fastprims.BoundedChannel(1, size_of=operator.itemgetter(o))],
         "lease": [lambda o: fastprims.ObjectPool(list).lease(True, o)],
         "subscription": [subscription],

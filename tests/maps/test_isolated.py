@@ -372,9 +372,8 @@ def test_a_chain_of_any_length_is_dropped_by_a_thread_with_little_stack(kind: st
 
 def lost_versions(rounds: int) -> list[int]:
     """Allocations that fail while a snapshot, a branch or an iterator is made; what is alive then."""
-    import gc
-
     import _testcapi
+    import gc
 
     import fastprims
 
@@ -390,7 +389,7 @@ def lost_versions(rounds: int) -> list[int]:
     failed = 0
     for n in range(rounds):
         t = fastprims.Ctrie((k, Value()) for k in range(3))
-        for make in (t.snapshot, t.readonly_snapshot, t.copy, t.__iter__, lambda: iter(t.items())):
+        for make in (t.snapshot, t.readonly_snapshot, t.copy, t.__iter__, t.items().__iter__):
             t[0] = Value()  # the next snapshot needs a version of its own
             gc.collect(0)
             taken = [t.readonly_snapshot() for _ in range(9)]  # empties the list of free objects

@@ -140,8 +140,7 @@ class Misuse:
         for only in (1, b"x", "a", None, self.nosy(), [self.nosy(), self.nosy()], lambda x: x):
             yield (only,)
             yield (only, False)
-        for two in (("a", 1), (1, self.nosy()), (self.nosy(), self.nosy()), (None, None, None)):
-            yield two
+        yield from (("a", 1), (1, self.nosy()), (self.nosy(), self.nosy()), (None, None, None))
         yield (self.nosy(), self.nosy(), self.nosy())
 
     def use(self, o: Any, state: str, arguments: Any = None) -> list[Any]:
