@@ -10,7 +10,6 @@ import sys
 from queue import LifoQueue as StandardLifoQueue
 from queue import PriorityQueue as StandardPriorityQueue
 from queue import Queue as StandardQueue  # ours may take their names there
-from typing import Any
 
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
@@ -35,7 +34,7 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     __module__ = "fastprims"
     __setattr__ = NativeQueue._assign
 
-    def __init__(self, maxsize: Any = 0) -> None:
+    def __init__(self, maxsize=0):  # type: ignore[no-untyped-def]
         if NativeQueue._start(self, maxsize):
             return
         StandardQueue.__init__(self, maxsize)

@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """The short way of the queues' hot methods: for the call with nothing but an item, or nothing at
 all, when there is room, or an item. See _slots.h; whatever else is for the methods of BaseQueue.

@@ -1,4 +1,4 @@
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 from fastprims cimport _core
 
@@ -11,7 +11,7 @@ cdef extern from "_merging.h":
     bint fp_place_is_same(const fp_place*, const fp_place*)
     bint fp_place_is_active(const fp_place*)
 
-# How many merges are under way. Relaxed: only a merge's own thread has to see it, and it wrote it.
+# How many merges are under way. Relaxed: only a merge's own thread has to see it, and it counted it.
 cdef _core.fp_sync_u64 under_way
 
 # A merge of `mapping` begins at that place; `pairs` iterates over what it is to see.

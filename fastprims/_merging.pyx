@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """How dict(ctrie), {**ctrie}, f(**ctrie) and dict.update(ctrie) see one instant.
 
@@ -9,15 +9,20 @@ it returned is iterated over, at the same place (fp_place), a merge begins, with
 over the snapshot that the keys come from. As long as the values that are asked for at that place
 are those of its keys, in turn, it is the snapshot that answers. The first one that is not, and the
 last one, end it. What a merge leaves unfinished, because the dict has raised, is let go of by the
-next one of its thread.
+next one of its thread, or when that ends.
 """
 
 cimport cython
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
 
+cdef extern from "Python.h":
+    PyObject* PyThreadState_GetDict() noexcept
+
 cdef extern from "fp_atomic.h":
-    void fp_sync_u64_store_relaxed(_core.fp_sync_u64*, size_t)
+    uint64_t fp_sync_u64_fetch_add_relaxed(_core.fp_sync_u64*, uint64_t)
 
 MISSING = object()
 
@@ -29,49 +34,51 @@ cdef class Merge:
     cdef object pairs
     cdef tuple following
 
+    def __cinit__(self):
+        fp_sync_u64_fetch_add_relaxed(&under_way, 1)
 
-# All of them. Used within its critical section.
-cdef list merges = []
+    def __dealloc__(self):
+        fp_sync_u64_fetch_add_relaxed(&under_way, <uint64_t>-1)
+
+
+cdef list merges_of_thread():
+    """Those that this thread has under way; no other one sees them. They end with it."""
+    cdef PyObject* everything = PyThreadState_GetDict()
+    if everything == NULL:
+        return []
+    return (<dict>everything).setdefault("fastprims.merges", [])
 
 
 cdef int begin(object mapping, const fp_place* place, object pairs) except -1:
+    cdef list merges = merges_of_thread(), dropped = []
     cdef Merge merge = Merge.__new__(Merge), other
-    cdef list dropped = []
     merge.place = place[0]
     merge.mapping = <size_t><void*>mapping
     merge.pairs = pairs
     merge.following = next(pairs, None)
-    with cython.critical_section(merges):
-        for other in list(merges):
-            if other.place.thread == place.thread and (
-                    other.place.frame == place.frame or not fp_place_is_active(&other.place)):
-                merges.remove(other)
-                dropped.append(other)
-        if merge.following is not None:
-            merges.append(merge)
-        fp_sync_u64_store_relaxed(&under_way, len(merges))
+    for other in list(merges):
+        if other.place.frame == place.frame or not fp_place_is_active(&other.place):
+            merges.remove(other)
+            dropped.append(other)
+    if merge.following is not None:
+        merges.append(merge)
     return 0  # what was dropped goes now, which may run any code
 
 
 cdef object take(object mapping, object key):
     cdef fp_place here = fp_place_here(False)
+    cdef list merges = merges_of_thread()
     cdef Merge merge, found = None
     cdef object value = MISSING
-    with cython.critical_section(merges):
-        for merge in merges:
-            if (merge.mapping == <size_t><void*>mapping
-                    and fp_place_is_same(&merge.place, &here)):
-                found = merge
-                break
+    for merge in merges:
+        if merge.mapping == <size_t><void*>mapping and fp_place_is_same(&merge.place, &here):
+            found = merge
+            break
     if found is None:
         return MISSING
-    # No other thread has it: it is of this one.
     if found.following[0] is key:
         value = found.following[1]
         found.following = next(found.pairs, None)
-    if value is MISSING or found.following is None:
-        with cython.critical_section(merges):
-            if found in merges:
-                merges.remove(found)
-            fp_sync_u64_store_relaxed(&under_way, len(merges))
+    if (value is MISSING or found.following is None) and found in merges:
+        merges.remove(found)
     return value

@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """How an argument becomes a number, a truth value or a deadline, for all classes alike.
 

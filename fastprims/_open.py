@@ -9,15 +9,19 @@ import os
 import sys
 import threading
 import warnings
+from _weakref import ref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
 from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
 from time import monotonic
-from typing import Any
 
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HOOKS = ("_init", "_put", "_get", "_qsize")
 CONDITIONS = ("not_empty", "not_full", "all_tasks_done")
@@ -36,11 +40,13 @@ class Mutex:
     __slots__ = ("__weakref__", "_lock", "_queue")
 
     def __init__(self, queue: Any, lock: Any) -> None:
-        self._queue = queue
+        self._queue = ref(queue)  # which has this object: a cycle would outlive it
         self._lock = lock
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        self._queue._open("mutex")
+        queue = self._queue()
+        if queue is not None:
+            queue._open("mutex")
         return self._lock.acquire(blocking, timeout)  # type: ignore[no-any-return]
 
     acquire_lock = acquire

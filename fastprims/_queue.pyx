@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, freethreading_compatible=True
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """SimpleQueue, and what Queue, LifoQueue and PriorityQueue are until somebody looks inside.
@@ -356,19 +356,19 @@ cdef class NativeQueue(_base.BaseQueue):
         fp_set_plainly(self, name, value)
 
     cdef bint assign_maxsize(self, object value) except -1:
+        """False: the queue is open, and its attribute the one that counts."""
         if self.elsewhere():
             return False
-        lock = self.get_inside().lock
-        with lock:
-            if self.is_open():
-                return False
-            try:
-                self.bound(value)
-                return True
-            except TypeError:
-                pass
-        self.open("maxsize")
-        return False
+        try:
+            self.bound(value)
+        except TypeError:
+            self.open("maxsize")
+            return False
+        # Whoever opens sets `done` before he reads the bound: either it was this one, or we see it.
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+            self.await_opening()
+            return not self.is_open()
+        return True
 
     # Tasks. ---------------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ __all__ = [
     "TopicStats",
 ]
 
-# For fastprims.metrics: what only grows. Everything else is a gauge.
+# For fastprims.metrics: what only grows, and what is none. Everything else is a gauge.
 COUNTER = {"metric": "counter"}
+NO_METRIC = {"metric": "none"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class QueueStats:
     """Times a thread got ready to sleep because there was no room."""
     get_waits: int = field(metadata=COUNTER)
     """Times a thread got ready to sleep because there was no item."""
-    open: bool = field(default=False, kw_only=True)
+    open: bool = field(default=False, kw_only=True, metadata=NO_METRIC)
     """Whether somebody's use of its inside made it a standard queue. Since then nothing is counted,
     and `size` is what was moved."""
 

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from fastprims._stats import COUNTER
+from fastprims._stats import COUNTER, NO_METRIC
 
 __all__ = [
     "Collector",
@@ -189,6 +189,8 @@ def _samples_or_complaint(entry: _Entry, structure: Any) -> list[Sample]:
 
 
 def _samples_of(entry: _Entry, field: dataclasses.Field[Any], value: Any) -> Iterator[Sample]:
+    if field.metadata.get("metric") == NO_METRIC["metric"]:
+        return
     counter = field.metadata.get("metric") == COUNTER["metric"]
     label = field.metadata.get("label", "key") if isinstance(value, Mapping) else ""
     for key, number in value.items() if isinstance(value, Mapping) else [("", value)]:

@@ -258,32 +258,8 @@ def test_a_simple_queues_nowait_does_not_call_what_overrides_put(cls):
     assert q.get_nowait() == 1
 
 
-def test_a_subclass_cannot_shadow_the_bound():
-    with pytest.raises(TypeError, match="maxsize"):
-        type("Shadow", (fastprims.Queue,), {"maxsize": 10})
-
-
-def test_a_ring_of_two_kinds_keeps_its_items_when_it_refuses():
-    class Both(fastprims.SPSCRing, fastprims.MPMCRing):
-        def __init__(self):
-            fastprims.MPMCRing.__init__(self, 4)
-
-    ring = Both()
-    ring.put(1)
-    ring.shutdown()
-    with pytest.raises(fastprims.ShutDown):
-        ring.put(2)
-    assert ring.get() == 1
-
-
 @pytest.mark.parametrize("name", ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"])
 def test_signatures_are_the_standard_librarys(name):
     theirs = getattr(queue, name)
     expected = "()" if name == "SimpleQueue" else str(inspect.signature(theirs))
     assert str(inspect.signature(getattr(fastprims, name))) == expected
-
-
-def test_what_is_not_there_cannot_be_assigned():
-    q = fastprims.Queue()
-    with pytest.raises(AttributeError, match="container"):
-        q.queue = []

@@ -36,6 +36,6 @@ def test_every_public_member_is_called(cls: type) -> None:
     public = {name for name in dir(cls) if not name.startswith("_")}
     assert public <= set(called)
     for name in public:
-        if callable(getattr(cls, name)):
+        if callable(getattr(cls, name, None)):  # of some, only instances have them
             assert signature(getattr(cls, name)) is not None, f"{name}: its arguments are unknown"
             assert called[name].parameters is not None

@@ -156,10 +156,3 @@ def test_batches_open_one_task_per_item(kind: Kind) -> None:
         q.task_done()
     with pytest.raises(ValueError):
         q.task_done()
-
-
-@on("tasks", ours=True)
-def test_unfinished_tasks_cannot_be_assigned(kind: Kind) -> None:
-    q = kind.make()
-    with pytest.raises(AttributeError):
-        q.unfinished_tasks = 3
