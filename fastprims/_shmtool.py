@@ -148,7 +148,7 @@ def _clean(options: argparse.Namespace) -> int:
     return status
 
 
-def main(arguments: list[str]) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fastprims shm", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     listing = commands.add_parser("ls", help="what there is, and who uses it")
@@ -166,5 +166,14 @@ def main(arguments: list[str]) -> int:
     cleaning.set_defaults(run=_clean)
     for sub in (listing, cleaning):
         sub.add_argument("--all", action="store_true", help="other users', too")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+# Made early: argparse imports what it needs, which a process that has given up its privileges by
+# then may not read any more.
+PARSER = _parser()
+
+
+def main(arguments: list[str]) -> int:
+    options = PARSER.parse_args(arguments)
     return int(options.run(options))
