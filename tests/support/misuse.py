@@ -15,6 +15,7 @@ import itertools
 import os
 import pickle
 import queue
+import re
 import signal
 import sys
 import types
@@ -79,7 +80,7 @@ class Misuse:
             return error
         except STANDARD as error:
             text = str(error)
-            if "NoneType" in text and "'<' not supported" not in text and None not in args:
+            if "NoneType" in text and not OF_ITEMS.search(text) and None not in args:
                 self.faults.append(f"{what}: {type(error).__name__}: {text}")
         except BaseException as error:
             self.faults.append(f"{what}: {type(error).__name__}: {error}")
@@ -218,6 +219,8 @@ OPERATIONS: list[Callable[[Any], Any]] = [
     *(equal, order, within, contains, subscript, store, unpack, inplace, first),
 ]
 
+# What None gets that is an item, compared with another one, or a key, for bytes().
+OF_ITEMS = re.compile("'<' not supported|cannot be interpreted as an integer")
 OPEN_QUEUES = ("fastprims._open", "queue", "threading")  # what runs while one waits
 INTERRUPTED = {fn.__code__ for fn in (enter, *OPERATIONS) if isinstance(fn, types.FunctionType)}
 
