@@ -11,7 +11,7 @@ cdef extern from "_merging.h":
     bint fp_place_is_same(const fp_place*, const fp_place*)
     bint fp_place_is_active(const fp_place*)
 
-# How many merges are under way. Relaxed: only a merge's own thread has to see it, and it counted it.
+# How many merges are under way. Relaxed: only the thread of a merge has to see it, and counted it.
 cdef _core.fp_sync_u64 under_way
 
 # A merge of `mapping` begins at that place; `pairs` iterates over what it is to see.
