@@ -162,16 +162,22 @@ _ORIGINAL = {kind: [lookup(kind, name) for name in HOOKS] for kind in KINDS}
 
 
 def kind_of(queue: Any) -> type:
-    return next(kind for kind in KINDS if isinstance(queue, kind))
+    for kind in KINDS:  # of which the last is the base of the others
+        if isinstance(queue, kind):
+            break
+    return kind
 
 
 def is_plain(cls: type, kind: type, ours: type) -> bool:
     """Does the class leave the inside alone, as far as native methods could not honour it?"""
-    hooks = [lookup(cls, name) for name in HOOKS]
+    for name, original in zip(HOOKS, _ORIGINAL[kind], strict=True):
+        if lookup(cls, name) is not original:
+            return False
+    for name in INSIDE:
+        if lookup(cls, name) is not lookup(ours, name):
+            return False
     return (
-        all(a is b for a, b in zip(hooks, _ORIGINAL[kind], strict=True))
-        and all(lookup(cls, name) is lookup(ours, name) for name in INSIDE)
-        and lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
+        lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
         and lookup(cls, "__getattribute__") is object.__getattribute__
     )
 

@@ -185,6 +185,8 @@ class World:
 
     def use_member(self, thing: Any, cls: type, member: Member, rng: random.Random) -> Any:
         where = f"{cls.__name__}.{member.name}"
+        if self.local.depth and isinstance(thing, fastprims.Queue) and thing.stats().open:
+            return None  # a standard queue, which a callback within its own calls must not use
         if member.parameters is not None:
             call = self.attempt(rng, lambda: getattr(thing, member.name), (), where)
             return None if call is None else self.attempt(rng, call, member.parameters, where)
