@@ -212,8 +212,8 @@ os.execv("/bin/sleep", ["sleep", "600"])
         try:
             assert ring.get(timeout=PATIENCE) == b"first"
             assert ring.get(timeout=PATIENCE) == b"second"
-            comm = Path(f"/proc/{process.pid}/comm")
-            while comm.read_text() != "sleep\n":
+            state = Path(f"/proc/{process.pid}/stat")
+            while "(sleep) S" not in state.read_text():  # it has come back from execv
                 assert process.poll() is None
             ring.put(b"third", timeout=PATIENCE)
             assert ring.get() == b"third"
