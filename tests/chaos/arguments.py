@@ -64,6 +64,8 @@ def signature(fn: Any) -> tuple[inspect.Parameter, ...] | None:
         found = inspect.signature(fn)
     except (TypeError, ValueError):
         found = _documented(fn)
+    except SystemError:  # of ast.parse, which counts its depth for all threads in one place
+        return signature(fn)
     if found is None:
         return None
     return tuple(p for p in found.parameters.values() if p.name != "self")

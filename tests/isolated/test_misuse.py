@@ -8,8 +8,6 @@ import pytest
 from support.isolate import run_child
 from support.misuse import public_classes
 
-import fastprims
-
 
 def met() -> list[str]:
     """The classes that are met on the way: iterators, leases, snapshots."""
@@ -45,8 +43,4 @@ def test_a_sample_of_every_public_class_is_found() -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", [*public_classes(), "Lease", "CtrieIterator"])
 def test_misuse_raises_standard_exceptions(name: str) -> None:
-    if name == "RateLimiter" and fastprims.build_info()["threading"] == "free-threaded":
-        pytest.skip(
-            "acquire() of a number whose __index__ acquires waits on, past signals: a fault"
-        )
     assert run_child(misuse, name, timeout=90) == []
