@@ -24,13 +24,15 @@ cdef list hidden(object source, Py_ssize_t room)
 cdef extern from "_slots.h":
     const uint64_t UNCHECKED "FP_UNCHECKED"
     const uint64_t OPEN "FP_OPEN"
+    uint64_t fp_class_version(PyObject*)
 
 
 cdef class BaseQueue:
     # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
     # them, one load nearer. Written by become(): to no queue when the object is made, before
     # anybody else has it; then once more, within the critical section, by the first __init__ that
-    # gets there. Until that one has returned, the object is for the thread that makes it.
+    # gets there. Other threads may be using the object then, so nobody reads them before
+    # elsewhere() has said that they are all there, or but for hooks().
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
@@ -59,8 +61,9 @@ cdef class BaseQueue:
     # queues have, too: there, any object will do.
     cdef bint truth_of(self, object value, str name) except -1
     # Are the items in another container, or is the class one for which they must be? If not, the
-    # short ways of _hot.pyx are open from now on.
+    # short ways of _hot.pyx are open from now on. Raises RuntimeError if there is no structure.
     cdef bint elsewhere(self) except -1
+    cdef const _core.fp_queue_ops* hooks(self) noexcept
     # Calls the public method on the other container, once they are there.
     cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
@@ -81,6 +84,13 @@ cdef class BaseQueue:
 cdef int refuse_pickle(object self, str instead) except -1
 
 cdef object left_of(object timeout, int64_t began)
+
+
+# Has nobody put Python code in the way of this queue's operations since it was looked for?
+# Acquire: pairs with the store in BaseQueue.elsewhere(), before which the structure was there.
+cdef inline bint unchanged(PyObject* self) noexcept:
+    return (_core.fp_sync_u64_load_acquire(&(<BaseQueue>self).checked)
+            == fp_class_version(self))
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:

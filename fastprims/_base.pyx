@@ -43,7 +43,6 @@ cdef extern from "_slots.h":
     void fp_move_items(list, list)
     void fp_forget_front(list, size_t)
     object fp_steal(PyObject*)
-    uint64_t fp_class_version(PyObject*)
     enum: FREE_THREADED "FP_FREE_THREADED"
     const char* COMPILER "FP_COMPILER"
     void* fp_host_save()
@@ -212,8 +211,23 @@ cdef class BaseQueue:
     cdef bint truth_of(self, object value, str name) except -1:
         return to_bool(value, name)
 
+    cdef const _core.fp_queue_ops* hooks(self) noexcept:
+        """The functions, for the core that is read after them."""
+        with cython.critical_section(self):
+            return self.ops
+
     cdef bint elsewhere(self) except -1:
-        _core.fp_sync_u64_store_relaxed(&self.checked, fp_class_version(<PyObject*>self))
+        cdef bint made
+        cdef uint64_t version = fp_class_version(<PyObject*>self)
+        if not unchanged(<PyObject*>self):
+            with cython.critical_section(self):  # so it is whole, if another thread makes it
+                made = self.core != NULL
+            if not made:
+                raise RuntimeError(
+                    f"this {type(self).__name__} was not initialised: a subclass that defines "
+                    "__init__ must call super().__init__() with what the class needs")
+            # Release: pairs with the load here and in _hot.pyx, behind which the core is used.
+            _core.fp_sync_u64_store_release(&self.checked, version)
         return False
 
     cdef object moved(self, str method, tuple args):
@@ -224,10 +238,6 @@ cdef class BaseQueue:
             raise Full
         if status == _core.FP_EMPTY:
             raise Empty
-        if self.core == NULL:
-            raise RuntimeError(
-                f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
-                "must call super().__init__() with what the class needs")
         if status == _core.FP_CLOSED:
             raise ShutDown
         if status == _core.FP_NO_MEMORY:
@@ -412,14 +422,14 @@ cdef class BaseQueue:
         """Wait for the first item as get() does, then take what is there, `max_items` at most, and
         return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
         """
+        cdef bint may_wait = to_bool(block, "block")
         if self.elsewhere():
-            return self.moved("get_many", (max_items, block, timeout))
+            return self.moved("get_many", (max_items, may_wait, timeout))
         if not PyIndex_Check(max_items):
             raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
         cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
         if most < 0:
             raise ValueError(f"max_items must be 0 or more, not {max_items}")
-        cdef bint may_wait = to_bool(block, "block")
         if may_wait:
             check_timeout(timeout)
         if most == 0:
@@ -480,7 +490,8 @@ cdef class BaseQueue:
     @property
     def maxsize(self):
         """Most items at a time."""
-        return self.ops.limit(self.core)
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        return ops.limit(self.core)
 
     def shutdown(self, immediate=False):
         """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
@@ -505,17 +516,19 @@ cdef class BaseQueue:
     @property
     def is_shutdown(self):
         """True once shutdown() was called."""
-        return bool(self.ops.is_closed(self.core))
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        return bool(ops.is_closed(self.core))
 
     def stats(self):
         """Counts since the queue was made; see QueueStats."""
         cdef uint64_t puts, gets
-        self.ops.count(self.core, &puts, &gets)
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        ops.count(self.core, &puts, &gets)
         return record(
             "QueueStats", puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
             open=_core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN,
-            put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
-            get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits))
+            put_waits=_core.fp_sync_u64_load_relaxed(&ops.not_full(self.core).waits),
+            get_waits=_core.fp_sync_u64_load_relaxed(&ops.not_empty(self.core).waits))
 
     cdef int clear(self) except -1:
         """Drops all items."""
@@ -535,12 +548,16 @@ cdef class BaseQueue:
     # Manners. -------------------------------------------------------------------------------------
 
     def __repr__(self):
-        state = " shut down" if self.ops.is_closed(self.core) else ""
+        cdef uint64_t puts, gets
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        ops.count(self.core, &puts, &gets)
+        state = " shut down" if ops.is_closed(self.core) else ""
         return (f"<{type(self).__module__}.{type(self).__qualname__} maxsize={self.maxsize} "
-                f"size={self.qsize()}{state} at {<size_t><PyObject*>self:#x}>")
+                f"size={puts - gets}{state} at {<size_t><PyObject*>self:#x}>")
 
     def __sizeof__(self):
-        return object.__sizeof__(self) + self.ops.bytes(self.core)
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        return object.__sizeof__(self) + ops.bytes(self.core)
 
     def __reduce_ex__(self, protocol):
         refuse_pickle(self, "Send its items, or use a queue made for processes")

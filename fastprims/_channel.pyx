@@ -220,8 +220,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_offer, has_room, &offer]
         cdef fp_status status
-        if self.core == NULL:
-            return _core.FP_CLOSED  # no channel yet; refuse() says so
         if self.paced and not paced:
             status = self.pace(wait)
             if status != _core.FP_OK:
@@ -257,6 +255,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         if block and timeout is not None and self.policy == BLOCK:
             _numbers.check_timeout(timeout)
+        self.elsewhere()  # is there a channel?
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
@@ -280,6 +279,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         because of the rate. Raises ItemTooLarge, and ShutDown after shutdown().
         """
         cdef Wait wait = [False, <PyObject*>None, 0]
+        self.elsewhere()  # is there a channel?
         self.measure(item)
         cdef fp_status status = self.offer(item, &wait, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
@@ -294,6 +294,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
+        self.elsewhere()  # is there a channel?
         cdef bint may_wait = _numbers.to_bool(block, "block") and self.policy == BLOCK
         if may_wait:
             _numbers.check_timeout(timeout)
@@ -364,7 +365,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     @property
     def is_shutdown(self):
         """True once shutdown() was called."""
-        cdef bint closed = self.ops.is_closed(self.core)
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef bint closed = ops.is_closed(self.core)
         if closed and self.policy == DROP_OLDEST:
             self.trim()
         return closed
@@ -416,12 +418,13 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def stats(self):
         """Counts since the channel was made; see ChannelStats."""
         cdef uint64_t puts, gets, evicted, discarded
+        cdef const _core.fp_queue_ops* ops = self.hooks()
         # Counted after they were taken, hence read before: what is missing passes for a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
         if self.core != NULL:
             for i in range(<int>_core.FP_DROPS):
                 drops[REASONS[i]] = _core.fp_channel_drops(self.channel(), i)
-        self.ops.count(self.core, &puts, &gets)
+        ops.count(self.core, &puts, &gets)
         evicted = drops["overflow-oldest"]
         discarded = drops["shutdown"]
         if gets < evicted + discarded:
@@ -429,8 +432,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return record(
             "ChannelStats", puts=puts, gets=gets - evicted - discarded, size=puts - gets,
             maxsize=self.maxsize,
-            put_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_full(self.core).waits),
-            get_waits=_core.fp_sync_u64_load_relaxed(&self.ops.not_empty(self.core).waits),
+            put_waits=_core.fp_sync_u64_load_relaxed(&ops.not_full(self.core).waits),
+            get_waits=_core.fp_sync_u64_load_relaxed(&ops.not_empty(self.core).waits),
             drops=drops)
 
     @property
@@ -500,7 +503,7 @@ cdef inline fp_status enter(BoundedChannel self, PyObject* item,
 cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                         PyObject* names) except NULL:
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and _base.unchanged(self)):
         status = enter(<BoundedChannel>self, args[0], True)
         if _core.FP_UNLIKELY(status != _core.FP_OK):
             (<BoundedChannel>self).conclude(status)
@@ -511,7 +514,7 @@ cdef PyObject* fast_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
 cdef PyObject* fast_try_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                             PyObject* names) except NULL:
     cdef fp_status status
-    if _core.FP_LIKELY(n == 1 and names == NULL and (<BoundedChannel>self).core != NULL):
+    if _core.FP_LIKELY(n == 1 and names == NULL and _base.unchanged(self)):
         status = enter(<BoundedChannel>self, args[0], False)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return fp_constant(True)

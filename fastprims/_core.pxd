@@ -31,8 +31,10 @@ cdef extern from "fp_atomic.h" nogil:
     ctypedef struct fp_sync_u64:
         pass
     uint64_t fp_sync_u64_load_seq_cst(fp_sync_u64*)
+    uint64_t fp_sync_u64_load_acquire(fp_sync_u64*)
     uint64_t fp_sync_u64_load_relaxed(fp_sync_u64*)
     void fp_sync_u64_store_relaxed(fp_sync_u64*, uint64_t)
+    void fp_sync_u64_store_release(fp_sync_u64*, uint64_t)
     void fp_sync_u64_store_seq_cst(fp_sync_u64*, uint64_t)
     bint fp_sync_u64_cas_seq_cst(fp_sync_u64*, uint64_t*, uint64_t)
 

@@ -8,7 +8,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from fastprims cimport _core
-from fastprims._base cimport OPEN, BaseQueue, give, raised
+from fastprims._base cimport OPEN, BaseQueue, give, raised, unchanged
 from fastprims._core cimport fp_status
 
 from threading import Condition
@@ -19,7 +19,6 @@ cdef extern from "_slots.h":
     ctypedef PyObject* (*fp_fastcall)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*) noexcept
     int fp_set_fastcall(object, const char*, fp_fastcall, fp_fastcall*) except -1
     PyObject* fp_new_reference(object)
-    uint64_t fp_class_version(PyObject*)
     PyObject* fp_call_method(PyObject*, PyObject*, PyObject* const*, Py_ssize_t,
                              PyObject*) except NULL
     PyObject* fp_constant(object)
@@ -91,11 +90,6 @@ cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
 # For callers that hand an exception on as they got it.
 cdef fp_fastcall open_put = <fp_fastcall>raising_put
 cdef fp_fastcall open_get = <fp_fastcall>raising_get
-
-
-# Has nobody put Python code in the way of this queue's operations since it was looked for?
-cdef inline bint unchanged(PyObject* self) noexcept:
-    return _core.fp_sync_u64_load_relaxed(&(<BaseQueue>self).checked) == fp_class_version(self)
 
 
 cdef inline bint is_open(PyObject* self) noexcept:

@@ -45,8 +45,7 @@ cdef class MPMCRing(_base.BaseQueue):
 
 
 cdef void* spsc_of(_base.BaseQueue ring) except NULL:
-    if ring.core == NULL:
-        ring.refuse(_core.FP_CLOSED)
+    ring.elsewhere()  # is there a ring?
     return ring.core
 
 

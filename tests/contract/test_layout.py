@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.misuse import public_classes
+from support.threads import run_threads
 
 import fastprims
 
@@ -151,3 +152,38 @@ def test_of_several_inits_at_once_one_succeeds(cls: type) -> None:
             thread.join(60)
         found = sorted(outcomes.get(timeout=1) for _ in threads)
         assert found == ["made", "refused", "refused", "refused"]
+
+
+QUICK = ("qsize", "full", "try_get", "try_acquire", "put_nowait", "stats", "maxsize", "match", "acquire")
+
+
+def use(o: Any) -> None:
+    """What an object answers at once; before it is made, that is RuntimeError."""
+    for name in QUICK:
+        try:
+            getattr(o, name, repr)(*([o] if name == "put_nowait" else []))
+        except (RuntimeError, TypeError, queue.Empty, queue.Full):
+            pass
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("cls", [*MAKERS, fastprims.TopicTrie], ids=lambda cls: cls.__name__)
+def test_an_object_may_be_used_while_another_thread_makes_it(
+    cls: type, pytestconfig: pytest.Config
+) -> None:
+    make = MAKERS.get(cls, lambda o, _: o.__init__())
+    for _ in range(int(300 * pytestconfig.getoption("--stress"))):
+        o: Any = cls.__new__(cls)
+        made: list[None] = []
+
+        def finish(o: Any = o, made: list[None] = made) -> None:
+            make(o, 5)
+            made.append(None)
+
+        def use_early(o: Any = o, made: list[None] = made) -> None:
+            while not made:
+                use(o)
+
+        run_threads(finish, use_early, use_early)
+        with pytest.raises(RuntimeError, match="made already"):
+            make(o, 7)
