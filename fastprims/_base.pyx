@@ -25,6 +25,8 @@ from fastprims._hub import sleep_of_hub
 from fastprims._record import record
 
 cdef extern from "Python.h":
+    int PyDict_Contains(PyObject*, object) except -1
+    PyObject* PyImport_GetModuleDict()
     bint PyIndex_Check(object)
     Py_ssize_t PyNumber_AsSsize_t(object, void*) except? -1
     list PyList_New(Py_ssize_t)
@@ -88,6 +90,15 @@ cdef list hidden(object source, Py_ssize_t room):
             source = own
 
 
+cdef str GEVENT = sys.intern("gevent.monkey")
+
+
+cdef object sleep_to_poll():
+    """None: wait as ever. The modules are asked without a reference to their dictionary, the count
+    of which all threads that wait would share."""
+    return sleep_of_hub() if PyDict_Contains(PyImport_GetModuleDict(), GEVENT) else None
+
+
 cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
     """As fp_wait(), letting other greenlets run; see _hub.py. Announces nothing, so that no news is
     meant for this one.
@@ -110,7 +121,7 @@ cdef fp_bool interrupted() noexcept:
     """What waits without polling is interrupted, with an exception, where gevent is."""
     if PyErr_CheckSignals() != 0:
         return True
-    if "gevent.monkey" in sys.modules and sleep_of_hub() is not None:
+    if sleep_to_poll() is not None:
         PyErr_SetString(
             RuntimeError, "this call would block all greenlets of the thread, for gevent cannot "
             "switch while it waits: repeat a call that does not wait, with gevent.sleep(), or use "
@@ -257,7 +268,7 @@ cdef class BaseQueue:
 
     cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
                               int64_t deadline) except *:
-        sleep = sleep_of_hub()
+        sleep = sleep_to_poll()
         return (self.ops.wait(event, op, deadline, &host) if sleep is None
                 else poll(op, deadline, sleep))
 
