@@ -36,7 +36,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._channel": (
         "_channel.pyx",
         [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_glance.c"]
-        + ["fp_lock.c", "fp_segq.c"],
+        + ["fp_lock.c", "fp_segq.c", "fp_segq_move.c"],
     ),
     "fastprims._hot": ("_hot.pyx", []),
     "fastprims._integer": ("_integer.pyx", []),
@@ -46,7 +46,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
     "fastprims._queue": (
         "_queue.pyx",
-        [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"],
+        [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"]
+        + ["fp_segq_move.c"],
     ),
     "fastprims._ctrie": ("_ctrie.pyx", []),
     "fastprims._ctriebase": (

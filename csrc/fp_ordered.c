@@ -20,9 +20,14 @@ void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
     fp_event_init(&q->not_full);
 }
 
+static bool has_moved(struct fp_ordered *q) {
+    return (fp_sync_u64_load_relaxed(&q->state) & FP_ORDERED_MOVED) != 0;
+}
+
 void fp_ordered_destroy(struct fp_ordered *q) {
+    if (has_moved(q) && q->moved.items != q->heap.items) /* the same after a fork, at most */
+        fp_heap_destroy(&q->moved);
     fp_heap_destroy(&q->heap);
-    fp_heap_destroy(&q->moved);
 }
 
 static bool locks(const struct fp_ordered *q) { return !FP_PLAIN || q->less != NULL; }
@@ -141,10 +146,11 @@ enum fp_status fp_ordered_move(struct fp_ordered *q) {
     if (state & FP_ORDERED_MOVED) {
         s = FP_MOVED;
     } else {
-        /* A heap without items sends whoever looks for one to the state, as ever. */
+        /* In this order, so that a child of fork finds the items in one of the two, or in both. */
         q->moved = q->heap;
-        q->heap = (struct fp_heap){0};
         fp_sync_u64_store_relaxed(&q->state, state | FP_ORDERED_MOVED);
+        /* A heap without items sends whoever looks for one to the state, as ever. */
+        q->heap = (struct fp_heap){0};
     }
     leave(q);
     return s;
@@ -158,19 +164,25 @@ static void move_back(struct fp_ordered *q) {
         deaf; /* there is no answer to give up with; nobody holds the lock for long */
     if (locks(q))
         fp_lock_acquire(&q->lock, fp_thread_serial(), &host);
-    q->heap = q->moved;
-    q->moved = (struct fp_heap){0};
-    uint64_t state = fp_sync_u64_load_relaxed(&q->state);
-    fp_sync_u64_store_relaxed(&q->state, state & ~FP_ORDERED_MOVED);
+    if (has_moved(q)) { /* it has not, where fork came before that */
+        q->heap = q->moved;
+        uint64_t state = fp_sync_u64_load_relaxed(&q->state);
+        fp_sync_u64_store_relaxed(&q->state, state & ~FP_ORDERED_MOVED);
+    }
     leave(q);
 }
 
-void fp_ordered_end_move(struct fp_ordered *q, bool keep) {
+enum fp_status fp_ordered_end_move(struct fp_ordered *q, bool keep) {
     if (keep)
         fp_heap_destroy(&q->moved);
     else
         move_back(q);
     notify_everybody(q);
+    return FP_OK;
+}
+
+bool fp_ordered_compares(struct fp_ordered *q) {
+    return fp_sync_u64_load_relaxed(&q->lock.owner) == fp_thread_serial();
 }
 
 void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit) {
@@ -197,7 +209,7 @@ size_t fp_ordered_bytes(struct fp_ordered *q) {
 }
 
 int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), void *arg) {
-    const struct fp_heap *heap = q->moved.count != 0 ? &q->moved : &q->heap;
+    const struct fp_heap *heap = has_moved(q) ? &q->moved : &q->heap;
     for (size_t i = 0; i < heap->count; i++) {
         int answer = fn(heap->items[i], arg);
         if (answer != 0)

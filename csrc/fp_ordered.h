@@ -21,7 +21,7 @@ struct fp_ordered {
     fp_sync_u64 puts, gets;
     fp_sync_u64 heap_bytes; /* of `heap`, for who does not hold the lock */
     fp_sync_u64 state; /* FP_ORDERED_CLOSED, FP_ORDERED_MOVED */
-    struct fp_heap moved; /* what was in `heap`, between move and its end */
+    struct fp_heap moved; /* what was in `heap`; counts while the state says MOVED */
     fp_sync_u64 limit;
     fp_less less;         /* NULL: LIFO */
     const struct fp_host *host;
@@ -61,7 +61,11 @@ void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit);
  * heap or from the bottom of the stack, and are shown by visit. FP_MOVED: somebody else came
  * before. And those above. */
 enum fp_status fp_ordered_move(struct fp_ordered *q);
-void fp_ordered_end_move(struct fp_ordered *q, bool keep);
+enum fp_status fp_ordered_end_move(struct fp_ordered *q, bool keep);
+
+/* Is the calling thread in a comparison of this queue? Then all that may wait for the lock is
+ * refused, and so must be what waits for a thread that waits for the lock. */
+bool fp_ordered_compares(struct fp_ordered *q);
 
 void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets);
 

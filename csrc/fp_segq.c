@@ -1,33 +1,12 @@
 /* fp_segq.c - see fp_segq.h for the idea, the invariant and the proof sketch. */
-#include "fp_segq.h"
+#include "fp_segq_internal.h"
 
-#include "fp_epoch.h"
 #include "fp_mem.h"
 #include "fp_queue.h"
 
-struct segment {
-    struct fp_retired retired;
-    uint64_t base; /* position of slot 0; set before the segment is linked */
-    uint64_t size; /* slots */
-    fp_ptr next;   /* NULL, a marker (that of a full segment), or the following segment */
-    FP_LINE fp_u64 deq; /* slots taken: 0..size; and FROZEN, FORGOTTEN */
-    FP_LINE fp_u64 enq; /* hint: every slot before it holds an item, taken or not */
-    FP_LINE fp_u64 slot[];
-};
-
-/* In a slot, or as the `next` of a full segment: nothing may be put there, nor behind it. */
-static inline bool is_marker(uint64_t found) {
-    return found != FP_SEGQ_VACANT && found <= FP_SEGQ_MOVED_CLOSED;
-}
-static inline bool links(void *next) { return (uintptr_t)next > FP_SEGQ_MOVED_CLOSED; }
 static inline enum fp_status shut(uint64_t marker) {
     return marker == FP_SEGQ_CLOSED ? FP_CLOSED : FP_MOVED;
 }
-
-/* Bits of `deq`: nothing is taken here any more; the items are no longer this queue's. */
-#define FROZEN ((uint64_t)1 << 63)
-#define FORGOTTEN ((uint64_t)1 << 62)
-static inline uint64_t taken_of(uint64_t deq) { return deq & ~(FROZEN | FORGOTTEN); }
 
 enum { FIRST_BYTES = 1024, LEAST_BYTES = FP_MEM_BLOCK, MOST_BYTES = FP_MEM_MAPPED };
 
@@ -248,9 +227,8 @@ enum fp_status fp_segq_force(struct fp_segq *q, uint64_t item) {
     return put(q, true, &item, 1, &done);
 }
 
-/* Every slot of `s` was taken and `next` follows: unlinks it. */
-static void retire_segment(struct fp_segq *q, struct fp_epoch_record *pin, struct segment *s,
-                           struct segment *next) {
+void fp__segq_retire(struct fp_segq *q, struct fp_epoch_record *pin, struct segment *s,
+                     struct segment *next) {
     /* The tail leaves first: after that no new thread can reach the segment but through head. */
     void *expected = s;
     if (fp_ptr_load_seq_cst(&q->tail) == (void *)s)
@@ -293,7 +271,7 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
                 return FP_EMPTY;
             if (!links(next))
                 return shut((uintptr_t)next);
-            retire_segment(q, pin, s, next);
+            fp__segq_retire(q, pin, s, next);
             continue;
         }
         uint64_t most = max - *n;
@@ -345,22 +323,25 @@ enum fp_status fp_segq_get(struct fp_segq *q, uint64_t *item) {
     return get(q, item, 1, &n);
 }
 
-static void notify_everybody(struct fp_segq *q) {
+void fp__segq_notify_everybody(struct fp_segq *q) {
     fp_event_notify_all(&q->not_empty);
     fp_event_notify_all(&q->not_full);
+}
+
+enum fp_status fp__segq_mark(struct fp_segq *q, uint64_t marker) {
+    size_t done = 0;
+    return put_pinned(q, true, &marker, 1, &done);
 }
 
 enum fp_status fp_segq_close(struct fp_segq *q) {
     struct fp_epoch_record *pin = fp_epoch_pin();
     if (pin == NULL)
         return FP_NO_MEMORY;
-    const uint64_t marker = FP_SEGQ_CLOSED;
-    size_t done = 0;
-    enum fp_status r = put_pinned(q, true, &marker, 1, &done);
+    enum fp_status r = fp__segq_mark(q, FP_SEGQ_CLOSED);
     fp_epoch_unpin(pin);
     if (r == FP_MOVED)
         return r;
-    notify_everybody(q);
+    fp__segq_notify_everybody(q);
     return FP_OK; /* closed now, or it was */
 }
 
@@ -431,75 +412,6 @@ void fp_segq_count(struct fp_segq *q, uint64_t *puts, uint64_t *gets) {
         head = *puts;
     *gets = head;
     fp_epoch_unpin(pin);
-}
-
-/* Moving. ------------------------------------------------------------------------------------- */
-
-/* Puts one marker in the place of another, behind which nothing was put. Pinned callers only. */
-static bool change_marker(struct fp_segq *q, uint64_t from, uint64_t to) {
-    struct segment *s = fp_ptr_load_seq_cst(&q->tail), *next;
-    while (links(next = fp_ptr_load_seq_cst(&s->next)))
-        s = next;
-    uint64_t i = fp_u64_load_acquire(&s->enq);
-    while (i < s->size && fp_u64_load_seq_cst(&s->slot[i]) > FP_SEGQ_MOVED_CLOSED)
-        i++;
-    void *link = (void *)(uintptr_t)from;
-    return i < s->size ? fp_u64_cas_seq_cst(&s->slot[i], &from, to)
-                       : fp_ptr_cas_seq_cst(&s->next, &link, (void *)(uintptr_t)to);
-}
-
-/* Ends the puts: FP_OK for one caller, FP_MOVED for all others. */
-static enum fp_status mark_moved(struct fp_segq *q) {
-    const uint64_t marker = FP_SEGQ_MOVED;
-    size_t done = 0;
-    enum fp_status r = put_pinned(q, true, &marker, 1, &done);
-    if (r == FP_CLOSED) /* for good: only a mover changes that marker */
-        r = change_marker(q, FP_SEGQ_CLOSED, FP_SEGQ_MOVED_CLOSED) ? FP_OK : FP_MOVED;
-    return r;
-}
-
-/* Ends the gets. The head is the last segment, or has items: it stays the head. */
-static void freeze(struct fp_segq *q, struct fp_epoch_record *pin) {
-    for (;;) {
-        struct segment *s = fp_ptr_load_seq_cst(&q->head);
-        uint64_t i = fp_u64_load_acquire(&s->deq);
-        struct segment *next = i < s->size ? NULL : fp_ptr_load_seq_cst(&s->next);
-        if (links(next)) {
-            retire_segment(q, pin, s, next);
-            continue;
-        }
-        FP_STEP();
-        /* The linearization point of the move. Acquire half: pairs with the gets' swaps. */
-        if (fp_u64_cas_seq_cst(&s->deq, &i, i | FROZEN))
-            return;
-    }
-}
-
-enum fp_status fp_segq_move(struct fp_segq *q) {
-    struct fp_epoch_record *pin = fp_epoch_pin();
-    if (pin == NULL)
-        return FP_NO_MEMORY;
-    enum fp_status r = mark_moved(q);
-    FP_STEP();
-    if (r == FP_OK)
-        freeze(q, pin);
-    fp_epoch_unpin(pin);
-    return r;
-}
-
-void fp_segq_end_move(struct fp_segq *q, bool keep) {
-    struct segment *s = fp_ptr_load_seq_cst(&q->head); /* stays, and its deq with it */
-    uint64_t deq = fp_u64_load_relaxed(&s->deq);
-    if (keep) {
-        fp_u64_store_release(&s->deq, deq | FORGOTTEN); /* for visit */
-    } else {
-        fp_u64_store_seq_cst(&s->deq, taken_of(deq));
-        FP_STEP();
-        /* One of the two stands there. */
-        if (!change_marker(q, FP_SEGQ_MOVED, FP_SEGQ_VACANT))
-            change_marker(q, FP_SEGQ_MOVED_CLOSED, FP_SEGQ_CLOSED);
-    }
-    notify_everybody(q);
 }
 
 int fp_segq_visit(struct fp_segq *q, int (*fn)(uint64_t item, void *arg), void *arg) {

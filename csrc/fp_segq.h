@@ -99,8 +99,10 @@ bool fp_segq_is_closed(struct fp_segq *q);
 enum fp_status fp_segq_move(struct fp_segq *q);
 
 /* The mover says what became of the items: `keep`, they are elsewhere, and the queue forgets them;
- * otherwise all goes on as before the move. Wakes everybody. */
-void fp_segq_end_move(struct fp_segq *q, bool keep);
+ * otherwise all goes on as before the move. Wakes everybody. FP_OK.
+ * In a forked child without the mover, `!keep` ends his move however far it had come, and does
+ * nothing if it had not begun. FP_NO_MEMORY, which a mover is never told: nothing has changed. */
+enum fp_status fp_segq_end_move(struct fp_segq *q, bool keep);
 
 /* Wakes waiting producers. A put that is under way may still go by the old limit. */
 void fp_segq_set_limit(struct fp_segq *q, uint64_t limit);

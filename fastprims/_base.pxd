@@ -68,7 +68,7 @@ cdef class BaseQueue:
     cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
     cdef int refuse(self, fp_status status) except -1
-    cdef int clear(self) except -1
+    cdef bint clear(self) except -1
 
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *

@@ -519,10 +519,8 @@ cdef class BaseQueue:
             return
         if status != _core.FP_OK:
             self.refuse(status)
-        if discard:
-            self.clear()
-            if self.elsewhere():  # meanwhile, with what was left
-                self.moved("shutdown", (True,))
+        if discard and self.clear():  # moved meanwhile, with what was left
+            self.moved("shutdown", (True,))
 
     @property
     def is_shutdown(self):
@@ -541,11 +539,11 @@ cdef class BaseQueue:
             put_waits=_core.fp_sync_u64_load_relaxed(&ops.not_full(self.core).waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&ops.not_empty(self.core).waits))
 
-    cdef int clear(self) except -1:
-        """Drops all items."""
+    cdef bint clear(self) except -1:
+        """Drops all items. True: until the rest was moved elsewhere."""
         cdef uint64_t items[64]
         cdef size_t n = 1, i
-        cdef fp_status status
+        cdef fp_status status = _core.FP_EMPTY
         while n != 0:
             status = self.ops.discard(self.core, items, 64, &n)
             for i in range(n):
@@ -554,7 +552,7 @@ cdef class BaseQueue:
                 self.discarded(n)
             if raised(status):
                 fp_propagate()
-        return 0
+        return status == _core.FP_MOVED
 
     # Manners. -------------------------------------------------------------------------------------
 

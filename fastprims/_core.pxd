@@ -96,12 +96,13 @@ cdef extern from "fp_segq.h":
     fp_status fp_segq_put(void*, uint64_t)
     void fp_segq_set_limit(void*, uint64_t)
     fp_status fp_segq_move(void*)
-    void fp_segq_end_move(void*, bint)
+    fp_status fp_segq_end_move(void*, bint)
 
 cdef extern from "fp_ordered.h":
     void fp_ordered_set_limit(void*, uint64_t)
     fp_status fp_ordered_move(void*)
-    void fp_ordered_end_move(void*, bint)
+    fp_status fp_ordered_end_move(void*, bint)
+    bint fp_ordered_compares(void*)
 
 cdef extern from "fp_spsc.h":
     fp_status fp_spsc_release_producer(void*, uint64_t, bint)

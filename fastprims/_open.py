@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import warnings
-from _weakref import ref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
@@ -31,55 +30,15 @@ INSIDE = ("mutex", *CONDITIONS, "queue", *STATE)
 OPENING = frozenset({*HOOKS, *INSIDE} - {"maxsize"})
 
 
-class Mutex:
-    """The `mutex` of a queue that is not open yet; the first who takes it opens the queue.
-
-    So may one look for it, or make a condition of it, at no cost.
-    """
-
-    __slots__ = ("__weakref__", "_lock", "_queue")
-
-    def __init__(self, queue: Any, lock: Any) -> None:
-        self._queue = ref(queue)  # which has this object: a cycle would outlive it
-        self._lock = lock
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        queue = self._queue()
-        if queue is not None:
-            queue._open("mutex")
-        return self._lock.acquire(blocking, timeout)  # type: ignore[no-any-return]
-
-    acquire_lock = acquire
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def release(self) -> None:
-        self._lock.release()
-
-    release_lock = release
-
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()
-
-    def locked(self) -> bool:
-        return self._lock.locked()  # type: ignore[no-any-return]
-
-    locked_lock = locked
-
-    def _at_fork_reinit(self) -> None:
-        self._lock._at_fork_reinit()
-
-
 class Inside:
     """The lock and the conditions of one queue, from when they were first looked for."""
 
-    def __init__(self, queue: Any) -> None:
-        self.lock = threading.Lock()
-        self.mutex = Mutex(queue, self.lock)
-        self.not_empty = threading.Condition(self.mutex)  # type: ignore[arg-type]
-        self.not_full = threading.Condition(self.mutex)  # type: ignore[arg-type]
-        self.all_tasks_done = threading.Condition(self.mutex)  # type: ignore[arg-type]
+    def __init__(self, mutex: Any) -> None:
+        self.mutex = mutex
+        self.lock = mutex.lock
+        self.not_empty = threading.Condition(mutex)
+        self.not_full = threading.Condition(mutex)
+        self.all_tasks_done = threading.Condition(mutex)
         # What each condition keeps of its lock, and what it will keep of the real one.
         self.bindings = [
             (condition, name, self.lock if name == "_lock" else getattr(self.lock, name))

@@ -14,6 +14,8 @@ from fastprims cimport _base, _core, _numbers
 from fastprims._base cimport OPEN, UNCHECKED
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
+import threading
+from _weakref import ref
 from math import ceil
 from queue import LifoQueue, PriorityQueue  # ours may take their names there
 
@@ -28,10 +30,20 @@ cdef extern from "_slots.h":
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_set_plainly(object, object, object) except -1
+    void fp_remove_plainly(object, object)
+    uint64_t* fp_list_buffer(list)
+    void fp_show_list(list, size_t)
     uint64_t fp_class_version(PyObject*)
     int fp_pause_collector()
     void fp_resume_collector(int)
-    void PyList_SET_ITEM(PyObject*, Py_ssize_t, PyObject*)
+    int PyErr_CheckSignals()
+
+cdef extern from "fp_lock.h":
+    struct fp_lock:
+        pass
+    void fp_lock_init(fp_lock*)
+    fp_status fp_lock_acquire(fp_lock*, uint64_t, const _core.fp_host*)
+    void fp_lock_release(fp_lock*)
 
 
 cdef uint64_t to_limit(object maxsize) except 0:
@@ -101,16 +113,28 @@ cdef int less(uint64_t a, uint64_t b) noexcept:
 
 
 cdef struct Filling:
-    PyObject* items
-    Py_ssize_t count
+    uint64_t* items
+    size_t count
 
 
 cdef int copy_item(uint64_t item, void* arg) noexcept:
     cdef Filling* to = <Filling*>arg
     _base.INCREF(<PyObject*>item)
-    PyList_SET_ITEM(to.items, to.count, <PyObject*>item)
+    to.items[to.count] = item
     to.count += 1
     return 0
+
+
+cdef fp_bool signalled() noexcept:
+    return PyErr_CheckSignals() != 0
+
+
+# Of those who wait while a queue is opened. That takes microseconds: all greenlets may wait.
+cdef _core.fp_host patient = _base.host
+patient.interrupted = signalled
+
+# What an open queue has for attributes that before were no one's but the native queue's.
+cdef tuple MOVED = (*_open.STATE, "queue")
 
 
 # Classes that need no Python code of their own for their operations: by version, whether put() and
@@ -124,9 +148,13 @@ cdef class NativeQueue(_base.BaseQueue):
 
     Opening. The native structure is ended by FP_MOVED (csrc/fp_segq.h), an answer that operations
     meet where they would meet FP_CLOSED; then the items are copied, and `checked` says OPEN. All of
-    it with the queue's future mutex held, for which everybody waits who was told FP_MOVED. No code
-    of anybody runs between the ending and OPEN, so nobody can be told FP_MOVED by a thread that
-    waits for itself.
+    it under the lock `opening`, for which everybody waits who was told FP_MOVED. No code of anybody
+    runs between the ending and OPEN, and whatever fails in between is undone, so nobody is told
+    FP_MOVED by a thread that waits for itself. Nor is the mutex of the open queue held meanwhile:
+    what a signal handler, a finalizer or a comparison does with it is as ever.
+
+    After a fork, the first in the child who wants the lock has it, if a thread of the parent had it
+    before, and undoes what that had begun.
     """
 
     cdef _core.fp_sync_u64 done  # by any thread: atomic
@@ -135,10 +163,14 @@ cdef class NativeQueue(_base.BaseQueue):
     cdef object given
     # _open.Inside, once somebody looked for it: written once, within the critical section
     cdef object inside
-    cdef _core.fp_sync_u64 opener  # the thread that holds the mutex to open; atomic
+    cdef fp_lock opening
+    # Under that lock: is the native structure being ended? And `done`, as it was before.
+    cdef bint ending
+    cdef uint64_t done_before
 
     def __cinit__(self, *args, **kwargs):
         self.given = 0
+        fp_lock_init(&self.opening)
         if isinstance(self, PriorityQueue):
             self.adopt(_core.fp_ordered_create(less, &_base.host), &_core.fp_ordered_ops)
         elif isinstance(self, LifoQueue):
@@ -213,7 +245,7 @@ cdef class NativeQueue(_base.BaseQueue):
         with cython.critical_section(self):
             found = self.inside
         if found is None:
-            made = _open.Inside(self)
+            made = _open.Inside(Mutex(self))
             with cython.critical_section(self):
                 if self.inside is None:
                     self.inside = made
@@ -224,95 +256,117 @@ cdef class NativeQueue(_base.BaseQueue):
         with cython.critical_section(self):
             return self.given
 
-    def _open(self, str name):
-        """Open the queue, because somebody touched `name`."""
-        self.open(name)
-
     cdef int open(self, str name) except -1:
-        cdef uint64_t me = _core.fp_thread_serial()
+        cdef list _moved = None
+        cdef bint opens = False
         if self.is_open():
             return 0
+        if self.ops != &_core.fp_segq_ops and _core.fp_ordered_compares(self.core):
+            self.refuse(_core.FP_BUSY)  # whoever has the lock may be waiting for this comparison
         inside = self.get_inside()
-        if _core.fp_sync_u64_load_relaxed(&self.opener) == me:
-            # In a signal handler or __del__ that runs while this thread opens the queue already,
-            # or from a comparison, which is told so.
-            self.move(inside)
+        make = _open.KINDS[_open.kind_of(self)]
+        if not self.begin_opening():
+            # In a signal handler or __del__ that runs while this thread opens the queue already.
+            self.move(inside, make)
             return 0
-        cdef bint opens = False
-        cdef list _moved = None
-        inside.lock.acquire()
         try:
-            _core.fp_sync_u64_store_relaxed(&self.opener, me)
             opens = not self.is_open()
             if opens:
-                _moved = self.move(inside)  # released with the mutex free: it may run any code
+                _moved = self.move(inside, make)
         finally:
-            _core.fp_sync_u64_store_relaxed(&self.opener, 0)
-            inside.lock.release()
+            fp_lock_release(&self.opening)
         if opens:
             _open.tell(self, name)
-        return 0
+        return 0  # and with the lock free, the items are released: that may run any code
 
-    cdef list move(self, object inside):
-        """Opens, with the mutex held. Returns the items, which the caller is to release."""
-        cdef fp_status status
+    cdef bint begin_opening(self) except -1:
+        """Takes the lock. False: this thread has it."""
+        cdef fp_status status = fp_lock_acquire(
+            &self.opening, _core.fp_thread_serial(), &patient)
+        if status == _core.FP_BUSY:
+            return False
+        if status != _core.FP_OK:
+            self.refuse(status)
+        if self.ending and not self.is_open():  # by a thread that fork left behind
+            status = self.go_back()
+            if status != _core.FP_OK:
+                fp_lock_release(&self.opening)
+                self.refuse(status)
+        return True
+
+    cdef list move(self, object inside, object make):
+        """Opens, with the lock held. Returns the items, which the caller is to release."""
+        cdef list items
         # The same as before, until the end.
         fp_set_plainly(self, "mutex", inside.mutex)
         for name in _open.CONDITIONS:
             fp_set_plainly(self, name, getattr(inside, name))
-        make = _open.KINDS[_open.kind_of(self)]
         if self.is_open():
             return None
-        if self.ops == &_core.fp_segq_ops:
-            status = _core.fp_segq_move(self.core)
-        else:
-            status = _core.fp_ordered_move(self.core)
-        if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
-            return None
+        self.ending = True
+        cdef fp_status status = (
+            _core.fp_segq_move(self.core) if self.ops == &_core.fp_segq_ops
+            else _core.fp_ordered_move(self.core))
         if status != _core.FP_OK:
+            self.ending = False
+            if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
+                return None
             self.refuse(status)
         cdef int collector = fp_pause_collector()
-        cdef bint kept = False
-        cdef uint64_t done = _core.fp_sync_u64_load_seq_cst(&self.done)
-        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
-            pass
         try:
-            items = self.copy_out(make, done)
-            kept = True
+            items = self.copy_out(make)
             for condition, name, value in inside.bindings:
                 fp_set_plainly(condition, name, value)
             fp_set_plainly(self, "mutex", inside.lock)
+        except:
+            self.go_back()
+            raise
+        else:
             _core.fp_sync_u64_store_seq_cst(&self.checked, OPEN)
+            self.end_move(True)
         finally:
-            if not kept:
-                _core.fp_sync_u64_store_seq_cst(&self.done, done)
-            if self.ops == &_core.fp_segq_ops:
-                _core.fp_segq_end_move(self.core, kept)
-            else:
-                _core.fp_ordered_end_move(self.core, kept)
-            _core.fp_event_notify_all(&self.all_done)
             fp_resume_collector(collector)
         for item in items:
             _base.DECREF(<PyObject*>item)  # the structure's reference; the list has one too
         return items
 
-    cdef list copy_out(self, object make, uint64_t done):
+    cdef list copy_out(self, object make):
         """Sets the attributes of an open queue; returns the items, of which it has copies."""
-        cdef uint64_t puts, gets
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        self.done_before = done
+        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
+            self.done_before = done
         self.ops.count(self.core, &puts, &gets)
-        cdef list items = [None] * <Py_ssize_t>(puts - gets)
-        cdef Filling filling = [<PyObject*>items, 0]
+        cdef list items = _base.hidden(None, <Py_ssize_t>(puts - gets))
+        cdef Filling filling = [fp_list_buffer(items), 0]
         self.ops.visit(self.core, copy_item, &filling)
+        fp_show_list(items, filling.count)
+        content = make(items)
         fp_set_plainly(self, "maxsize", self.get_given())
         fp_set_plainly(self, "unfinished_tasks", puts - done if puts > done else 0)
         fp_set_plainly(self, "is_shutdown", bool(self.ops.is_closed(self.core)))
-        fp_set_plainly(self, "queue", make(items))
+        fp_set_plainly(self, "queue", content)
         return items
 
+    cdef fp_status go_back(self) noexcept:
+        """Everything as it was before the ending."""
+        for name in MOVED:
+            fp_remove_plainly(self, name)
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+            _core.fp_sync_u64_store_seq_cst(&self.done, self.done_before)
+        return self.end_move(False)
+
+    cdef fp_status end_move(self, bint keep) noexcept:
+        cdef fp_status status = (
+            _core.fp_segq_end_move(self.core, keep) if self.ops == &_core.fp_segq_ops
+            else _core.fp_ordered_end_move(self.core, keep))
+        self.ending = status != _core.FP_OK
+        _core.fp_event_notify_all(&self.all_done)
+        return status
+
     cdef int await_opening(self) except -1:
-        lock = self.get_inside().lock
-        lock.acquire()
-        lock.release()
+        if self.begin_opening():
+            fp_lock_release(&self.opening)
         return 0
 
     cdef object moved(self, str method, tuple args):
@@ -401,8 +455,12 @@ cdef class NativeQueue(_base.BaseQueue):
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
             if done == ELSEWHERE:
-                self.moved("discarded", (n,))
-                return 0
+                if self.is_open():
+                    _open.discarded(self, n)
+                    return 0
+                self.await_opening()
+                done = _core.fp_sync_u64_load_seq_cst(&self.done)
+                continue
             self.ops.count(self.core, &puts, &gets)
             if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, min(done + n, puts)):
                 break
@@ -435,6 +493,47 @@ cdef class NativeQueue(_base.BaseQueue):
             return _base.BaseQueue.__repr__(self)
         return (f"<{type(self).__module__}.{type(self).__qualname__} open, as a standard queue, "
                 f"at {<size_t><PyObject*>self:#x}>")
+
+
+cdef class Mutex:
+    """The `mutex` of a queue that is not open yet; the first who takes it opens the queue.
+
+    So may one look for it, or make a condition of it, at no cost. It is compiled, so that no signal
+    handler comes between the taking of the lock and the block of a `with`.
+    """
+
+    cdef object queue  # a weak reference: the queue has this object, and a cycle would outlive it
+    cdef readonly object lock
+    cdef object __weakref__
+
+    def __init__(self, queue):
+        self.queue = ref(queue)
+        self.lock = threading.Lock()
+
+    def acquire(self, blocking=True, timeout=-1):
+        queue = self.queue()
+        if queue is not None:
+            (<NativeQueue>queue).open("mutex")
+        return self.lock.acquire(blocking, timeout)
+
+    def release(self):
+        self.lock.release()
+
+    def locked(self):
+        return self.lock.locked()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *exception):
+        self.lock.release()
+
+    def _at_fork_reinit(self):
+        self.lock._at_fork_reinit()
+
+    acquire_lock = acquire
+    release_lock = release
+    locked_lock = locked
 
 
 cdef class Hidden:

@@ -234,6 +234,12 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
     return PyObject_GenericSetAttr(o, name, value);
 }
 
+/* Takes one away that may be missing. */
+static inline void fp_remove_plainly(PyObject *o, PyObject *name) {
+    if (PyObject_GenericSetAttr(o, name, NULL) < 0)
+        PyErr_Clear();
+}
+
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 

@@ -27,8 +27,10 @@ CLOSED = "closed"
 
 
 class Call(NamedTuple):
-    """One call: `put` (argument: the item), `get`, `size`, or `shutdown` (immediate).
+    """One call: `put` (argument: the item), `get`, `size`, `shutdown` (immediate), or `open`.
 
+    The last makes a standard queue of it, and answers with what it finds there, as it lies: the
+    oldest item first, or in the order of a heap. So it says more than any other call does.
     `drop` and `drained` are steps of a shutdown that in_steps() took apart.
     """
 
@@ -70,6 +72,9 @@ class QueueModel:
             return State(() if call.argument else state.items, closed=True)
         if call.name == "size":
             return state if call.result == len(state.items) else None
+        if call.name == "open":
+            found = sorted(call.result) if self.order == "priority" else call.result
+            return state if tuple(found) == state.items else None
         if call.name == "drop":
             return self._drop(state)
         if call.name == "drained":

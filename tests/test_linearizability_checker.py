@@ -35,6 +35,25 @@ def history(*rows: tuple[Any, ...]) -> list[Call]:
 
 
 GOOD = {
+    "an opening that finds what is there": (
+        {},
+        history(
+            (0, "put a", OK, 0, 1),
+            (0, "put b", OK, 2, 10),
+            (1, "open", ("a",), 3, 9),
+            (1, "get", "a", 11, 12),
+            (2, "open", ("b",), 13, 14),
+        ),
+    ),
+    "an opening of a heap": (
+        {"order": "priority"},
+        history(
+            (0, "put a", OK, 0, 1),
+            (0, "put b", OK, 2, 3),
+            (0, "put c", OK, 4, 5),
+            (1, "open", ("a", "c", "b"), 6, 7),
+        ),
+    ),
     "nothing at all": ({}, history()),
     "one after the other": (
         {},
@@ -112,6 +131,18 @@ GOOD = {
 }
 
 BAD = {
+    "an opening that overlooks an item": (
+        {},
+        history((0, "put a", OK, 0, 1), (1, "open", (), 2, 3), (1, "get", "a", 4, 5)),
+    ),
+    "an opening that finds what was taken": (
+        {},
+        history((0, "put a", OK, 0, 1), (1, "get", "a", 2, 3), (1, "open", ("a",), 4, 5)),
+    ),
+    "an opening that finds another order": (
+        {},
+        history((0, "put a", OK, 0, 1), (0, "put b", OK, 2, 3), (1, "open", ("b", "a"), 4, 5)),
+    ),
     "an item from nowhere": ({}, history((0, "get", "a", 0, 1))),
     "an item twice": (
         {},

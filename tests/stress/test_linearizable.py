@@ -57,8 +57,10 @@ def put(q: Any, item: int, style: int) -> str:
             q.put_nowait(item)
         elif style == 1:
             return OK if q.try_put(item) else FULL
-        else:
+        elif style == 2:
             q.put(item, timeout=2e-5)
+        else:
+            q.put_many([item], timeout=2e-5 if item % 2 else 0)
         return OK
 
     return answer(act)
@@ -71,9 +73,16 @@ def get(q: Any, style: int) -> Any:
         if style == 1:
             item = q.try_get()
             return EMPTY if item is None else (OK, item)
-        return OK, q.get(timeout=2e-5)
+        if style == 2:
+            return OK, q.get(timeout=2e-5)
+        return OK, q.get_many(1, timeout=2e-5)[0]
 
     return answer(act)
+
+
+def look_inside(q: Any) -> tuple[Any, ...]:
+    with q.mutex:
+        return tuple(q.queue)
 
 
 def work(
@@ -90,6 +99,7 @@ def work(
     """Random calls, a late shutdown among them; `puts` is the share of puts."""
     ends = hasattr(q, "shutdown")
     rng = random.Random(seed)
+    first = rng.randrange(CALLS)
     for n in range(CALLS):
         style = rng.randrange(styles)
         if ends and n > CALLS // 2 and rng.random() < 0.1:
@@ -98,8 +108,8 @@ def work(
             ends = False
         elif sizes and rng.random() < 0.1:
             recorder.call("size", None, q.qsize)
-        elif opens and n > CALLS // 3 and rng.random() < 0.1:
-            len(q.queue)  # opens it, which changes nothing that the model knows
+        elif opens and n >= first and rng.random() < 0.2:
+            recorder.call("open", None, lambda: look_inside(q))
         elif rng.random() < puts:
             item = recorder.thread * 1000 + n
             recorder.call("put", item, lambda: put(q, item, style))
@@ -142,7 +152,7 @@ def test_every_history_can_be_explained(kind: Any, bound: int, scale: Callable[[
         drops = bound > 0 and not kind.roles
         opens = kind.tasks and lap % 4 >= 2
         calls = race(
-            q, shares, seed=lap * 100, styles=3, drops=drops, sizes=lap % 3 == 0, opens=opens
+            q, shares, seed=lap * 100, styles=4, drops=drops, sizes=lap % 3 == 0, opens=opens
         )
         overlapping += overlaps(calls)
         calls = in_steps(calls, bound)

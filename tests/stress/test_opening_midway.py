@@ -49,6 +49,74 @@ def test_nothing_is_lost_doubled_or_overtaken(
         assert (q.qsize(), q.unfinished_tasks) == (0, 3 * n)
 
 
+@pytest.mark.parametrize("bound", [2, 0])
+@on("tasks", ours=True)
+def test_sizes_keep_to_the_bound_over_the_opening(kind: Kind, bound: int, scale: Scale) -> None:
+    n = scale(60)
+    for moment in range(scale(8)):
+        q = kind.make(bound)
+
+        def observe(q: Any = q) -> None:
+            while not q.is_shutdown:
+                size = q.qsize()
+                assert 0 <= size <= (bound or 5 * n)
+                assert q.unfinished_tasks <= 5 * n
+                q.empty(), q.full(), len(q)
+
+        def open_it(q: Any = q, moment: int = moment) -> None:
+            while q.stats().gets < 5 * moment:
+                pass
+            with q.not_full:
+                assert len(q.queue) <= (bound or 5 * n)
+
+        with switch_interval(2e-5):
+            received = flow(q, PRODUCERS, CONSUMERS, n, beside=[observe, open_it])
+        check(received, 5, n, kind.order == "fifo")
+        assert (q.qsize(), q.unfinished_tasks, q.maxsize) == (0, 5 * n, bound)
+
+
+class Dropped:
+    """An item whose release looks inside its queue: from within shutdown(), at the latest."""
+
+    def __init__(self, q: Any, rank: int) -> None:
+        self.q, self.rank = q, rank
+
+    def __lt__(self, other: Dropped) -> bool:
+        return self.rank < other.rank
+
+    def __del__(self) -> None:
+        if not self.q.stats().open:  # a standard queue releases them with the mutex held
+            with self.q.mutex:
+                len(self.q.queue)
+
+
+@pytest.mark.parametrize("released", [False, True])
+@on("tasks", ours=True)
+def test_what_an_immediate_shutdown_drops_stays_dropped(
+    kind: Kind, released: bool, scale: Scale
+) -> None:
+    for lap in range(scale(60)):
+        q = kind.make()
+        q.put_many(Dropped(q, i) if released else i for i in range(200))
+        joining = spawn(q.join)
+
+        def open_it(q: Any = q, lap: int = lap) -> None:
+            for _ in range(lap % 20):
+                q.qsize()
+            with q.mutex:
+                pass
+
+        def drop(q: Any = q) -> None:
+            q.shutdown(immediate=True)
+            assert q.qsize() == 0
+
+        run_threads(open_it, drop)
+        joining.result()
+        assert (q.qsize(), q.unfinished_tasks, q.is_shutdown) == (0, 0, True)
+        with q.mutex:
+            assert len(q.queue) == 0
+
+
 @on("tasks", ours=True)
 def test_tasks_are_counted_over_the_opening(kind: Kind, scale: Scale) -> None:
     for _ in range(scale(10)):

@@ -113,8 +113,14 @@ def storm_of_gets(
     return got, sent, interrupts
 
 
-def _run_for(call: Callable[[], Any], steps: int) -> tuple[Any, int]:
-    """Its answer, and how many of the steps are left; after the last one, it is interrupted."""
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def _run_for(
+    call: Callable[[], Any], steps: int, act: Callable[[], object]
+) -> tuple[Any, int]:
+    """Its answer, and how many of the steps are left; at the last one, `act` runs."""
     left = steps
 
     def step(code: Any, _: object) -> None:
@@ -122,7 +128,7 @@ def _run_for(call: Callable[[], Any], steps: int) -> tuple[Any, int]:
         if code is not _run_for.__code__:
             left -= 1
             if left == 0:
-                raise KeyboardInterrupt
+                act()
 
     def trace(frame: Any, event: str, _: object) -> Any:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
@@ -154,12 +160,22 @@ def at_every_step(call: Callable[[], Any]) -> Iterator[tuple[bool, Any]]:
     on, to the end: (True, what it returned), or (False, None) if it was interrupted. It has to take
     as many instructions each time.
     """
+    return acting_at_every_step(lambda: (call, interrupted))
+
+
+def acting_at_every_step(
+    start: Callable[[], tuple[Callable[[], Any], Callable[[], object]]],
+) -> Iterator[tuple[bool, Any]]:
+    """The same with a call that is made anew each time, and an act of one's own for the interrupt,
+    which runs as a signal handler or a finalizer would.
+    """
     steps = left = 0
     while left <= 0:
         steps += 1
         whole, found = True, None
+        call, act = start()
         try:
-            found, left = _run_for(call, steps)
+            found, left = _run_for(call, steps, act)
         except KeyboardInterrupt:
             whole, left = False, 0
         yield whole, found  # when the exception, and what its traceback refers to, is gone

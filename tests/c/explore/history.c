@@ -22,6 +22,15 @@ struct call *history_add(struct history *h, enum call_kind kind, unsigned begin)
     return c;
 }
 
+/* The next one that a get may take. */
+static uint64_t *next_of(struct model *m, enum order order) {
+    uint64_t *next = &m->item[order == NEWEST_FIRST ? m->puts - 1 : m->gets];
+    for (uint64_t i = m->gets; order == PRIORITY_FIRST && i < m->puts; i++)
+        if (m->item[i] < *next)
+            next = &m->item[i];
+    return next;
+}
+
 static bool put(struct model *m, const struct call *c) {
     bool full = m->puts - m->gets >= m->limit;
     if (c->status == FP_OK) {
@@ -34,18 +43,17 @@ static bool put(struct model *m, const struct call *c) {
     return c->status == FP_CLOSED ? m->closed : c->status == FP_FULL && full && !m->closed;
 }
 
-static bool get(struct model *m, const struct call *c, bool lifo) {
+static bool get(struct model *m, const struct call *c, enum order order) {
     if (c->status == FP_OK) {
         for (int i = 0; i < c->taken; i++) {
             if (m->gets == m->puts)
                 return false;
-            uint64_t found = lifo ? m->item[m->puts - 1] : m->item[m->gets];
-            if (found != c->item[i])
+            uint64_t *found = next_of(m, order);
+            if (*found != c->item[i])
                 return false;
-            if (lifo)
-                m->puts--;
-            else
-                m->gets++;
+            for (; found > &m->item[m->gets]; found--)
+                *found = found[-1];
+            m->gets++;
         }
         return c->taken > 0;
     }
@@ -54,12 +62,12 @@ static bool get(struct model *m, const struct call *c, bool lifo) {
     return c->status == FP_CLOSED ? m->closed : c->status == FP_EMPTY && !m->closed;
 }
 
-static bool apply(struct model *m, const struct call *c, bool lifo) {
+static bool apply(struct model *m, const struct call *c, enum order order) {
     switch (c->kind) {
     case CALL_PUT:
         return put(m, c);
     case CALL_GET:
-        return get(m, c, lifo);
+        return get(m, c, order);
     case CALL_CLOSE:
         m->closed = true;
         return true;
@@ -85,7 +93,7 @@ static bool search(const struct history *h, unsigned done, const struct model *m
         if (done >> i & 1 || c->begin > first_end || (c->after >= 0 && !(done >> c->after & 1)))
             continue;
         struct model next = *m;
-        if (apply(&next, c, h->lifo) && search(h, done | 1U << i, &next))
+        if (apply(&next, c, h->order) && search(h, done | 1U << i, &next))
             return true;
     }
     return false;

@@ -7,6 +7,8 @@
 
 enum call_kind { CALL_PUT, CALL_GET, CALL_CLOSE, CALL_COUNT, CALL_LIMIT };
 
+enum order { OLDEST_FIRST, NEWEST_FIRST, PRIORITY_FIRST /* the least number */ };
+
 enum { MOST_CALLS = 24, MOST_TAKEN = 4 };
 
 struct call {
@@ -22,7 +24,7 @@ struct history {
     struct call call[MOST_CALLS];
     int count;
     uint64_t limit;
-    bool lifo;
+    enum order order;
     bool evicts; /* a put into a full queue drops the oldest item */
 };
 

@@ -9,16 +9,20 @@
  *      h  (ring) set the hints back as far as they can lag
  *      f7 (channel) put 7, and drop what is too many      r  report what was dropped
  *      F  pretend to be a forked child whose parent had a sleeper in each direction
+ *      o  move it elsewhere, where all goes on         u  move it, and think better of it
+ *      d  as u, without waiting for other movers       (moves.h)
  *
  * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". When all
  * have ended the queue is drained; calls, drain included, must be linearizable. */
 #include "explore.h"
 #include "history.h"
 #include "maps.h"
+#include "moves.h"
 #include "pools.h"
 #include "special.h"
 #include "topics.h"
 
+#include "fp_backoff.h"
 #include "fp_channel.h"
 #include "fp_epoch.h"
 #include "fp_mem.h"
@@ -37,7 +41,7 @@
 
 enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
 
-enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, SPSC_FENCED, LIFO, CHANNEL };
+enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, SPSC_FENCED, LIFO, CHANNEL, PRIORITY };
 
 struct script {
     enum kind kind;
@@ -159,6 +163,46 @@ static const struct script scripts[] = {
     {LIFO, 1, 2, "G|P1"},
     {LIFO, 1, 1, "G|G|P1 P2"},
     {LIFO, 1, 1, "p1/P2|P3|g G"},
+    /* Moving. */
+    {SEGQ, 100, 3, "p1/p2|g|o"},
+    {SEGQ, 100, 3, "p1 p2/p3 g|o n"},
+    {SEGQ, 100, 3, "p1 p2/g g g|o"},
+    {SEGQ, 100, 2, "p1 p2/p3|g g|o"},
+    {SEGQ, 100, 3, "p1/b2|m|o"},
+    {SEGQ, 1, 3, "p1/p2 g|o n|g"},
+    {SEGQ, 100, 3, "p1/p2|c n|o"},
+    {SEGQ, 100, 3, "p1 p2 c/g g|o|n"},
+    {SEGQ, 100, 3, "p1/p2 g|u|n"},
+    {SEGQ, 100, 3, "p1 p2/p3 g|u o"},
+    {SEGQ, 100, 2, "p1 p2/g p3|u|o"},
+    {SEGQ, 100, 2, "p1 p2/g g|d|o"},
+    {SEGQ, 100, 2, "p1 c/g|d|o"},
+    {SEGQ, 100, 2, "p1 p2/g c|d|u"},
+    {SEGQ, 100, 2, "G|p1|o"},
+    {SEGQ, 100, 2, "G|o p1"},
+    {SEGQ, 100, 2, "G|u p1"},
+    {SEGQ, 1, 2, "p1/P2|o g"},
+    {SEGQ, 1, 2, "p1/P2|g|o"},
+    {SEGQ, 1, 2, "p1/P2|g|u"},
+    {SEGQ, 1, 1, "p1/P2|P3|g|o"},
+    {SEGQ, 100, 2, "G|c|o"},
+    {SEGQ, 100, 2, "t|p1|o"},
+    {SEGQ, 100, 2, "I|p1|o"},
+    {LIFO, 2, 2, "p1/p2 g|o n"},
+    {LIFO, 2, 2, "p1 p2/p3|g|u"},
+    {LIFO, 2, 2, "p1/c|g|o"},
+    {LIFO, 2, 2, "p1 c/g|u"},
+    {LIFO, 2, 2, "p1/p2|d|u"},
+    {LIFO, 2, 2, "G|o p1"},
+    {LIFO, 1, 1, "p1/P2|u|g"},
+    {LIFO, 1, 2, "p1/P2|o g"},
+    {PRIORITY, 3, 2, "p2 p1 p3/g|p0|n"},
+    {PRIORITY, 3, 2, "p2 p3/p1 g|o n"},
+    {PRIORITY, 3, 2, "p2 p1/p3|g|o"},
+    {PRIORITY, 3, 2, "p2 p1/g|u|o"},
+    {PRIORITY, 3, 2, "p2 p1 c/g g|o"},
+    {PRIORITY, 3, 2, "G|p1 p2|o"},
+    {PRIORITY, 1, 2, "p1/P2|g|o"},
 };
 
 static struct {
@@ -168,25 +212,36 @@ static struct {
     const char *part[EXPLORE_THREADS];
     struct history history;
     int last[EXPLORE_THREADS + 1]; /* call of each thread, and of none; -1: nothing yet */
-    bool closed;
+    bool closed, moves; /* moves: some of the threads move the queue */
     uint64_t evicted, told; /* channel: dropped items; how many of them were reported */
 } run;
 
 struct request {
-    bool put;
+    bool put, elsewhere;
     uint64_t item;
 };
 
 static enum fp_status attempt(void *arg) {
     struct request *q = arg;
+    if (q->elsewhere)
+        return q->put ? moves_put(q->item) : moves_get(&q->item);
     return q->put ? run.ops->put(run.queue, q->item) : run.ops->get(run.queue, &q->item);
 }
 
 static bool more(void *arg) {
     struct request *q = arg;
     uint64_t puts, gets;
-    run.ops->count(run.queue, &puts, &gets);
+    if (q->elsewhere)
+        moves_count(&puts, &gets);
+    else
+        run.ops->count(run.queue, &puts, &gets);
     return q->put ? puts - gets < run.ops->limit(run.queue) : puts != gets;
+}
+
+static struct fp_event *event_of(const struct request *q) {
+    if (q->elsewhere)
+        return moves_event(q->put);
+    return q->put ? run.ops->not_full(run.queue) : run.ops->not_empty(run.queue);
 }
 
 /* A call of the running thread, after its others. */
@@ -199,13 +254,12 @@ static struct call *begin_call(enum call_kind kind, unsigned begin) {
 }
 
 /* Waits like a host. A time-out or an interrupt counts as "full" or "empty". */
-static enum fp_status perform(struct request *q, char letter) {
+static enum fp_status perform_there(struct request *q, char letter) {
     enum fp_status s = attempt(q);
     if ((s == FP_FULL || s == FP_EMPTY) && strchr("PGTtIvw", letter)) {
-        struct fp_event *e = q->put ? run.ops->not_full(run.queue) : run.ops->not_empty(run.queue);
         const struct fp_attempt op = {attempt, more, q};
         explore_allow_interrupt(letter == 'I');
-        s = fp_wait(e, &op, letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
+        s = fp_wait(event_of(q), &op, letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
                     letter == 'v' || letter == 'w' ? &explore_watching : &explore_interruptible);
         explore_allow_interrupt(false);
         if (s == FP_TIMED_OUT || s == FP_INTERRUPTED)
@@ -214,10 +268,21 @@ static enum fp_status perform(struct request *q, char letter) {
     return s;
 }
 
+/* Where the items are. */
+static enum fp_status perform(struct request *q, char letter) {
+    for (;;) {
+        q->elsewhere = run.moves && moves_are_over();
+        enum fp_status s = perform_there(q, letter);
+        if (s != FP_MOVED)
+            return s;
+        moves_await();
+    }
+}
+
 static void put_or_get(char letter, uint64_t item) {
     bool put = strchr("pPTv", letter) != NULL;
     struct call *c = begin_call(put ? CALL_PUT : CALL_GET, explore_clock());
-    struct request q = {put, item};
+    struct request q = {put, false, item};
     c->item[0] = item;
     c->status = perform(&q, letter);
     if (!put)
@@ -234,6 +299,11 @@ static void put_two(uint64_t item) {
     unsigned begin = explore_clock();
     enum fp_status s = run.ops->put_many(run.queue, both, 2, &done);
     for (size_t i = 0; i < 2 && i <= done; i++) {
+        if (i == done && s == FP_MOVED) {
+            for (; i < 2; i++)
+                put_or_get('p', both[i]);
+            break;
+        }
         if (i == done && is_spsc() && done > 0)
             break; /* how many fit was seen before they were published */
         struct call *c = begin_call(CALL_PUT, begin);
@@ -248,7 +318,9 @@ static void get_two(void) {
     size_t done;
     unsigned begin = explore_clock();
     enum fp_status s = run.ops->get_many(run.queue, found, 2, &done);
-    if (done == 0) {
+    if (s == FP_MOVED) {
+        put_or_get('g', 0);
+    } else if (done == 0) {
         struct call *c = begin_call(CALL_GET, begin);
         c->status = s;
         explore_when_seen(&c->end);
@@ -315,14 +387,29 @@ static void other(char letter, uint64_t number) {
     switch (letter) {
     case 'c':
         c = begin_call(CALL_CLOSE, explore_clock());
-        run.ops->close(run.queue, false);
+        while (run.ops->close(run.queue, false) == FP_MOVED) {
+            moves_await();
+            if (moves_are_over()) {
+                moves_close();
+                break;
+            }
+        }
         run.closed = true;
         if (run.script->kind == CHANNEL)
             trim();
         break;
     case 'n':
         c = begin_call(CALL_COUNT, explore_clock());
-        run.ops->count(run.queue, &c->item[0], &c->item[1]);
+        if (run.moves && moves_are_over())
+            moves_count(&c->item[0], &c->item[1]);
+        else
+            run.ops->count(run.queue, &c->item[0], &c->item[1]);
+        break;
+    case 'o':
+    case 'u':
+        c = begin_call(CALL_COUNT, explore_clock());
+        if (!moves_make(letter == 'o', &c->item[0], &c->item[1]))
+            moves_count(&c->item[0], &c->item[1]);
         break;
     case 'l':
         c = begin_call(CALL_LIMIT, explore_clock());
@@ -355,6 +442,8 @@ static void perform_script(const char *text, const char *stops) {
             report();
         else if (letter == 'x')
             fp_epoch_collect();
+        else if (letter == 'd')
+            moves_dare();
         else if (letter == 'F')
             add_ghosts();
         else if (strchr("pPTgGtIvw", letter))
@@ -362,6 +451,16 @@ static void perform_script(const char *text, const char *stops) {
         else if (letter != ' ')
             other(letter, number);
     }
+}
+
+/* Somebody else may run in a comparison, as in one of the host. */
+static int less(uint64_t a, uint64_t b) {
+    fp_give_way();
+    return a < b;
+}
+
+static enum order order_of(enum kind kind) {
+    return kind == LIFO ? NEWEST_FIRST : kind == PRIORITY ? PRIORITY_FIRST : OLDEST_FIRST;
 }
 
 static void create(void) {
@@ -389,6 +488,11 @@ static void create(void) {
         run.ops = &fp_ordered_ops;
         fp_ordered_set_limit(run.queue, s->limit);
         break;
+    case PRIORITY:
+        run.queue = fp_ordered_create(less, &explore_interruptible);
+        run.ops = &fp_ordered_ops;
+        fp_ordered_set_limit(run.queue, s->limit);
+        break;
     case CHANNEL:
         run.queue = fp_channel_create(s->limit, true, false);
         run.ops = &fp_channel_ops;
@@ -399,12 +503,14 @@ static void create(void) {
 static void before(void) {
     create();
     run.closed = false;
+    run.moves = strpbrk(run.script->text, "oud") != NULL;
+    moves_begin(run.ops, run.queue, order_of(run.script->kind));
     forks = 0;
     run.evicted = run.told = 0;
     for (int i = 0; i <= EXPLORE_THREADS; i++)
         run.last[i] = -1;
     run.history = (struct history){.limit = run.script->limit,
-                                   .lifo = run.script->kind == LIFO,
+                                   .order = order_of(run.script->kind),
                                    .evicts = run.script->kind == CHANNEL};
     if (strchr(run.script->text, '/'))
         perform_script(run.script->text, "/");
@@ -424,14 +530,19 @@ static bool woken_by(struct fp_event *e, const void *word) {
  * them home then. */
 static bool asleep(void) {
     uint64_t puts, gets;
-    run.ops->count(run.queue, &puts, &gets);
+    bool over = run.moves && moves_are_over();
+    if (over)
+        moves_count(&puts, &gets);
+    else
+        run.ops->count(run.queue, &puts, &gets);
     bool empty = puts == gets, full = puts - gets >= run.ops->limit(run.queue);
     for (int i = 0; i < EXPLORE_THREADS; i++) {
         const void *word = explore_sleeps_on(i);
         if (word == NULL)
             continue;
-        if ((woken_by(run.ops->not_empty(run.queue), word) && !empty) ||
-            (woken_by(run.ops->not_full(run.queue), word) && !full) || run.closed)
+        struct request put = {true, over, 0}, get = {false, over, 0};
+        if (run.closed ||
+            !((woken_by(event_of(&get), word) && empty) || (woken_by(event_of(&put), word) && full)))
             return false;
     }
     other('c', 0);
@@ -459,7 +570,9 @@ static void after(void) {
         fp_spsc_release_consumer(run.queue, 0, true); /* its owner has ended */
     for (;;) {
         struct call *c = begin_call(CALL_GET, explore_clock());
-        c->status = run.ops->get(run.queue, &c->item[0]);
+        struct request q = {false, false, 0};
+        c->status = perform(&q, 'g');
+        c->item[0] = q.item;
         c->taken = 1;
         explore_when_seen(&c->end);
         if (c->status != FP_OK)
@@ -477,7 +590,7 @@ static void after(void) {
 }
 
 static const char *const kinds[] = {"segq", "ring",   "ring near wrap", "spsc", "spsc with fences",
-                                    "lifo", "channel"};
+                                    "lifo", "channel", "priority"};
 
 static int explore_script(const struct script *s, double seconds) {
     char name[100];
