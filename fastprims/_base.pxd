@@ -70,6 +70,10 @@ cdef class BaseQueue:
     cdef int refuse(self, fp_status status) except -1
     cdef bint clear(self) except -1
 
+    # check_timeout() for a call that stores, or takes. A queue that has been shut down says that
+    # first, as the standard library's do.
+    cdef int check_wait(self, object timeout, bint stores) except -1
+
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *
     cdef fp_status wait_until(self, _core.fp_event* event, _core.fp_attempt* op,

@@ -263,6 +263,16 @@ cdef class BaseQueue:
                 f"{type(self).__name__} was used again from within a comparison of its own items")
         return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
 
+    cdef int check_wait(self, object timeout, bint stores) except -1:
+        cdef uint64_t puts, gets
+        try:
+            return check_timeout(timeout)
+        except (TypeError, ValueError):
+            self.ops.count(self.core, &puts, &gets)
+            if self.ops.is_closed(self.core) and (stores or puts == gets):
+                raise ShutDown from None
+            raise
+
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
         return self.wait_until(event, op, deadline_of(timeout))
 
@@ -281,7 +291,7 @@ cdef class BaseQueue:
             self.moved("put", (item, block, timeout))
             return 0
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
-            check_timeout(timeout)
+            self.check_wait(timeout, True)
         INCREF(<PyObject*>item)
         cdef fp_status status = _core.FP_FAILED
         try:
@@ -305,8 +315,8 @@ cdef class BaseQueue:
         cdef int64_t began = 0
         if self.elsewhere():
             return self.moved("get", (block, timeout))
-        if block:
-            check_timeout(timeout)
+        if block and timeout is not None:
+            self.check_wait(timeout, False)
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_EMPTY and block:
             began = _core.fp_now()
@@ -365,16 +375,15 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
-        self.elsewhere()  # has the class changed?
-        if self.indirect:
+        if self.elsewhere() or self.indirect:
             self.put(item, block=False)
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
-        self.elsewhere()  # has the class changed?
-        return self.get(block=False) if self.indirect else self.get_item(False, None)
+        indirect = self.elsewhere() or self.indirect
+        return self.get(block=False) if indirect else self.get_item(False, None)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
@@ -419,7 +428,7 @@ cdef class BaseQueue:
         if self.elsewhere():
             return self.moved("put_many", (iterable, may_wait, timeout))
         if may_wait and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
-            check_timeout(timeout)
+            self.check_wait(timeout, True)
         # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
         # copied, and the references may be counted after the items were stored.
         if _core.FP_PLAIN and type(iterable) is list and not self.ops.calls_host:
@@ -442,7 +451,7 @@ cdef class BaseQueue:
         if most < 0:
             raise ValueError(f"max_items must be 0 or more, not {max_items}")
         if may_wait:
-            check_timeout(timeout)
+            self.check_wait(timeout, False)
         if most == 0:
             return []
         cdef uint64_t puts, gets

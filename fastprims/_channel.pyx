@@ -253,9 +253,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        if block and timeout is not None and self.policy == BLOCK:
-            _numbers.check_timeout(timeout)
         self.elsewhere()  # is there a channel?
+        if block and timeout is not None and self.policy == BLOCK:
+            self.check_wait(timeout, True)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
@@ -297,7 +297,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         self.elsewhere()  # is there a channel?
         cdef bint may_wait = _numbers.to_bool(block, "block") and self.policy == BLOCK
         if may_wait:
-            _numbers.check_timeout(timeout)
+            self.check_wait(timeout, True)
         # Hidden while size_of, on_pressure and finalizers run: what was measured is what is stored.
         cdef list items = _base.hidden(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0, i

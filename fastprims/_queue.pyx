@@ -30,6 +30,7 @@ cdef extern from "_slots.h":
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_set_plainly(object, object, object) except -1
+    int fp_delete_plainly(object, object) except -1
     void fp_remove_plainly(object, object)
     uint64_t* fp_list_buffer(list)
     void fp_show_list(list, size_t)
@@ -46,15 +47,19 @@ cdef extern from "fp_lock.h":
     void fp_lock_release(fp_lock*)
 
 
+# The largest bound: of a queue that has one, which asks for time-outs that make sense.
+MOST = _core.FP_UNBOUNDED - 1
+
+
 cdef uint64_t to_limit(object maxsize) except 0:
-    """The bound that a number means, and FP_UNBOUNDED for none; OverflowError is for the caller."""
+    """The bound that a number means, and FP_UNBOUNDED for none."""
     if isinstance(maxsize, float):
-        if not 0 < maxsize < _core.FP_UNBOUNDED:
+        if not maxsize > 0:
             return _core.FP_UNBOUNDED
-        value = ceil(maxsize)
+        value = MOST if maxsize >= MOST else ceil(maxsize)
     else:
         value = _numbers.to_index(maxsize, "maxsize")
-    return min(value, _core.FP_UNBOUNDED) if value > 0 else _core.FP_UNBOUNDED
+    return min(value, MOST) if value > 0 else _core.FP_UNBOUNDED
 
 
 cdef class SimpleQueue(_base.BaseQueue):
@@ -394,6 +399,10 @@ cdef class NativeQueue(_base.BaseQueue):
             else:
                 return getattr(self.get_inside(), name)
             return getattr(self, name)
+        # Another thread, or what the class asks for, may have opened the queue since.
+        own = self.__dict__
+        if name in own:
+            return own[name]
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
@@ -408,6 +417,12 @@ cdef class NativeQueue(_base.BaseQueue):
             elif name in ("put", "get"):
                 self.indirect = True
         fp_set_plainly(self, name, value)
+
+    def _delete(self, name):
+        """Queue.__delattr__."""
+        if name in _open.INSIDE and not self.is_open():
+            self.open(name)
+        fp_delete_plainly(self, name)
 
     cdef bint assign_maxsize(self, object value) except -1:
         """False: the queue is open, and its attribute the one that counts."""

@@ -234,9 +234,13 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
     return PyObject_GenericSetAttr(o, name, value);
 }
 
+static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
+    return PyObject_GenericSetAttr(o, name, NULL);
+}
+
 /* Takes one away that may be missing. */
 static inline void fp_remove_plainly(PyObject *o, PyObject *name) {
-    if (PyObject_GenericSetAttr(o, name, NULL) < 0)
+    if (fp_delete_plainly(o, name) < 0)
         PyErr_Clear();
 }
 

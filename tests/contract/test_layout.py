@@ -154,7 +154,17 @@ def test_of_several_inits_at_once_one_succeeds(cls: type) -> None:
         assert found == ["made", "refused", "refused", "refused"]
 
 
-QUICK = ("qsize", "full", "try_get", "try_acquire", "put_nowait", "stats", "maxsize", "match", "acquire")
+QUICK = (
+    "qsize",
+    "full",
+    "try_get",
+    "try_acquire",
+    "put_nowait",
+    "stats",
+    "maxsize",
+    "match",
+    "acquire",
+)
 
 
 def use(o: Any) -> None:
