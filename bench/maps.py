@@ -65,6 +65,21 @@ def get_immutable(subject: Locked, keys: Keys) -> None:
         subject.map.get(key)
 
 
+# By the name of a module, as most programs find what their threads share.
+shared: Any = None
+
+
+def get_shared(subject: Any, keys: Keys) -> None:
+    for key in keys:
+        shared.get(key)
+
+
+def get_shared_locked(subject: Locked, keys: Keys) -> None:
+    for key in keys:
+        with shared.lock:
+            shared.map.get(key)
+
+
 def store(subject: Any, keys: Keys) -> None:
     for key in keys:
         subject[key] = key
@@ -159,6 +174,7 @@ def snap_store_immutable(subject: Locked, keys: Keys) -> None:
 
 LOOPS: dict[str, dict[str, Callable[[Any, Any], None]]] = {
     "get": {"none": spin, "map": get, "locked": get_locked, "immutable": get_immutable},
+    "get shared": {"none": spin, "map": get_shared, "locked": get_shared_locked},
     "insert": {"none": spin, "map": store, "locked": store_locked, "immutable": store_immutable},
     "mix": {"none": spin, "map": mix, "locked": mix_locked, "immutable": mix_immutable},
     "snapshot": {"none": spin, "map": snap, "bare": snap_copy, "locked": snap_locked},
@@ -234,7 +250,8 @@ def map_trial(what: str, writes: int = 0, shuffled: bool = False) -> Workload:
             return (own.map if case.threads == 1 else shared_map)(contender, case.bound)
 
         def work() -> None:
-            subject = find()
+            global shared
+            subject = shared = find()
             keys = islice(own.endless(case.bound, shuffled), share)
             loop(subject, zip(keys, cycle(pattern)) if what == "mix" else keys)
             subjects.append(subject)
@@ -278,6 +295,13 @@ DICT = Contender("dict", STDLIB, lambda bound: {}, calls="map")
 COPIED_DICT = Contender("dict.copy()", STDLIB, lambda bound: {}, calls="bare")
 LOCKED_DICT = Contender("dict + Lock", STDLIB, lambda bound: Locked({}), calls="locked")
 FP_CTRIE = Contender("fastprims.Ctrie", FASTPRIMS, lambda bound: fastprims.Ctrie(), calls="map")
+
+SHARED_CTRIE = Contender(
+    "fastprims.Ctrie, shared",
+    FASTPRIMS,
+    lambda bound: fastprims.share(fastprims.Ctrie()),
+    calls="map",
+)
 
 _immutables = peers.load("immutables")[0]
 _cereggii = peers.load("cereggii")[0]
@@ -384,6 +408,15 @@ MAPS: tuple[Case, ...] = (
         (EMPTY, DICT, LOCKED_DICT, LOCKED_MAP, ATOMIC_DICT, FP_CTRIE),
         (Pairing(FP_CTRIE, LOCKED_DICT), Pairing(FP_CTRIE, DICT)),
         unit="call",
+    ),
+    _case(
+        "map-get-shared",
+        f"get from a map of {KEYS:,}, found by its global name, 2 threads",
+        map_trial("get shared"),
+        (EMPTY, DICT, LOCKED_DICT, ATOMIC_DICT, FP_CTRIE, SHARED_CTRIE),
+        (Pairing(SHARED_CTRIE, LOCKED_DICT), Pairing(SHARED_CTRIE, FP_CTRIE)),
+        unit="call",
+        threads=2,
     ),
     _case(
         "map-insert",

@@ -3,7 +3,7 @@
 import sys
 from queue import Empty, Full
 
-from fastprims import _interpreter  # isort: skip # first: it may refuse; see there
+from fastprims._interpreter import share  # isort: skip # first: it may refuse; see there
 from fastprims._atomics import AtomicFlag, AtomicRef
 from fastprims._channel import BoundedChannel
 from fastprims._ctrie import Ctrie, CtrieSnapshot
@@ -23,8 +23,6 @@ if sys.platform == "linux":
     from fastprims._shmspan import ShmReservation, ShmView
 else:  # no futex
     from fastprims._elsewhere import ShmQueue, ShmReservation, ShmRing, ShmView
-
-del _interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +58,7 @@ __all__ = [
     "get_include",
     "get_library",
     "install",
+    "share",
     "uninstall",
 ]
 

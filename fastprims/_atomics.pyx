@@ -172,6 +172,8 @@ cdef class AtomicFlag:
     """
 
     cdef fp_flag core
+    # Never written; it makes Cython build a type that the garbage collector knows, for share().
+    cdef object _collected
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):

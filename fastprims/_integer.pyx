@@ -101,6 +101,8 @@ cdef class AtomicInt:
     """
 
     cdef fp_int core
+    # Never written; it makes Cython build a type that the garbage collector knows, for share().
+    cdef object _collected
     cdef object __weakref__
 
     def __init__(self, value=0):
