@@ -377,7 +377,7 @@ cdef class NativeQueue(_base.BaseQueue):
         return getattr(NativeQueue, method)(self, *args)  # it could not be opened
 
     cdef object look(self, str name):
-        """The attribute `name`, which the class has not, nor has the object in its dictionary."""
+        """The attribute `name`, which the class has not, nor had the object in its dictionary."""
         cdef uint64_t unfinished = 0
         if not self.elsewhere():
             if name == "maxsize":
@@ -394,6 +394,9 @@ cdef class NativeQueue(_base.BaseQueue):
             else:
                 return getattr(self.get_inside(), name)
             return getattr(self, name)
+        found = self.__dict__  # it may have been opened in between
+        if name in found:
+            return found[name]
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
