@@ -97,23 +97,26 @@ class Dropped:
 def test_what_an_immediate_shutdown_drops_stays_dropped(
     kind: Kind, released: bool, scale: Scale
 ) -> None:
-    for lap in range(scale(60)):
-        q = kind.make()
-        q.put_many(Dropped(q, i) if released else i for i in range(200))
-        joining = spawn(q.join)
+    queues = [kind.make() for _ in range(scale(60))]
+    for q in queues:
+        q.put_many(Dropped(q, i) if released else i for i in range(100))
 
-        def open_it(q: Any = q, lap: int = lap) -> None:
-            for _ in range(lap % 20):
-                q.qsize()
+    def open_them() -> None:
+        for q in queues:
             with q.mutex:
                 pass
 
-        def drop(q: Any = q) -> None:
+    def drop() -> None:
+        for q in queues:
             q.shutdown(immediate=True)
             assert q.qsize() == 0
 
-        run_threads(open_it, drop)
-        joining.result()
+    def join() -> None:
+        for q in queues:
+            q.join()
+
+    run_threads(open_them, drop, join)
+    for q in queues:
         assert (q.qsize(), q.unfinished_tasks, q.is_shutdown) == (0, 0, True)
         with q.mutex:
             assert len(q.queue) == 0
@@ -122,21 +125,20 @@ def test_what_an_immediate_shutdown_drops_stays_dropped(
 @pytest.mark.parametrize("name", ["unfinished_tasks", "maxsize", "is_shutdown", "mutex", "queue"])
 @on("tasks", ours=True)
 def test_who_looks_inside_beside_an_opening_finds_it(kind: Kind, name: str, scale: Scale) -> None:
-    for lap in range(scale(100)):
-        q = kind.make()
-        q.put(1)
+    queues = [kind.make() for _ in range(scale(200))]
 
-        def look(q: Any = q) -> None:
-            for _ in range(20):
+    def look() -> None:
+        for q in queues:
+            for _ in range(5):
                 getattr(q, name)
 
-        def open_it(q: Any = q, lap: int = lap) -> None:
-            for _ in range(lap % 10):
-                q.qsize()
+    def open_them() -> None:
+        for q in queues:
+            q.put(1)
             with q.mutex:
                 assert len(q.queue) == 1
 
-        run_threads(look, look, open_it)
+    run_threads(look, look, open_them)
 
 
 @on("tasks", ours=True)
