@@ -382,7 +382,7 @@ cdef class NativeQueue(_base.BaseQueue):
         return getattr(NativeQueue, method)(self, *args)  # it could not be opened
 
     cdef object look(self, str name):
-        """The attribute `name`, which the class has not, nor has the object in its dictionary."""
+        """The attribute `name`, which the class has not, nor had the object in its dictionary."""
         cdef uint64_t unfinished = 0
         if not self.elsewhere():
             if name == "maxsize":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any
@@ -52,20 +53,21 @@ def test_nothing_is_lost_doubled_or_overtaken(
 @pytest.mark.parametrize("bound", [2, 0])
 @on("tasks", ours=True)
 def test_sizes_keep_to_the_bound_over_the_opening(kind: Kind, bound: int, scale: Scale) -> None:
-    n = scale(60)
-    for moment in range(scale(8)):
+    n = scale(40)
+    for moment in range(scale(5)):
         q = kind.make(bound)
 
         def observe(q: Any = q) -> None:
             while not q.is_shutdown:
+                time.sleep(0)
                 size = q.qsize()
                 assert 0 <= size <= (bound or 5 * n)
                 assert q.unfinished_tasks <= 5 * n
                 q.empty(), q.full(), len(q)
 
         def open_it(q: Any = q, moment: int = moment) -> None:
-            while q.stats().gets < 5 * moment:
-                pass
+            while q.stats().gets < 9 * moment:
+                time.sleep(0)
             with q.not_full:
                 assert len(q.queue) <= (bound or 5 * n)
 
@@ -95,26 +97,48 @@ class Dropped:
 def test_what_an_immediate_shutdown_drops_stays_dropped(
     kind: Kind, released: bool, scale: Scale
 ) -> None:
-    for lap in range(scale(60)):
-        q = kind.make()
-        q.put_many(Dropped(q, i) if released else i for i in range(200))
-        joining = spawn(q.join)
+    queues = [kind.make() for _ in range(scale(60))]
+    for q in queues:
+        q.put_many(Dropped(q, i) if released else i for i in range(100))
 
-        def open_it(q: Any = q, lap: int = lap) -> None:
-            for _ in range(lap % 20):
-                q.qsize()
+    def open_them() -> None:
+        for q in queues:
             with q.mutex:
                 pass
 
-        def drop(q: Any = q) -> None:
+    def drop() -> None:
+        for q in queues:
             q.shutdown(immediate=True)
             assert q.qsize() == 0
 
-        run_threads(open_it, drop)
-        joining.result()
+    def join() -> None:
+        for q in queues:
+            q.join()
+
+    run_threads(open_them, drop, join)
+    for q in queues:
         assert (q.qsize(), q.unfinished_tasks, q.is_shutdown) == (0, 0, True)
         with q.mutex:
             assert len(q.queue) == 0
+
+
+@pytest.mark.parametrize("name", ["unfinished_tasks", "maxsize", "is_shutdown", "mutex", "queue"])
+@on("tasks", ours=True)
+def test_who_looks_inside_beside_an_opening_finds_it(kind: Kind, name: str, scale: Scale) -> None:
+    queues = [kind.make() for _ in range(scale(200))]
+
+    def look() -> None:
+        for q in queues:
+            for _ in range(5):
+                getattr(q, name)
+
+    def open_them() -> None:
+        for q in queues:
+            q.put(1)
+            with q.mutex:
+                assert len(q.queue) == 1
+
+    run_threads(look, look, open_them)
 
 
 @on("tasks", ours=True)
