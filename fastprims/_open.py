@@ -6,6 +6,7 @@ And what the standard class lacks: shutdown() before Python 3.13, and the rest o
 from __future__ import annotations
 
 import os
+import queue as standard
 import sys
 import threading
 import warnings
@@ -13,11 +14,10 @@ from _weakref import ref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
-from time import monotonic
 
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
+from fastprims._standard import LifoQueue, PriorityQueue, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,16 +37,17 @@ class Mutex:
     So may one look for it, or make a condition of it, at no cost.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_queue")
+    __slots__ = ("__weakref__", "_lock", "_open", "_queue")
 
-    def __init__(self, queue: Any, lock: Any) -> None:
+    def __init__(self, queue: Any, open_: Callable[[Any, str], None], lock: Any) -> None:
         self._queue = ref(queue)  # which has this object: a cycle would outlive it
+        self._open = open_  # not as the queue's method: its class may have one of that name
         self._lock = lock
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         queue = self._queue()
         if queue is not None:
-            queue._open("mutex")
+            self._open(queue, "mutex")
         return self._lock.acquire(blocking, timeout)  # type: ignore[no-any-return]
 
     acquire_lock = acquire
@@ -74,9 +75,9 @@ class Mutex:
 class Inside:
     """The lock and the conditions of one queue, from when they were first looked for."""
 
-    def __init__(self, queue: Any) -> None:
+    def __init__(self, queue: Any, open_: Callable[[Any, str], None]) -> None:
         self.lock = threading.Lock()
-        self.mutex = Mutex(queue, self.lock)
+        self.mutex = Mutex(queue, open_, self.lock)
         self.not_empty = threading.Condition(self.mutex)  # type: ignore[arg-type]
         self.not_full = threading.Condition(self.mutex)  # type: ignore[arg-type]
         self.all_tasks_done = threading.Condition(self.mutex)  # type: ignore[arg-type]
@@ -182,7 +183,16 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
     )
 
 
-# The methods. -------------------------------------------------------------------------------------
+# The methods. They look up in `queue` what the standard ones do, which are Python code of that module.
+
+
+def _now() -> float:
+    return standard.time()  # type: ignore[attr-defined,no-any-return]
+
+
+def _shut_down() -> type[Exception]:
+    return getattr(standard, "ShutDown", ShutDown)
+
 
 qsize = Queue.qsize
 empty = Queue.empty
@@ -200,9 +210,9 @@ else:
             while not ready():
                 condition.wait()
             return True
-        end = monotonic() + timeout
+        end = _now() + timeout
         while not ready():
-            left = end - monotonic()
+            left = end - _now()
             if left <= 0:
                 return False
             condition.wait(left)
@@ -221,9 +231,9 @@ else:
                         timeout,
                     )
                 ):
-                    raise Full
+                    raise standard.Full
             if self.is_shutdown:
-                raise ShutDown
+                raise _shut_down()
             self._put(item)
             self.unfinished_tasks += 1
             self.not_empty.notify()
@@ -234,14 +244,14 @@ else:
                 raise ValueError("'timeout' must be a non-negative number")
             if not self._qsize():
                 if self.is_shutdown:
-                    raise ShutDown
+                    raise _shut_down()
                 if not (
                     block
                     and _wait(self.not_empty, lambda: self.is_shutdown or self._qsize(), timeout)
                 ):
-                    raise Empty
+                    raise standard.Empty
                 if not self._qsize():
-                    raise ShutDown
+                    raise _shut_down()
             item = self._get()
             self.not_full.notify()
             return item
@@ -263,10 +273,10 @@ def join(self: Any, timeout: float | None = None) -> bool | None:
     if timeout is None:
         Queue.join(self)
         return None
-    end = monotonic() + timeout
+    end = _now() + timeout
     with self.all_tasks_done:
         while self.unfinished_tasks:
-            left = end - monotonic()
+            left = end - _now()
             if left <= 0:
                 return False
             self.all_tasks_done.wait(left)
@@ -276,7 +286,7 @@ def join(self: Any, timeout: float | None = None) -> bool | None:
 def try_put(self: Any, item: Any) -> bool:
     try:
         put(self, item, False)
-    except Full:
+    except standard.Full:
         return False
     return True
 
@@ -284,7 +294,7 @@ def try_put(self: Any, item: Any) -> bool:
 def try_get(self: Any, default: Any = None) -> Any:
     try:
         return get(self, False)
-    except Empty:
+    except standard.Empty:
         return default
 
 
@@ -294,11 +304,11 @@ def put_many(
     items = list(iterable)
     if block and timeout is not None and timeout < 0 and self.maxsize > 0:
         raise ValueError("'timeout' must be a non-negative number")
-    end = None if timeout is None else monotonic() + timeout
+    end = None if timeout is None else _now() + timeout
     for stored, item in enumerate(items):
         try:
-            put(self, item, block, None if end is None else max(0.0, end - monotonic()))
-        except (Full, ShutDown):
+            put(self, item, block, None if end is None else max(0.0, end - _now()))
+        except (standard.Full, _shut_down()):
             if stored == 0:
                 raise
             return stored

@@ -14,11 +14,14 @@ from fastprims cimport _base, _core, _numbers
 from fastprims._base cimport OPEN, UNCHECKED
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
+import queue as standard
 from math import ceil
-from queue import LifoQueue, PriorityQueue  # ours may take their names there
+from queue import Empty, Full
 
 from fastprims import _open
+from fastprims._errors import ShutDown
 from fastprims._hot import HOT_METHODS
+from fastprims._standard import LifoQueue, PriorityQueue
 
 cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
@@ -45,7 +48,7 @@ cdef uint64_t to_limit(object maxsize) except 0:
     return min(value, _core.FP_UNBOUNDED) if value > 0 else _core.FP_UNBOUNDED
 
 
-cdef class SimpleQueue(_base.BaseQueue):
+cdef class SimpleQueue(_base.QueueWithState):
     """SimpleQueue()
 
     Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, with the whole
@@ -113,6 +116,24 @@ cdef int copy_item(uint64_t item, void* arg) noexcept:
     return 0
 
 
+# The standard classes, but for SimpleQueue, look up what they raise in their module when they raise
+# it: a program may have put an exception of its own there.
+cdef list modules = [vars(standard)]
+
+
+def also_known_in(dict module):
+    """Raise what goes by the names of exceptions in this module, where that was replaced."""
+    modules.append(module)
+
+
+cdef object known_as(str name, object original):
+    for module in modules:
+        found = (<dict>module).get(name, original)
+        if found is not original:
+            return found
+    return original
+
+
 # Classes that need no Python code of their own for their operations: by version, whether put() and
 # get() are the native ones.
 cdef dict plain_classes = {}
@@ -171,6 +192,15 @@ cdef class NativeQueue(_base.BaseQueue):
     cdef bint truth_of(self, object value, str name) except -1:
         return value
 
+    cdef int refuse(self, fp_status status) except -1:
+        if status == _core.FP_FULL:
+            raise known_as("Full", Full)
+        if status == _core.FP_EMPTY:
+            raise known_as("Empty", Empty)
+        if status == _core.FP_CLOSED:
+            raise known_as("ShutDown", ShutDown)
+        return _base.BaseQueue.refuse(self, status)
+
     # The inside. ----------------------------------------------------------------------------------
 
     cdef bint is_open(self) noexcept:
@@ -213,7 +243,7 @@ cdef class NativeQueue(_base.BaseQueue):
         with cython.critical_section(self):
             found = self.inside
         if found is None:
-            made = _open.Inside(self)
+            made = _open.Inside(self, NativeQueue._open)
             with cython.critical_section(self):
                 if self.inside is None:
                     self.inside = made
@@ -343,7 +373,7 @@ cdef class NativeQueue(_base.BaseQueue):
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-    def _assign(self, name, value):
+    def _assign(self, name, value, /):
         """Queue.__setattr__."""
         if not self.is_open():
             if name in _open.OPENING:
