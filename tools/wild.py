@@ -25,6 +25,8 @@ SHOWN = 15
 """Differences of a package that are listed."""
 PLUGIN = "fastprims.pytest_plugin"
 RECORDER = "wild_outcomes"
+OURS = (RECORDER, "wild_dramatiq")
+"""Plugins of tools/."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Package:
     extra: str = ""
     without: str = ""
     """What -k leaves out: it needs a server or a network, or is about time only."""
+    options: Sequence[str] = ()
+    """Further arguments for pytest: what the package's own settings have, and matters."""
 
 
 PACKAGES = [
@@ -94,7 +98,8 @@ PACKAGES = [
         "11.1.2",
         ["cheroot/test"],
         ["pytest-mock", "jaraco.text", "jaraco.context", "requests-unixsocket2", "trustme"]
-        + ["pyopenssl", "portend", "pypytools", "requests-toolbelt"],
+        + ["pyopenssl", "portend", "pypytools", "requests-toolbelt", "pytest-rerunfailures"],
+        options=["-p", "cheroot.test._pytest_plugin"],
     ),
     Package("pykka", "4.5.0", ["tests"], ["pytest-mock"]),
     Package("python-can", "4.6.1", ["test"], ["parameterized", "hypothesis"]),
@@ -108,16 +113,38 @@ PACKAGES = [
         without="loky or memmap or multiprocessing",
     ),
     Package("huey", "3.5.4", ["huey/tests"]),
-    Package("dramatiq", "2.2.1", ["tests"], ["pytest-cov", "freezegun", "prometheus-client"]),
+    Package(
+        "dramatiq",
+        "2.2.1",
+        [f"tests/test_{name}.py" for name in ("actors", "broker", "callbacks", "generic_actors")]
+        + [f"tests/test_{name}.py" for name in ("messages", "stub_broker", "worker")],
+        ["freezegun", "prometheus-client", "redis", "pika"],
+        options=["-p", "wild_dramatiq"],
+    ),
     Package("sqlalchemy", "2.1.9", ["test/engine/test_pool.py"]),
-    Package("raven", "6.10.0", ["tests/transport", "tests/base"], ["mock", "blinker", "exam"]),
+    Package(
+        "raven",
+        "6.10.0",
+        ["tests/transport", "tests/base", "tests/breadcrumbs", "tests/context"],
+        ["mock", "blinker", "exam", "pytz", "tornado", "requests", "logbook"],
+        options=["--noconftest"],  # which is for pytest 3
+    ),
     Package(
         "langsmith",
         "0.15.1",
-        ["tests/unit_tests/test_background_thread.py", "tests/unit_tests/test_replica_run_ids.py"],
-        ["pytest-asyncio", "dataclasses-json"],
+        [f"tests/unit_tests/test_{name}.py" for name in ("background_thread", "replica_run_ids")]
+        + [f"tests/unit_tests/test_{name}.py" for name in ("operations", "hybrid_tracing")]
+        + [f"tests/unit_tests/test_{name}.py" for name in ("multipart_retry_matrix", "client")],
+        ["pytest-asyncio", "dataclasses-json", "httpx", "respx", "freezegun", "pytest-subtests"]
+        + ["vcrpy", "fastapi", "uvicorn", "psutil", "dirty-equals", "time-machine", "rich"]
+        + ["numpy", "pandas", "attrs", "opentelemetry-sdk"],
     ),
-    Package("celery", "5.7.0", ["t/unit/concurrency", "t/unit/worker"], ["pytest-celery", "redis"]),
+    Package(
+        "celery",
+        "5.7.0",
+        ["t/unit/concurrency", "t/unit/worker"],
+        ["pytest-celery", "redis", "freezegun", "greenlet"],
+    ),
     Package("sentry-sdk", "2.75.0", ["tests/test_transport.py", "tests/test_sessions.py"]),
 ]
 
@@ -190,7 +217,9 @@ class Trial:
         outcomes.unlink(missing_ok=True)
         command = [str(self.python), "-m", "pytest", *(["-p", PLUGIN] if ours else [])]
         command += ["-p", RECORDER, "-o", "addopts=", "-p", "no:cacheprovider", "-q"]
-        command += ["--timeout=60", "--tb=short", "--continue-on-collection-errors"]
+        # By signal: that ends one test, where a thread would end all of them.
+        command += ["--timeout=60", "--timeout-method=signal", "--tb=short"]
+        command += ["--continue-on-collection-errors", *self.package.options]
         if self.package.without:
             command += ["-k", f"not ({self.package.without})"]
         env = {**os.environ, "PYTHONPATH": str(self.site), "WILD_OUTCOMES": str(outcomes)}
@@ -248,12 +277,11 @@ def main(interpreter: Interpreter) -> int:
     # Ours, as built in the checkout, and nothing else from there.
     site = cache() / interpreter.tag / "site"
     site.mkdir(parents=True, exist_ok=True)
-    for name, target in (
-        ("fastprims", ROOT / "fastprims"),
-        (f"{RECORDER}.py", ROOT / "tools" / f"{RECORDER}.py"),
-    ):
-        (site / name).unlink(missing_ok=True)
-        (site / name).symlink_to(target)
+    plugins = [ROOT / "tools" / f"{name}.py" for name in OURS]
+    for target in (ROOT / "fastprims", *plugins):
+        link = site / target.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
     wanted = {name for name in os.environ.get("FASTPRIMS_WILD", "").split(",") if name}
     if unknown := wanted - {package.name for package in PACKAGES}:
         raise Stop(f"no such package: {', '.join(sorted(unknown))}")
