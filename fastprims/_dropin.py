@@ -7,6 +7,7 @@ native ones, until a queue is opened.
 from __future__ import annotations
 
 import sys
+
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
 from fastprims._queue import Hidden, NativeQueue, hide_inside, own_methods

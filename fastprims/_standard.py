@@ -7,12 +7,11 @@ from __future__ import annotations
 import queue
 from importlib.util import module_from_spec
 
-__all__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
-
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
-    from queue import LifoQueue, PriorityQueue, Queue, SimpleQueue
     from types import ModuleType
+
+__all__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
 
 
 def _module() -> ModuleType:
@@ -29,6 +28,8 @@ def _module() -> ModuleType:
     return fresh
 
 
-for _name, _class in vars(_module()).items():
-    if _name in __all__:
-        globals()[_name] = _class
+_found = _module()
+LifoQueue = _found.LifoQueue
+PriorityQueue = _found.PriorityQueue
+Queue = _found.Queue
+SimpleQueue = _found.SimpleQueue

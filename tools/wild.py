@@ -148,9 +148,37 @@ PACKAGES = [
     Package(
         "sentry-sdk",
         "2.75.0",
-        [f"tests/test_{name}.py" for name in ("transport", "sessions", "monitor", "logs", "metrics")],
+        [f"tests/test_{name}.py" for name in ("transport", "sessions", "monitor", "logs")],
         ["pytest-localserver", "pytest-forked", "jsonschema", "responses", "brotli", "pysocks"]
         + ["httpcore[http2]", "executing", "asttokens", "pytest-asyncio"],
+    ),
+    Package("aiosqlite", "0.22.1", ["aiosqlite/tests/smoke.py"]),
+    Package(
+        "anyio",
+        "4.16.0",
+        ["tests/test_to_thread.py", "tests/test_from_thread.py", "tests/test_concurrency_utils.py"],
+        ["trio", "trustme", "truststore", "psutil", "pytest-mock", "blockbuster", "hypothesis"],
+    ),
+    Package("execnet", "2.1.2", ["testing"], ["gevent"]),
+    Package("logbook", "1.10.1", ["tests"], ["pytest-rerunfailures", "execnet", "brotli"]),
+    Package(
+        "python-engineio",
+        "4.15.1",
+        ["tests/common"],
+        ["requests", "websocket-client", "aiohttp", "tornado"],
+    ),
+    Package(
+        "streamlink",
+        "8.6.3",
+        ["tests/stream/test_segmented.py", "tests/stream/hls", "tests/stream/dash"],
+        ["pytest-cov", "pytest-trio", "requests-mock", "freezegun"],
+    ),
+    Package(
+        "twisted",
+        "26.10.0",
+        ["src/twisted/_threads/test", "src/twisted/test/test_threadpool.py"]
+        + ["src/twisted/test/test_threads.py", "src/twisted/test/test_threadable.py"],
+        ["hypothesis", "pyhamcrest"],
     ),
 ]
 
@@ -303,8 +331,9 @@ def main(interpreter: Interpreter) -> int:
     plugins = [ROOT / "tools" / f"{name}.py" for name in OURS]
     for target in (ROOT / "fastprims", *plugins):
         link = site / target.name
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+        if not link.is_symlink() or link.readlink() != target:  # else others may be at work with it
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
     wanted = {name for name in os.environ.get("FASTPRIMS_WILD", "").split(",") if name}
     if unknown := wanted - {package.name for package in PACKAGES}:
         raise Stop(f"no such package: {', '.join(sorted(unknown))}")

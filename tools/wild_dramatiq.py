@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import dramatiq
+import dramatiq  # type: ignore[import-not-found]
 import pytest
-from dramatiq.brokers.stub import StubBroker
+from dramatiq.brokers.stub import StubBroker  # type: ignore[import-not-found]
 
 
 @pytest.fixture

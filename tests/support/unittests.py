@@ -5,11 +5,15 @@ python unittests.py OUTCOMES PATTERN[,PATTERN ...] MODULE ...: the tests whose i
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import unittest
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+PROCESSES = "test.test_multiprocessing_"
 
 
 class Recorder(unittest.TextTestResult):
@@ -41,9 +45,28 @@ class Recorder(unittest.TextTestResult):
         self.outcomes[test.id()] = "skipped"
 
 
+def is_there(module: str) -> bool:
+    """Distributions ship the interpreter without its tests, or without some of them."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def make(module: str) -> None:
+    """Tests of multiprocessing that are there, under the name for one way to start processes."""
+    tests = importlib.import_module("test._test_multiprocessing")
+    made = sys.modules[module] = ModuleType(module)
+    sys.modules["test"].__dict__[module.partition(".")[2]] = made
+    tests.install_tests_in_module_dict(vars(made), module.removeprefix(PROCESSES))
+
+
 def main(outcomes: str, patterns: str, *modules: str) -> None:
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns.split(",")]
+    for module in modules:
+        if not is_there(module):
+            make(module)
     suite = loader.loadTestsFromNames(modules)
     result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(suite)
     Path(outcomes).write_text(json.dumps(result.outcomes), encoding="utf-8")
