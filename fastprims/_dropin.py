@@ -33,6 +33,7 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
 
     __module__ = "fastprims"
     __setattr__ = NativeQueue._assign
+    __delattr__ = NativeQueue._delete
 
     def __init__(self, maxsize=0):  # type: ignore[no-untyped-def]
         if NativeQueue._start(self, maxsize):

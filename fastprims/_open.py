@@ -179,6 +179,7 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
             return False
     return (
         lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
+        and lookup(cls, "__delattr__") is ours.__dict__.get("__delattr__")
         and lookup(cls, "__getattribute__") is object.__getattribute__
     )
 

@@ -31,6 +31,7 @@ cdef extern from "_slots.h":
     int fp_own_methods(object, tuple) except -1
     int fp_publish(object, const char*, tuple) except -1
     int fp_set_plainly(object, object, object) except -1
+    int fp_delete_plainly(object, object) except -1
     uint64_t fp_class_version(PyObject*)
     int fp_pause_collector()
     void fp_resume_collector(int)
@@ -169,14 +170,20 @@ cdef class NativeQueue(_base.BaseQueue):
 
     def _start(self, maxsize):
         """The constructor of a queue that can do without Python code: True. False: it is open, and
-        empty, and the standard constructor's turn."""
-        if not self.elsewhere():
-            try:
-                self.bound(maxsize)
-                return True
-            except TypeError:  # the standard class may have a use for it
-                self.open("maxsize")
-        return False
+        the standard constructor's turn, which makes it empty."""
+        cdef uint64_t puts, gets
+        if self.elsewhere():
+            return False
+        self.ops.count(self.core, &puts, &gets)
+        if puts != 0 or self.ops.is_closed(self.core):  # not the first time
+            self.open("queue")
+            return False
+        try:
+            self.bound(maxsize)
+        except TypeError:  # the standard class may have a use for it
+            self.open("maxsize")
+            return False
+        return True
 
     cdef int bound(self, object value) except -1:
         cdef uint64_t limit = to_limit(value)
@@ -384,6 +391,12 @@ cdef class NativeQueue(_base.BaseQueue):
             elif name in ("put", "get"):
                 self.indirect = True
         fp_set_plainly(self, name, value)
+
+    def _delete(self, name, /):
+        """Queue.__delattr__."""
+        if name in _open.INSIDE:
+            self.open(name)
+        fp_delete_plainly(self, name)
 
     cdef bint assign_maxsize(self, object value) except -1:
         """False: the queue is open, and its attribute the one that counts."""

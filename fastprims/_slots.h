@@ -238,6 +238,11 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
     return PyObject_GenericSetAttr(o, name, value);
 }
 
+/* Likewise deletes one. */
+static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
+    return PyObject_GenericSetAttr(o, name, NULL);
+}
+
 /* For Cython: an object whose reference the caller hands over. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 

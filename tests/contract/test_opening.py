@@ -273,6 +273,46 @@ def test_names_of_ours_are_free_for_other_classes(kind: Kind) -> None:
     assert q.full()
 
 
+@pytest.mark.parametrize("name", [*INSIDE, *STATE])
+@drop_in
+def test_attributes_can_be_patched_and_deleted(kind: Kind, name: str) -> None:
+    q = kind.make(3)
+    q.put(1)
+    with mock.patch.object(q, name, 5):
+        assert getattr(q, name) == 5
+    assert (q.maxsize, q.unfinished_tasks, q.is_shutdown) == (3, 1, False)
+    assert (q.qsize(), q.get(timeout=10)) == (1, 1)
+    delattr(q, name)
+    assert not hasattr(q, name)
+    q = kind.make()
+    delattr(q, name)
+    assert not hasattr(q, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        del q.nonsense
+
+
+@on("tasks")
+def test_init_starts_anew(kind: Kind) -> None:
+    """Also of a queue that was used: the standard ones are empty then."""
+    q = kind.make(1)
+    q.__init__(2)
+    if kind.ours:
+        assert not is_open(q)  # a class may have two bases that call it
+    q.put(1)
+    q.put(2)
+    assert q.full()
+    q.__init__(1)
+    assert (q.qsize(), q.maxsize, q.unfinished_tasks) == (0, 1, 0)
+    q.put(3)
+    assert (q.get(), q.full()) == (3, False)
+    if kind.shutdown:
+        q = kind.make()
+        q.shutdown()
+        q.__init__()
+        q.put(4)
+        assert q.get() == 4
+
+
 @drop_in
 def test_mock_can_imitate_them(kind: Kind) -> None:
     imitation = mock.create_autospec(kind.cls)()

@@ -115,6 +115,6 @@ def test_the_standard_library_goes_on_as_before(name: str, tmp_path: Path) -> No
 
 
 def _there(module: str) -> bool:
-    if module.startswith(unittests.PROCESSES):
-        module = "test._test_multiprocessing"  # of which unittests.py makes the others
+    if module == unittests.FORKING:
+        module = "test._test_multiprocessing"  # of which unittests.py makes it
     return unittests.is_there(module)

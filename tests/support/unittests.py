@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PROCESSES = "test.test_multiprocessing_"
+FORKING = "test.test_multiprocessing_fork"
 
 
 class Recorder(unittest.TextTestResult):
@@ -53,20 +53,20 @@ def is_there(module: str) -> bool:
         return False
 
 
-def make(module: str) -> None:
-    """Tests of multiprocessing that are there, under the name for one way to start processes."""
+def make_forking() -> None:
+    """The module of this name, where only what it is made of is there. Children that don't import
+    it can do with that."""
     tests = importlib.import_module("test._test_multiprocessing")
-    made = sys.modules[module] = ModuleType(module)
-    sys.modules["test"].__dict__[module.partition(".")[2]] = made
-    tests.install_tests_in_module_dict(vars(made), module.removeprefix(PROCESSES))
+    made = sys.modules[FORKING] = ModuleType(FORKING)
+    sys.modules["test"].__dict__[FORKING.partition(".")[2]] = made
+    tests.install_tests_in_module_dict(vars(made), "fork")
 
 
 def main(outcomes: str, patterns: str, *modules: str) -> None:
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns.split(",")]
-    for module in modules:
-        if not is_there(module):
-            make(module)
+    if FORKING in modules and not is_there(FORKING):
+        make_forking()
     suite = loader.loadTestsFromNames(modules)
     result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(suite)
     Path(outcomes).write_text(json.dumps(result.outcomes), encoding="utf-8")
