@@ -112,7 +112,13 @@ PACKAGES = [
         + [f"tests/test_{name}.py" for name in ("websockets", "websocket_integration")],
         ["pytest-asyncio"],
     ),
-    Package("apscheduler", "3.11.3", ["tests"], ["pytest-asyncio", "pytz", "tornado"]),
+    Package(
+        "apscheduler",
+        "3.11.3",
+        [f"tests/test_{name}.py" for name in ("executors", "jobstores", "schedulers")],
+        ["pytest-asyncio", "pytz", "tornado", "sqlalchemy", "gevent", "twisted"],
+        without="etcd or mongodb or redis or rethinkdb or zookeeper or qtscheduler",
+    ),
     Package(
         "joblib",
         "1.6.0",
@@ -145,7 +151,7 @@ PACKAGES = [
         + [f"tests/unit_tests/test_{name}.py" for name in ("multipart_retry_matrix", "client")],
         ["pytest-asyncio", "dataclasses-json", "httpx", "respx", "freezegun", "pytest-subtests"]
         + ["vcrpy", "fastapi", "uvicorn", "psutil", "dirty-equals", "time-machine", "rich"]
-        + ["numpy", "pandas", "attrs", "opentelemetry-sdk"],
+        + ["numpy", "pandas", "attrs", "opentelemetry-sdk", "pytest-socket", "python-multipart"],
     ),
     Package(
         "celery",
@@ -158,7 +164,7 @@ PACKAGES = [
         "2.75.0",
         [f"tests/test_{name}.py" for name in ("transport", "sessions", "monitor", "logs")],
         ["pytest-localserver", "pytest-forked", "jsonschema", "responses", "brotli", "pysocks"]
-        + ["httpcore[http2]", "executing", "asttokens", "pytest-asyncio"],
+        + ["httpcore[asyncio,http2]", "executing", "asttokens", "pytest-asyncio"],
     ),
     Package("aiosqlite", "0.22.1", ["aiosqlite/tests/smoke.py"]),
     Package(
