@@ -148,10 +148,10 @@ PACKAGES = [
         "0.15.1",
         [f"tests/unit_tests/test_{name}.py" for name in ("background_thread", "replica_run_ids")]
         + [f"tests/unit_tests/test_{name}.py" for name in ("operations", "hybrid_tracing")]
-        + [f"tests/unit_tests/test_{name}.py" for name in ("multipart_retry_matrix", "client")],
+        + ["tests/unit_tests/test_multipart_retry_matrix.py"],
         ["pytest-asyncio", "dataclasses-json", "httpx", "respx", "freezegun", "pytest-subtests"]
         + ["vcrpy", "fastapi", "uvicorn", "psutil", "dirty-equals", "time-machine", "rich"]
-        + ["numpy", "pandas", "attrs", "opentelemetry-sdk", "pytest-socket", "python-multipart"],
+        + ["numpy", "pandas", "attrs", "opentelemetry-sdk", "pytest-socket", "multipart"],
     ),
     Package(
         "celery",
@@ -174,7 +174,6 @@ PACKAGES = [
         ["trio", "trustme", "truststore", "psutil", "pytest-mock", "blockbuster", "hypothesis"],
     ),
     Package("execnet", "2.1.2", ["testing"], ["gevent"]),
-    Package("logbook", "1.10.1", ["tests"], ["pytest-rerunfailures", "execnet", "brotli"]),
     Package(
         "python-engineio",
         "4.15.1",
