@@ -1,5 +1,8 @@
 """Other packages' own tests, with the standard queue and with ours installed: no difference.
 
+What differs is run again, by itself; what then differs only sometimes, or the other way round, is
+listed as unsteady, and fails nothing.
+
 The sources are fixed releases from the package index. They are kept, each with an environment of its
 own, in a cache outside the checkout: `FASTPRIMS_CACHE`, or ~/.cache/fastprims. `FASTPRIMS_WILD=kombu,redis` runs
 these only.
@@ -21,6 +24,7 @@ COMMON = ("pytest", "pytest-timeout", "setuptools<81")
 LIMIT = 900
 """Seconds for one run of a package's tests."""
 RERUNS = 3
+MOST_RERUN = 200
 SHOWN = 15
 """Differences of a package that are listed."""
 PLUGIN = "fastprims.pytest_plugin"
@@ -203,7 +207,7 @@ def cache() -> Path:
 
 @dataclass(frozen=True)
 class Differences:
-    """Numbers of tests, but for `differ`: what became of which tests."""
+    """Numbers of tests; and what became of which tests."""
 
     passed: int
     """With the standard queue."""
@@ -212,6 +216,8 @@ class Differences:
     more: int
     """Skipped with the standard queue, passed with ours."""
     differ: dict[str, str]
+    unsteady: dict[str, str]
+    """What differed at first, but is not the same in every run."""
 
 
 class Trial:
@@ -325,15 +331,17 @@ class Trial:
         more = {test for test in differ if standard.get(test) == "skipped"}
         more = {test for test in more if ours.get(test) == "passed"}
         differ -= more
-        # A test that can fail with the standard queue too tells nothing by failing.
-        for _ in range(RERUNS):
-            again = sorted(differ - {""})
-            if not again or len(again) > 200:
-                break
-            standard, ours = self.run(False, again), self.run(True, again)
-            differ = {test for test in differ if standard.get(test) != ours.get(test)}
-        pairs = {t: f"{standard.get(t, 'not run')} -> {ours.get(t, 'not run')}" for t in differ}
-        return Differences(passed, failed, len(more), dict(sorted(pairs.items())))
+        runs = [(standard, ours)]
+        again = sorted(differ - {""})
+        for _ in range(RERUNS if again and len(again) <= MOST_RERUN else 0):
+            runs.append((self.run(False, again), self.run(True, again)))
+        found: tuple[dict[str, str], dict[str, str]] = {}, {}
+        for test in sorted(differ):
+            pairs = [[run.get(test, "not run") for run in pair] for pair in runs]
+            steady = test == "" or all(pair == pairs[0] for pair in pairs)
+            shown = pairs[:1] if steady else pairs
+            found[not steady][test] = ", ".join(" -> ".join(pair) for pair in shown)
+        return Differences(passed, failed, len(more), *found)
 
 
 def main(interpreter: Interpreter) -> int:
@@ -366,6 +374,7 @@ def main(interpreter: Interpreter) -> int:
             line = f"{package.name:12} {package.version:10} {found.passed:6} {found.failed:6}"
             line += f" {found.more:5} {len(found.differ):6}"
             shown = [f"\n    {test or 'the run'}: {d}" for test, d in found.differ.items()]
+            shown += [f"\n    unsteady: {test}: {d}" for test, d in found.unsteady.items()]
             line += "".join(shown[:SHOWN])
             if len(shown) > SHOWN:
                 line += f"\n    and {len(shown) - SHOWN} more"
