@@ -84,6 +84,10 @@ cdef class BaseQueue:
     cdef object get_item(self, bint block, object timeout)
 
 
+cdef class QueueWithState(BaseQueue):
+    pass
+
+
 # Raises TypeError; `instead` is what to do.
 cdef int refuse_pickle(object self, str instead) except -1
 

@@ -21,7 +21,7 @@ from queue import Empty, Full
 from types import GenericAlias
 
 from fastprims._errors import ShutDown
-from fastprims._hub import sleep_of_hub
+from fastprims._hub import name_of_hub, sleep_of_hub
 from fastprims._record import record
 
 cdef extern from "Python.h":
@@ -91,12 +91,14 @@ cdef list hidden(object source, Py_ssize_t room):
 
 
 cdef str GEVENT = sys.intern("gevent.monkey")
+cdef str EVENTLET = sys.intern("eventlet.patcher")
 
 
-cdef object sleep_to_poll():
-    """None: wait as ever. The modules are asked without a reference to their dictionary, the count
-    of which all threads that wait would share."""
-    return sleep_of_hub() if PyDict_Contains(PyImport_GetModuleDict(), GEVENT) else None
+cdef bint may_poll() except -1:
+    """Is one of these there? The modules are asked without a reference to their dictionary, the
+    count of which all threads that wait would share."""
+    return (PyDict_Contains(PyImport_GetModuleDict(), GEVENT)
+            or PyDict_Contains(PyImport_GetModuleDict(), EVENTLET))
 
 
 cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
@@ -118,16 +120,17 @@ cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
 
 
 cdef fp_bool interrupted() noexcept:
-    """What waits without polling is interrupted, with an exception, where gevent is."""
+    """What waits without polling is interrupted, with an exception, where there are greenlets."""
     if PyErr_CheckSignals() != 0:
         return True
-    if sleep_to_poll() is not None:
-        PyErr_SetString(
-            RuntimeError, "this call would block all greenlets of the thread, for gevent cannot "
-            "switch while it waits: repeat a call that does not wait, with gevent.sleep(), or use "
-            "a queue, whose put() and get() do that")
-        return True
-    return False
+    hub = name_of_hub() if may_poll() else None
+    if hub is None:
+        return False
+    why = (f"this call would block all greenlets of the thread, for {hub} cannot switch while it "
+           f"waits: repeat a call that does not wait, with {hub}.sleep(), or use a queue, whose "
+           "put() and get() do that")
+    PyErr_SetString(RuntimeError, why.encode())
+    return True
 
 
 host.interrupted = interrupted
@@ -269,16 +272,16 @@ cdef class BaseQueue:
             return check_timeout(timeout)
         except (TypeError, ValueError):
             self.ops.count(self.core, &puts, &gets)
-            if self.ops.is_closed(self.core) and (stores or puts == gets):
-                raise ShutDown from None
-            raise
+            if not self.ops.is_closed(self.core) or (puts != gets and not stores):
+                raise
+        return self.refuse(_core.FP_CLOSED)
 
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
         return self.wait_until(event, op, deadline_of(timeout))
 
     cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
                               int64_t deadline) except *:
-        sleep = sleep_to_poll()
+        sleep = sleep_of_hub() if may_poll() else None
         return (self.ops.wait(event, op, deadline, &host) if sleep is None
                 else poll(op, deadline, sleep))
 
@@ -499,19 +502,19 @@ cdef class BaseQueue:
 
     def empty(self):
         """True if there was no item at some moment during the call."""
-        return self.moved("empty", ()) if self.elsewhere() else self.qsize() == 0
+        cdef uint64_t puts, gets
+        if self.elsewhere():
+            return self.moved("empty", ())
+        self.ops.count(self.core, &puts, &gets)
+        return puts == gets
 
     def full(self):
         """True if there was no room at some moment during the call."""
+        cdef uint64_t puts, gets
         if self.elsewhere():
             return self.moved("full", ())
-        return <uint64_t>self.qsize() >= self.ops.limit(self.core)
-
-    @property
-    def maxsize(self):
-        """Most items at a time."""
-        cdef const _core.fp_queue_ops* ops = self.hooks()
-        return ops.limit(self.core)
+        self.ops.count(self.core, &puts, &gets)
+        return puts - gets >= self.ops.limit(self.core)
 
     def shutdown(self, immediate=False):
         """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
@@ -530,12 +533,6 @@ cdef class BaseQueue:
             self.refuse(status)
         if discard and self.clear():  # moved meanwhile, with what was left
             self.moved("shutdown", (True,))
-
-    @property
-    def is_shutdown(self):
-        """True once shutdown() was called."""
-        cdef const _core.fp_queue_ops* ops = self.hooks()
-        return bool(ops.is_closed(self.core))
 
     def stats(self):
         """Counts since the queue was made; see QueueStats."""
@@ -577,13 +574,30 @@ cdef class BaseQueue:
         cdef const _core.fp_queue_ops* ops = self.hooks()
         return object.__sizeof__(self) + ops.bytes(self.core)
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol, /):
         refuse_pickle(self, "Send its items, or use a queue made for processes")
 
     @classmethod
     def __class_getitem__(cls, item):
         """Generic alias: Queue[int]."""
         return GenericAlias(cls, item)
+
+
+cdef class QueueWithState(BaseQueue):
+    """Besides, what the drop-ins have on instances only, as the standard library's. Not to be
+    instantiated."""
+
+    @property
+    def maxsize(self):
+        """Most items at a time."""
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        return ops.limit(self.core)
+
+    @property
+    def is_shutdown(self):
+        """True once shutdown() was called."""
+        cdef const _core.fp_queue_ops* ops = self.hooks()
+        return bool(ops.is_closed(self.core))
 
 
 cdef list take_more(list items, size_t most, Batch* batch):

@@ -1,12 +1,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastprims._base import BaseQueue
+from fastprims._base import QueueWithState
 from fastprims._stats import ChannelStats, PressureReport
 
 _T = TypeVar("_T")
 
-class BoundedChannel(BaseQueue[_T]):
+class BoundedChannel(QueueWithState[_T]):
     def __init__(
         self,
         maxsize: int,

@@ -90,7 +90,7 @@ cdef fp_bool has_room(void* arg) noexcept:
     return puts - gets < _core.fp_channel_ops.limit((<Offer*>arg).channel)
 
 
-cdef class BoundedChannel(_base.BaseQueue):
+cdef class BoundedChannel(_base.QueueWithState):
     """
     BoundedChannel(maxsize, *, overflow="block", max_item_size=None, size_of=len, \
 rate=None, on_pressure=None, pressure_interval=1.0)

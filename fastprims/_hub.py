@@ -1,5 +1,5 @@
-"""gevent switches between greenlets when one of them sleeps or waits by its functions. A thread that
-sleeps in the kernel would hold up all of its greenlets, perhaps for ever.
+"""gevent and eventlet switch between greenlets when one of them sleeps or waits by their functions.
+A thread that sleeps in the kernel would hold up all of its greenlets, perhaps for ever.
 """
 
 from __future__ import annotations
@@ -10,14 +10,28 @@ TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["sleep_of_hub"]
+__all__ = ["name_of_hub", "sleep_of_hub"]
+
+# Which module of which library tells whether one of these modules was patched.
+_HUBS = (
+    ("gevent", "gevent.monkey", "is_module_patched", ("time", "threading")),
+    ("eventlet", "eventlet.patcher", "is_monkey_patched", ("time", "thread")),
+)
+
+
+def name_of_hub() -> str | None:
+    """ "gevent" or "eventlet", where it has replaced parts of the standard library; else None."""
+    for name, module, is_patched, parts in _HUBS:
+        patcher = sys.modules.get(module)
+        if patcher is not None and any(getattr(patcher, is_patched)(part) for part in parts):
+            return name
+    return None
 
 
 def sleep_of_hub() -> Callable[[float], object] | None:
-    """gevent.sleep, where gevent has replaced the standard library's; else None."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None:
+    """Its sleep, which lets other greenlets run, where there are any; else None."""
+    name = name_of_hub()
+    if name is None:
         return None
-    patched = monkey.is_module_patched("time") or monkey.is_module_patched("threading")
-    sleep: Callable[[float], object] = sys.modules["gevent"].sleep
-    return sleep if patched else None
+    sleep: Callable[[float], object] = sys.modules[name].sleep
+    return sleep

@@ -9,9 +9,10 @@ import sys
 from threading import RLock
 from types import ModuleType
 
-from fastprims import _base
+from fastprims import _base, _standard
 from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
+from fastprims._hub import name_of_hub
 from fastprims._queue import SimpleQueue
 
 TYPE_CHECKING = False  # typing is slow to import
@@ -28,7 +29,7 @@ OURS: dict[str, type] = {
     "Queue": Queue,
     "SimpleQueue": SimpleQueue,
 }
-STANDARD: dict[str, type] = {name: getattr(queue, name) for name in OURS}
+STANDARD: dict[str, type] = {name: getattr(_standard, name) for name in OURS}
 REPLACEMENT = {STANDARD[name]: ours for name, ours in OURS.items()}
 
 SPAWN = "multiprocessing.spawn"
@@ -62,8 +63,8 @@ def install() -> None:
     replaced and which were not. Processes that `multiprocessing` starts have the replacement, too.
 
     A second call does nothing; `uninstall()` takes it back. Any thread may call either. Raises
-    RuntimeError where gevent or eventlet has replaced the threads: their threads all share one,
-    which these queues would block. Takes time in proportion to the number of imported modules.
+    RuntimeError where gevent or eventlet has patched the standard library: their own queues let
+    greenlets run without polling. Takes time in proportion to the number of imported modules.
     """
     install_as("install()")
 
@@ -74,10 +75,11 @@ def install_as(asked_by: str) -> None:
     with _lock:
         if _state is not None:
             return
-        if green := _green_threads():
+        if hub := name_of_hub():
             raise RuntimeError(
-                f"{green} has replaced Python's threads by its own, which share one thread; a "
-                "fastprims queue would block them all. Do without install() in this program"
+                f"{hub} has patched the standard library, and its own queues serve its greenlets "
+                "better than fastprims', which poll there. Do without install() in this program; "
+                f"or call it first, and {hub} afterwards has the last word"
             )
         _state = _State(asked_by)
         if not hasattr(queue, "ShutDown"):
@@ -140,16 +142,6 @@ def build_info() -> dict[str, str | int]:
         if _state.kept:
             info["kept"] = "; ".join(_state.kept)
         return info
-
-
-def _green_threads() -> str | None:
-    gevent = sys.modules.get("gevent.monkey")
-    if gevent is not None and gevent.is_module_patched("threading"):
-        return "gevent"
-    eventlet = sys.modules.get("eventlet.patcher")
-    if eventlet is not None and eventlet.is_monkey_patched("thread"):
-        return "eventlet"
-    return None
 
 
 def _namespace(module: ModuleType) -> dict[str, Any]:

@@ -6,17 +6,17 @@ And what the standard class lacks: shutdown() before Python 3.13, and the rest o
 from __future__ import annotations
 
 import os
+import queue as standard
 import sys
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
-from time import monotonic
 
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
+from fastprims._standard import LifoQueue, PriorityQueue, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,11 +137,21 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
             return False
     return (
         lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
+        and lookup(cls, "__delattr__") is ours.__dict__.get("__delattr__")
         and lookup(cls, "__getattribute__") is object.__getattribute__
     )
 
 
-# The methods. -------------------------------------------------------------------------------------
+# The methods. They look up in `queue` what the standard ones do, which are Python code of that module.
+
+
+def _now() -> float:
+    return standard.time()  # type: ignore[attr-defined,no-any-return]
+
+
+def _shut_down() -> type[Exception]:
+    return getattr(standard, "ShutDown", ShutDown)
+
 
 qsize = Queue.qsize
 empty = Queue.empty
@@ -159,9 +169,9 @@ else:
             while not ready():
                 condition.wait()
             return True
-        end = monotonic() + timeout
+        end = _now() + timeout
         while not ready():
-            left = end - monotonic()
+            left = end - _now()
             if left <= 0:
                 return False
             condition.wait(left)
@@ -180,9 +190,9 @@ else:
                         timeout,
                     )
                 ):
-                    raise Full
+                    raise standard.Full
             if self.is_shutdown:
-                raise ShutDown
+                raise _shut_down()
             self._put(item)
             self.unfinished_tasks += 1
             self.not_empty.notify()
@@ -193,14 +203,14 @@ else:
                 raise ValueError("'timeout' must be a non-negative number")
             if not self._qsize():
                 if self.is_shutdown:
-                    raise ShutDown
+                    raise _shut_down()
                 if not (
                     block
                     and _wait(self.not_empty, lambda: self.is_shutdown or self._qsize(), timeout)
                 ):
-                    raise Empty
+                    raise standard.Empty
                 if not self._qsize():
-                    raise ShutDown
+                    raise _shut_down()
             item = self._get()
             self.not_full.notify()
             return item
@@ -222,10 +232,10 @@ def join(self: Any, timeout: float | None = None) -> bool | None:
     if timeout is None:
         Queue.join(self)
         return None
-    end = monotonic() + timeout
+    end = _now() + timeout
     with self.all_tasks_done:
         while self.unfinished_tasks:
-            left = end - monotonic()
+            left = end - _now()
             if left <= 0:
                 return False
             self.all_tasks_done.wait(left)
@@ -235,7 +245,7 @@ def join(self: Any, timeout: float | None = None) -> bool | None:
 def try_put(self: Any, item: Any) -> bool:
     try:
         put(self, item, False)
-    except Full:
+    except standard.Full:
         return False
     return True
 
@@ -243,7 +253,7 @@ def try_put(self: Any, item: Any) -> bool:
 def try_get(self: Any, default: Any = None) -> Any:
     try:
         return get(self, False)
-    except Empty:
+    except standard.Empty:
         return default
 
 
@@ -253,11 +263,11 @@ def put_many(
     items = list(iterable)
     if block and timeout is not None and timeout < 0 and self.maxsize > 0:
         raise ValueError("'timeout' must be a non-negative number")
-    end = None if timeout is None else monotonic() + timeout
+    end = None if timeout is None else _now() + timeout
     for stored, item in enumerate(items):
         try:
-            put(self, item, block, None if end is None else max(0.0, end - monotonic()))
-        except (Full, ShutDown):
+            put(self, item, block, None if end is None else max(0.0, end - _now()))
+        except (standard.Full, _shut_down()):
             if stored == 0:
                 raise
             return stored

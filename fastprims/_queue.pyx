@@ -14,13 +14,16 @@ from fastprims cimport _base, _core, _numbers
 from fastprims._base cimport OPEN, UNCHECKED
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
+import queue as standard
 import threading
 from _weakref import ref
 from math import ceil
-from queue import LifoQueue, PriorityQueue  # ours may take their names there
+from queue import Empty, Full
 
 from fastprims import _open
+from fastprims._errors import ShutDown
 from fastprims._hot import HOT_METHODS
+from fastprims._standard import LifoQueue, PriorityQueue
 
 cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
@@ -62,7 +65,7 @@ cdef uint64_t to_limit(object maxsize) except 0:
     return min(value, MOST) if value > 0 else _core.FP_UNBOUNDED
 
 
-cdef class SimpleQueue(_base.BaseQueue):
+cdef class SimpleQueue(_base.QueueWithState):
     """SimpleQueue()
 
     Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, with the whole
@@ -140,6 +143,22 @@ patient.interrupted = signalled
 
 # What an open queue has for attributes that before were no one's but the native queue's.
 cdef tuple MOVED = (*_open.STATE, "queue")
+# The standard classes, but for SimpleQueue, look up what they raise in their module when they raise
+# it: a program may have put an exception of its own there.
+cdef list modules = [vars(standard)]
+
+
+def also_known_in(dict module):
+    """Raise what goes by the names of exceptions in this module, where that was replaced."""
+    modules.append(module)
+
+
+cdef object known_as(str name, object original):
+    for module in modules:
+        found = (<dict>module).get(name, original)
+        if found is not original:
+            return found
+    return original
 
 
 # Classes that need no Python code of their own for their operations: by version, whether put() and
@@ -185,14 +204,20 @@ cdef class NativeQueue(_base.BaseQueue):
 
     def _start(self, maxsize):
         """The constructor of a queue that can do without Python code: True. False: it is open, and
-        empty, and the standard constructor's turn."""
-        if not self.elsewhere():
-            try:
-                self.bound(maxsize)
-                return True
-            except TypeError:  # the standard class may have a use for it
-                self.open("maxsize")
-        return False
+        the standard constructor's turn, which makes it empty."""
+        cdef uint64_t puts, gets
+        if self.elsewhere():
+            return False
+        self.ops.count(self.core, &puts, &gets)
+        if puts != 0 or self.ops.is_closed(self.core):  # not the first time
+            self.open("queue")
+            return False
+        try:
+            self.bound(maxsize)
+        except TypeError:  # the standard class may have a use for it
+            self.open("maxsize")
+            return False
+        return True
 
     cdef int bound(self, object value) except -1:
         cdef uint64_t limit = to_limit(value)
@@ -207,6 +232,15 @@ cdef class NativeQueue(_base.BaseQueue):
 
     cdef bint truth_of(self, object value, str name) except -1:
         return value
+
+    cdef int refuse(self, fp_status status) except -1:
+        if status == _core.FP_FULL:
+            raise known_as("Full", Full)
+        if status == _core.FP_EMPTY:
+            raise known_as("Empty", Empty)
+        if status == _core.FP_CLOSED:
+            raise known_as("ShutDown", ShutDown)
+        return _base.BaseQueue.refuse(self, status)
 
     # The inside. ----------------------------------------------------------------------------------
 
@@ -406,7 +440,7 @@ cdef class NativeQueue(_base.BaseQueue):
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-    def _assign(self, name, value):
+    def _assign(self, name, value, /):
         """Queue.__setattr__."""
         if not self.is_open():
             if name in _open.OPENING:
@@ -418,9 +452,9 @@ cdef class NativeQueue(_base.BaseQueue):
                 self.indirect = True
         fp_set_plainly(self, name, value)
 
-    def _delete(self, name):
+    def _delete(self, name, /):
         """Queue.__delattr__."""
-        if name in _open.INSIDE and not self.is_open():
+        if name in _open.INSIDE:
             self.open(name)
         fp_delete_plainly(self, name)
 

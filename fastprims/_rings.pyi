@@ -1,13 +1,13 @@
 from typing import TypeVar
 
-from fastprims._base import BaseQueue
+from fastprims._base import QueueWithState
 
 _T = TypeVar("_T")
 
-class MPMCRing(BaseQueue[_T]):
+class MPMCRing(QueueWithState[_T]):
     def __init__(self, capacity: int) -> None: ...
 
-class SPSCRing(BaseQueue[_T]):
+class SPSCRing(QueueWithState[_T]):
     def __init__(self, capacity: int) -> None: ...
     def release_producer(self, *, force: bool = False) -> None: ...
     def release_consumer(self, *, force: bool = False) -> None: ...

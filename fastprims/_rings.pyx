@@ -23,7 +23,7 @@ cdef uint64_t to_capacity(object capacity) except 0:
     return value
 
 
-cdef class MPMCRing(_base.BaseQueue):
+cdef class MPMCRing(_base.QueueWithState):
     """MPMCRing(capacity)
 
     Bounded FIFO ring for any number of threads: exactly `capacity` items (1 or more), 16 bytes
@@ -57,7 +57,7 @@ cdef int released(fp_status status, str role) except -1:
     return 0
 
 
-cdef class SPSCRing(_base.BaseQueue):
+cdef class SPSCRing(_base.QueueWithState):
     """SPSCRing(capacity)
 
     Bounded FIFO ring from one producer thread to one consumer thread: exactly `capacity` items (1

@@ -92,12 +92,16 @@ static inline int fp_publish_signature(PyTypeObject *t) {
 
 static inline int fp_own_methods(PyObject *type, PyObject *names);
 
-/* Gives a class the name of its public home,
- * and its own descriptors of inherited methods. Returns -1 on error. */
+/* Gives a class the name of its public home, which its objects know too, as those of classes made in
+ * Python, and its own descriptors of inherited methods. Returns -1 on error. */
 static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_name = public_name;
-    return fp_publish_signature(t) < 0 ? -1 : fp_own_methods(type, names);
+    const char *dot = strrchr(public_name, '.');
+    PyObject *home = PyUnicode_FromStringAndSize(public_name, dot - public_name);
+    int failed = home == NULL || PyDict_SetItemString(t->tp_dict, "__module__", home) < 0;
+    Py_XDECREF(home);
+    return failed || fp_publish_signature(t) < 0 ? -1 : fp_own_methods(type, names);
 }
 
 /* The interpreter's fast paths for method calls ask that a descriptor belong to the very class of
@@ -234,6 +238,7 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
     return PyObject_GenericSetAttr(o, name, value);
 }
 
+/* Likewise deletes one. */
 static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
     return PyObject_GenericSetAttr(o, name, NULL);
 }

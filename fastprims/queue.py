@@ -11,7 +11,7 @@ from queue import Empty, Full
 from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
 from fastprims._open import OpenedWarning, opened
-from fastprims._queue import SimpleQueue
+from fastprims._queue import SimpleQueue, also_known_in
 
 __all__ = [
     "Empty",
@@ -24,3 +24,5 @@ __all__ = [
     "SimpleQueue",
     "opened",
 ]
+
+also_known_in(globals())

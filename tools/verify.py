@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -199,6 +200,8 @@ JOBS = [
 def main(interpreter: Interpreter, names: list[str], only_list: bool, minutes: float | None) -> int:
     if minutes is not None:
         os.environ["FASTPRIMS_CHAOS_MINUTES"] = str(minutes)
+    # A shell ignores interrupts in what it starts in the background, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if only_list:
         for job in JOBS:
             print(f"{job.name:22} {job.proves}")

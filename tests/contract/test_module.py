@@ -3,9 +3,90 @@
 from __future__ import annotations
 
 import queue as std
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+from support.kinds import Kind, on
 
 import fastprims
 import fastprims.queue
+
+MODULES = [std, fastprims.queue]
+
+
+class Other(Exception):
+    """What a program puts in the place of one of the module's exceptions."""
+
+
+def refusals(kind: Kind, opened: bool) -> list[tuple[str, Callable[[], object]]]:
+    """What raises each exception."""
+    queues = full, empty, closed = kind.make(1), kind.make(1), kind.make(1)
+    full.put(1)
+    if opened:
+        for q in queues:
+            len(q.queue)
+    calls: list[tuple[str, Callable[[], object]]] = [
+        ("Full", lambda: full.put(2, timeout=0.001)),
+        ("Full", lambda: full.put_nowait(2)),
+        ("Full", lambda: full.put(2, False)),
+        ("Empty", lambda: empty.get(timeout=0.001)),
+        ("Empty", lambda: empty.get_nowait()),
+        ("Empty", lambda: empty.get(False)),
+    ]
+    if kind.shutdown:
+        closed.shutdown()
+        calls += [("ShutDown", lambda: closed.put(1)), ("ShutDown", lambda: closed.get())]
+    return calls
+
+
+def replaced(module: ModuleType, name: str) -> Any:
+    # install() puts ShutDown into the module where the standard library has none
+    return mock.patch.object(module, name, Other, create=not hasattr(module, name))
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@on("tasks")
+def test_exceptions_replaced_in_the_standard_module_are_raised(kind: Kind, opened: bool) -> None:
+    """As by the standard classes, which look them up there by name when they raise them."""
+    for name, refuse in refusals(kind, opened):
+        with replaced(std, name), pytest.raises(Other):
+            refuse()
+        with pytest.raises(getattr(fastprims.queue, name)):
+            refuse()
+
+
+@on("tasks", ours=True)
+def test_exceptions_replaced_in_the_module_of_the_same_names_are_raised(kind: Kind) -> None:
+    for name, refuse in refusals(kind, opened=False):
+        with replaced(fastprims.queue, name), pytest.raises(Other):
+            refuse()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@on("tasks", ours=True)
+def test_what_raises_nothing_goes_on_with_replaced_exceptions(
+    kind: Kind, module: ModuleType, opened: bool
+) -> None:
+    q = kind.make(2)
+    if opened:
+        len(q.queue)
+    with replaced(module, "Full"), replaced(module, "Empty"), replaced(module, "ShutDown"):
+        assert q.put_many([1, 2, 3], block=False) == 2
+        assert not q.try_put(4)
+        assert len(q.get_many(9)) == 2
+        assert q.try_get() is None
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("cls", [std.SimpleQueue, fastprims.SimpleQueue])
+def test_a_simple_queue_raises_the_exception_that_it_knows(cls: type, module: ModuleType) -> None:
+    empty = std.Empty
+    with replaced(module, "Empty"), pytest.raises(empty):
+        cls().get_nowait()
 
 
 def test_it_has_exactly_the_names_of_the_standard_module() -> None:

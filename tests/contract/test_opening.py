@@ -42,8 +42,7 @@ def test_the_inside_is_seen_on_instances_only(kind: Kind, name: str) -> None:
     assert hasattr(q, name)
     assert not hasattr(kind.cls, name)
     assert name in dir(q)
-    if name not in ("maxsize", "is_shutdown"):
-        assert name not in dir(kind.cls)
+    assert name not in dir(kind.cls)
 
 
 @pytest.mark.parametrize("name", ["mutex", *CONDITIONS, *STATE, *HOOKS])
@@ -245,6 +244,73 @@ def test_methods_can_be_patched(kind: Kind, name: str) -> None:
     assert (q.qsize(), q.get()) == (1, 1)
     q.get = lambda block=True, timeout=None: "mine"
     assert q.get_nowait() == "mine"
+
+
+@drop_in
+def test_methods_can_be_overridden_by_one_another(kind: Kind) -> None:
+    """The standard ones call hooks, and not each other."""
+
+    class Own(kind.cls):  # type: ignore[name-defined,misc]
+        def qsize(self) -> int:
+            return 0 if self.empty() else 7 + self.full()
+
+    q = Own(1)
+    assert q.qsize() == 0
+    q.put(1)
+    assert (q.qsize(), q.empty(), q.full()) == (8, False, True)
+    assert not is_open(q)
+
+
+@drop_in
+def test_names_of_ours_are_free_for_other_classes(kind: Kind) -> None:
+    private = [name for name in dir(kind.cls) if name[0] == "_" != name[1]]
+    ours = set(private) - set(HOOKS)
+    q = type("Own", (kind.cls,), dict.fromkeys(ours))(5)
+    q.put(1)
+    with q.mutex:
+        assert (q.maxsize, len(q.queue)) == (5, 1)
+    q.maxsize = 1
+    assert q.full()
+
+
+@pytest.mark.parametrize("name", [*INSIDE, *STATE])
+@drop_in
+def test_attributes_can_be_patched_and_deleted(kind: Kind, name: str) -> None:
+    q = kind.make(3)
+    q.put(1)
+    with mock.patch.object(q, name, 5):
+        assert getattr(q, name) == 5
+    assert (q.maxsize, q.unfinished_tasks, q.is_shutdown) == (3, 1, False)
+    assert (q.qsize(), q.get(timeout=10)) == (1, 1)
+    delattr(q, name)
+    assert not hasattr(q, name)
+    q = kind.make()
+    delattr(q, name)
+    assert not hasattr(q, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        del q.nonsense
+
+
+@on("tasks")
+def test_init_starts_anew(kind: Kind) -> None:
+    """Also of a queue that was used: the standard ones are empty then."""
+    q = kind.make(1)
+    q.__init__(2)
+    if kind.ours:
+        assert not is_open(q)  # a class may have two bases that call it
+    q.put(1)
+    q.put(2)
+    assert q.full()
+    q.__init__(1)
+    assert (q.qsize(), q.maxsize, q.unfinished_tasks) == (0, 1, 0)
+    q.put(3)
+    assert (q.get(), q.full()) == (3, False)
+    if kind.shutdown:
+        q = kind.make()
+        q.shutdown()
+        q.__init__()
+        q.put(4)
+        assert q.get() == 4
 
 
 @drop_in

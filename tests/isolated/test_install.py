@@ -243,6 +243,39 @@ def test_threads_that_are_not_threads_are_refused(module: str, function: str) ->
     assert module.partition(".")[0] in run_child(green, module, function)
 
 
+def imported_after_others() -> list[object]:
+    """gevent puts classes of its own into `queue`, and so do tests."""
+    import queue
+    from unittest import mock
+
+    standard = queue.Queue
+    with mock.patch.multiple("queue", Queue=dict, LifoQueue=dict, PriorityQueue=dict):
+        import fastprims
+    seen: list[object] = [queue.Queue is standard]
+    for cls in (fastprims.Queue, fastprims.LifoQueue, fastprims.PriorityQueue):
+        for opened in (False, True):
+            q = cls(1)
+            if opened:
+                with q.mutex:
+                    q.queue.clear()
+            q.put(1)
+            seen.append(q.stats().open == opened)
+            try:
+                q.put(2, timeout=0.01)
+            except queue.Full:
+                seen.append(q.get() == 1)
+            try:
+                q.get_nowait()
+            except queue.Empty:
+                seen.append(True)
+    return seen
+
+
+def test_it_can_be_imported_where_others_have_replaced_the_classes() -> None:
+    seen = run_child(imported_after_others)
+    assert seen == [True] * 19
+
+
 def pickles() -> list[object]:
     import pickle
     import queue

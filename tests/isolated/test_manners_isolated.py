@@ -187,8 +187,8 @@ def test_subinterpreters_are_refused_and_spoil_nothing(first: str) -> None:
     assert run_source(source).strip() == "fine"
 
 
-def under_gevent() -> list[object]:
-    """gevent's interface, or as much of it as is asked for, on a hub that only counts."""
+def under_hub(name: str, patcher: str, asks: str) -> list[object]:
+    """The interface of gevent or eventlet, as much of it as is asked for, on a hub that counts."""
     import queue
     import sys
     import time
@@ -196,7 +196,7 @@ def under_gevent() -> list[object]:
 
     import fastprims
 
-    monkey, gevent = types.ModuleType("gevent.monkey"), types.ModuleType("gevent")
+    monkey, hub = types.ModuleType(patcher), types.ModuleType(name)
     slept = []
     filled = fastprims.Queue()
 
@@ -206,9 +206,9 @@ def under_gevent() -> list[object]:
         if len(slept) == 5:  # another greenlet
             filled.put("item")
 
-    monkey.is_module_patched = lambda name: name == "time"
-    gevent.sleep = sleep
-    sys.modules.update({"gevent": gevent, "gevent.monkey": monkey})
+    setattr(monkey, asks, lambda part: part == "time")
+    hub.sleep = sleep
+    sys.modules.update({name: hub, patcher: monkey})
     seen = [filled.get(timeout=30), len(slept)]
     ring = fastprims.MPMCRing(1)
     ring.put(1)
@@ -236,14 +236,23 @@ def under_gevent() -> list[object]:
         try:
             call()
         except RuntimeError as error:
-            seen.append("gevent" in str(error))
-    monkey.is_module_patched = lambda name: False
+            seen.append(f"{name}.sleep()" in str(error))
+    setattr(monkey, asks, lambda part: False)
     seen.append(fastprims.AtomicFlag().wait(timeout=0.01))
     return seen
 
 
-def test_queues_let_other_greenlets_run_and_other_waits_say_why_not() -> None:
-    seen = run_child(under_gevent)
+@pytest.mark.parametrize(
+    "hub",
+    [
+        ("gevent", "gevent.monkey", "is_module_patched"),
+        ("eventlet", "eventlet.patcher", "is_monkey_patched"),
+    ],
+)
+def test_queues_let_other_greenlets_run_and_other_waits_say_why_not(
+    hub: tuple[str, str, str],
+) -> None:
+    seen = run_child(under_hub, *hub)
     assert seen[0] == "item"
     assert seen[2:6] == ["Full", "Full", "Empty", "Empty"]
     assert seen[6:] == [True, True, True, False]

@@ -5,7 +5,6 @@ Those that take long are left to `dev.py verify stdlib`, which sets FASTPRIMS_ST
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -99,7 +98,6 @@ def test_the_standard_library_goes_on_as_before(name: str, tmp_path: Path) -> No
     suite = SUITES[name]
     if suite.slow and not ALL:
         pytest.skip("takes long; dev.py verify stdlib")
-    # Some distributions ship the interpreter without its tests, or without some of them.
     modules = [module for module in suite.modules if _there(module)]
     if not modules:
         pytest.skip("the interpreter does not have these tests")
@@ -117,7 +115,6 @@ def test_the_standard_library_goes_on_as_before(name: str, tmp_path: Path) -> No
 
 
 def _there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:
-        return False
+    if module == unittests.FORKING:
+        module = "test._test_multiprocessing"  # of which unittests.py makes it
+    return unittests.is_there(module)

@@ -5,11 +5,15 @@ python unittests.py OUTCOMES PATTERN[,PATTERN ...] MODULE ...: the tests whose i
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import unittest
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+FORKING = "test.test_multiprocessing_fork"
 
 
 class Recorder(unittest.TextTestResult):
@@ -41,9 +45,28 @@ class Recorder(unittest.TextTestResult):
         self.outcomes[test.id()] = "skipped"
 
 
+def is_there(module: str) -> bool:
+    """Distributions ship the interpreter without its tests, or without some of them."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def make_forking() -> None:
+    """The module of this name, where only what it is made of is there. Children that don't import
+    it can do with that."""
+    tests = importlib.import_module("test._test_multiprocessing")
+    made = sys.modules[FORKING] = ModuleType(FORKING)
+    sys.modules["test"].__dict__[FORKING.partition(".")[2]] = made
+    tests.install_tests_in_module_dict(vars(made), "fork")
+
+
 def main(outcomes: str, patterns: str, *modules: str) -> None:
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns.split(",")]
+    if FORKING in modules and not is_there(FORKING):
+        make_forking()
     suite = loader.loadTestsFromNames(modules)
     result = unittest.TextTestRunner(resultclass=Recorder, verbosity=2).run(suite)
     Path(outcomes).write_text(json.dumps(result.outcomes), encoding="utf-8")

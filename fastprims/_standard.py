@@ -1,0 +1,35 @@
+"""The standard library's queues, wherever they are: gevent, eventlet or a test may have put others
+into the module `queue` before fastprims was imported.
+"""
+
+from __future__ import annotations
+
+import queue
+from importlib.util import module_from_spec
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
+
+
+def _module() -> ModuleType:
+    if all(vars(queue)[name].__module__ in ("queue", "_queue") for name in __all__):
+        return queue
+    spec = queue.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    for name in ("Empty", "Full", "ShutDown"):  # the program knows those of `queue`
+        if hasattr(queue, name):
+            setattr(fresh, name, getattr(queue, name))
+    return fresh
+
+
+_found = _module()
+LifoQueue = _found.LifoQueue
+PriorityQueue = _found.PriorityQueue
+Queue = _found.Queue
+SimpleQueue = _found.SimpleQueue
