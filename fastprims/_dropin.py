@@ -7,13 +7,13 @@ native ones, until a queue is opened.
 from __future__ import annotations
 
 import sys
-from queue import LifoQueue as StandardLifoQueue
-from queue import PriorityQueue as StandardPriorityQueue
-from queue import Queue as StandardQueue  # ours may take their names there
 
 from fastprims._hot import HOT_METHODS
 from fastprims._open import INSIDE
 from fastprims._queue import Hidden, NativeQueue, hide_inside, own_methods
+from fastprims._standard import LifoQueue as StandardLifoQueue
+from fastprims._standard import PriorityQueue as StandardPriorityQueue
+from fastprims._standard import Queue as StandardQueue
 
 
 class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]

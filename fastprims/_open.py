@@ -13,11 +13,12 @@ from _weakref import ref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from queue import Empty, Full, LifoQueue, PriorityQueue, Queue  # ours may take their names there
+from queue import Empty, Full
 from time import monotonic
 
 from fastprims._errors import ShutDown
 from fastprims._integer import AtomicInt
+from fastprims._standard import LifoQueue, PriorityQueue, Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from fastprims._base cimport OPEN, UNCHECKED
 from fastprims._core cimport fp_attempt, fp_bool, fp_status
 
 from math import ceil
-from queue import LifoQueue, PriorityQueue  # ours may take their names there
 
 from fastprims import _open
 from fastprims._hot import HOT_METHODS
+from fastprims._standard import LifoQueue, PriorityQueue
 
 cdef extern from "Python.h":
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) noexcept
