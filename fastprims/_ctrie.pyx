@@ -14,6 +14,10 @@ from collections.abc import Mapping, MutableMapping
 
 from fastprims._views import show
 
+cdef extern from "Python.h":
+    int enter_recursion "Py_EnterRecursiveCall"(const char*) except *  # any number but 0
+    void leave_recursion "Py_LeaveRecursiveCall"()
+
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
     int fp_set_attribute(object, const char*, object) except -1
@@ -270,7 +274,11 @@ cdef class CtrieSnapshot(CtrieBase):
     def __hash__(self):
         cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&self.hashed)
         if hashed == 0:
-            hashed = <uint64_t><Py_hash_t>hash(frozenset(self.iterate(2)))
+            enter_recursion(" while hashing a CtrieSnapshot")  # of snapshots of snapshots of ...
+            try:
+                hashed = <uint64_t><Py_hash_t>hash(frozenset(self.iterate(2)))
+            finally:
+                leave_recursion()
             _core.fp_sync_u64_cas_seq_cst(&self.hashed, &unknown, hashed)
         return <Py_hash_t>hashed
 

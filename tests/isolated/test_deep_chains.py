@@ -1,4 +1,4 @@
-"""Chains of objects that own each other are released without a deep stack, in a small thread."""
+"""Chains of objects that own each other need no deep stack, or say that it is not deep enough."""
 
 from __future__ import annotations
 
@@ -94,3 +94,64 @@ KINDS += ["size_of", "lease", "subscription", "map", "topics", "all"]
 def test_a_long_chain_is_released_in_a_small_thread(kind: str) -> None:
     instrumented = "SANITIZE" in "".join(sys.modules["os"].environ)
     assert run_child(release, kind, 1500 if instrumented else 15_000)
+
+
+def recurse(what: str, links: int) -> str:
+    """The name of what is raised by a call that goes down the whole chain."""
+    import copy
+    import pickle
+
+    import fastprims
+
+    def chain(link):
+        last = link(0)
+        for _ in range(links):
+            last = link(last)
+        return last
+
+    def snapshot(o):
+        return fastprims.Ctrie({1: o}).readonly_snapshot()
+
+    def branch(o):
+        return fastprims.Ctrie({1: o})
+
+    def pool(o):
+        return fastprims.ObjectPool(o.acquire if o else list)
+
+    calls = {
+        "hash": lambda: hash(chain(snapshot)),
+        "key": lambda: fastprims.Ctrie().get(chain(snapshot)),
+        "equal": lambda: chain(branch) == chain(branch),
+        "unequal": lambda: chain(snapshot) != chain(snapshot),
+        "items": lambda: chain(branch).items() == chain(branch).items(),
+        "in": lambda: chain(branch) in chain(branch).values(),
+        "compare_and_set": lambda: branch(chain(branch)).compare_and_set(1, chain(branch), 2),
+        "repr": lambda: repr(chain(branch)),
+        "repr of a snapshot": lambda: repr(chain(snapshot)),
+        "pickle": lambda: pickle.dumps(chain(branch)),
+        "pickle of a snapshot": lambda: pickle.dumps(chain(snapshot)),
+        "deepcopy": lambda: copy.deepcopy(chain(branch)),
+        "ShmQueue.put": lambda: fastprims.ShmQueue().put(chain(branch)),
+        "factory": lambda: chain(pool).acquire(),
+    }
+    try:
+        return repr(calls[what]())
+    except RecursionError as error:
+        return type(error).__name__
+
+
+RECURSIVE = ["hash", "key", "equal", "unequal", "items", "in", "compare_and_set", "repr"]
+RECURSIVE += ["repr of a snapshot", "pickle", "pickle of a snapshot", "deepcopy", "factory"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *RECURSIVE,
+        pytest.param(
+            "ShmQueue.put", marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+        ),
+    ],
+)
+def test_calls_that_go_down_a_chain_raise_recursion_error(what: str) -> None:
+    assert run_child(recurse, what, 100_000) == "RecursionError"

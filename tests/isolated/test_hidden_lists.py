@@ -8,28 +8,36 @@ import pytest
 from support.isolate import run_child
 
 
-def get_many_beside_the_collector() -> tuple[int, int]:
+def get_many_beside_the_collector() -> list[int]:
     import gc
 
     import fastprims
 
     chunk = 1 << 20
     q = fastprims.Queue()
-    q.put_many(range(chunk + 100))
     found = []
 
     def look(phase: str, info: object) -> None:
-        for o in gc.get_objects():
+        for o in gc.get_objects(0):
             if type(o) is list and len(o) >= chunk:
                 o.extend([None] * 1000)
                 found.append(len(o))
 
-    gc.callbacks.append(look)
-    gc.set_threshold(1)
-    items = q.get_many(1 << 22)
-    gc.callbacks.clear()
-    assert items == list(range(chunk + 100))
-    return len(items), len(found)
+    sizes = set()
+    for allocated in range(4):  # the collector starts at one of the allocations to come
+        q.put_many(range(chunk + 100))
+        gc.collect()
+        gc.callbacks.append(look)
+        held: list[object] = [None] * 4
+        gc.set_threshold(1)
+        for n in range(allocated):
+            held[n] = []
+        items = q.get_many(1 << 22)
+        gc.set_threshold(100_000)
+        gc.callbacks.clear()
+        sizes.add(len(items))
+        assert items == list(range(chunk + 100))
+    return [*sizes, len(found)]
 
 
 def test_get_many_of_several_chunks_shows_no_list_in_between() -> None:

@@ -256,3 +256,45 @@ def test_queues_let_other_greenlets_run_and_other_waits_say_why_not(
     assert seen[0] == "item"
     assert seen[2:6] == ["Full", "Full", "Empty", "Empty"]
     assert seen[6:] == [True, True, True, False]
+
+
+def where_the_module_queue_is_patched() -> list[object]:
+    """gevent puts classes of C there, from which a class that has a layout cannot derive."""
+    import collections
+    import queue
+
+    class Patched(collections.deque):
+        pass
+
+    standard = queue.Queue
+    queue.Queue = queue.LifoQueue = queue.PriorityQueue = Patched
+    import fastprims
+
+    seen: list[object] = []
+    for cls in (fastprims.Queue, fastprims.LifoQueue, fastprims.PriorityQueue):
+        for opens in (False, True):
+            made = cls(2)
+            if opens:
+                with made.mutex:
+                    seen.append(made._qsize())
+            made.put(1)
+            made.put(2)
+            try:
+                made.put(3, timeout=0.01)
+            except queue.Full:
+                seen.append("full")
+            seen += [made.get(), made.get()]
+            try:
+                made.get_nowait()
+            except queue.Empty:
+                seen.append("empty")
+            seen.append(made.stats().open)
+    seen.append(any(standard is base for base in fastprims.Queue.__mro__))
+    return seen
+
+
+def test_drop_ins_are_standard_queues_where_others_have_taken_their_names() -> None:
+    seen = run_child(where_the_module_queue_is_patched)
+    fifo = ["full", 1, 2, "empty", False, 0, "full", 1, 2, "empty", True]
+    lifo = ["full", 2, 1, "empty", False, 0, "full", 2, 1, "empty", True]
+    assert seen == [*fifo, *lifo, *fifo, False]
