@@ -92,8 +92,8 @@ static inline int fp_publish_signature(PyTypeObject *t) {
 
 static inline int fp_own_methods(PyObject *type, PyObject *names);
 
-/* Gives a class the name of its public home, which its objects know too, as those of classes made in
- * Python, and its own descriptors of inherited methods. Returns -1 on error. */
+/* Gives a class the name of its public home, which its objects know too, as do those of a class
+ * made in Python, and its own descriptors of inherited methods. Returns -1 on error. */
 static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_name = public_name;
