@@ -15,6 +15,7 @@ import fastprims
 
 DEFERS = sys.version_info >= (3, 14) and fastprims.build_info()["threading"] == "free-threaded"
 
+
 def make(name: str) -> Any:
     cls = getattr(fastprims, name)
     for args in ((), (4,), (list,), (4.0, 4)):
