@@ -9,6 +9,7 @@ those of one thread, which replaces them in the middle of the others' calls.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 import time
@@ -138,7 +139,8 @@ class Storm:
 
     def live(self) -> None:
         """One object's life; what came of it is used when it has ended."""
-        first, second = self.make(self.factory), None
+        first: Any = self.make(self.factory)
+        second = None
         for _ in range(self.renewed):
             self.call_all(self.before, first)
             if self.grow is not None:
@@ -152,6 +154,8 @@ class Storm:
             self.places[0:2] = [None, second]
         for call in self.ends:
             self.world.tie(first, Last(call, first))
+        with contextlib.suppress(Exception):
+            first.unlink()  # a segment's name would outlive the process
         shown = contents(second) if self.compared else None
         del first
         seen = contents(second)
