@@ -73,6 +73,7 @@ def parent(options: argparse.Namespace, folder: Path) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
             status = process.wait()
+    remove_segments(folder)
     text = output.read_text(encoding="utf-8", errors="replace")
     if status == 0:
         print(text.splitlines()[-1] if text else "chaos: nothing said")
@@ -85,6 +86,16 @@ def parent(options: argparse.Namespace, folder: Path) -> int:
     number = rounds[-1].split()[1] if rounds else "0"
     print(f"chaos: ended with status {status}; again: --seed {seed} --round {number}")
     return 1
+
+
+def mark_of(folder: Path) -> bytes:
+    return folder.name[-8:].encode()
+
+
+def remove_segments(folder: Path) -> None:
+    """Shared memory that the process has left behind: its names have the mark."""
+    for file in Path("/dev/shm").glob(f"*{mark_of(folder).hex()}*"):
+        file.unlink(missing_ok=True)
 
 
 def last_calls(memory: bytes, thread: int) -> list[str]:
@@ -103,6 +114,8 @@ def child(options: argparse.Namespace) -> int:
     without = frozenset(options.without.split(","))
     end = time.monotonic() + options.seconds
     lived = 0
+    mark, numbers = mark_of(Path(options.child).parent), count()
+    os.urandom = lambda n: mark + b"%d" % next(numbers)  # ShmRing.create() takes its hex()
     with open(options.child, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
         kinds = [

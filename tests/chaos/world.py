@@ -13,6 +13,7 @@ from typing import Any
 
 import fastprims
 from chaos.arguments import Member, argument, classes, factories, fill, members, ours, signature
+from chaos.storms import Storm
 
 DEPTH = 3
 """How deep callbacks may call what calls back."""
@@ -111,9 +112,12 @@ class World:
         self.weights = [
             ACTIONS[name][1] * 2 ** rng.uniform(-3, 3) for name in ACTIONS if name not in without
         ]
+        if "storm" not in without and rng.random() < 0.5:
+            self.weights[self.actions.index(lead_storm)] = sum(self.weights)
         self.share = rng.choice((1, 1, 0.5, 0.2))
         self.swarm: dict[type, list[Member]] = {}
         self.fertile: dict[type, list[Member]] = {}
+        self.storm: Storm | None = None
 
     # Values and arguments.
 
@@ -164,6 +168,16 @@ class World:
         count = min(len(found), max(4, int(len(found) * self.share)))
         return random.Random(f"{self.seed} {cls.__name__}").sample(found, count)
 
+    def members_of(self, cls: type) -> list[Member]:
+        found = self.swarm.get(cls)
+        if found is None:
+            found = self.swarm[cls] = self.some_of(cls)
+        return found
+
+    def is_open(self, thing: Any) -> bool:
+        """A standard queue by now, which a callback within its own calls must not use."""
+        return isinstance(thing, fastprims.Queue) and thing.stats().open
+
     def use(self, thing: Any, rng: random.Random, fertile: bool = False) -> Any:
         """Any one of its methods and attributes, special ones included.
 
@@ -171,9 +185,7 @@ class World:
         """
         cls = type(thing)
         found = self.fertile.get(cls) if fertile else None
-        found = found or self.swarm.get(cls)
-        if found is None:
-            found = self.swarm[cls] = self.some_of(cls)
+        found = found or self.members_of(cls)
         if not found:
             return None
         member = rng.choice(found)
@@ -185,8 +197,8 @@ class World:
 
     def use_member(self, thing: Any, cls: type, member: Member, rng: random.Random) -> Any:
         where = f"{cls.__name__}.{member.name}"
-        if self.local.depth and isinstance(thing, fastprims.Queue) and thing.stats().open:
-            return None  # a standard queue, which a callback within its own calls must not use
+        if self.local.depth and self.is_open(thing):
+            return None
         if member.parameters is not None:
             call = self.attempt(rng, lambda: getattr(thing, member.name), (), where)
             return None if call is None else self.attempt(rng, call, member.parameters, where)
@@ -225,7 +237,19 @@ class World:
         finally:
             local.depth -= 1
 
+    def tie(self, thing: Any, item: Any) -> None:
+        """Put the item into the object, if it takes any."""
+        for name in ("__setitem__", "try_put", "store", "subscribe", "release"):
+            if hasattr(type(thing), name):
+                put = getattr(thing, name)
+                arguments = ("a", item) if name in ("__setitem__", "subscribe") else (item,)
+                self.attempt(self.local.rng, put, (), f"cycle {name}", *arguments)
+
     def step(self, rng: random.Random) -> None:
+        storm = self.storm
+        if storm is not None and self.local.depth == 0:
+            self.local.trace.note(str(storm))
+            storm.follow()
         (act,) = rng.choices(self.actions, self.weights)
         act(self, rng)
 
@@ -313,11 +337,7 @@ def leave_garbage(world: World, rng: random.Random) -> None:
     item.held = [thing, item]
     if rng.random() < 0.7:
         item.held = thing
-        for name in ("__setitem__", "try_put", "store", "subscribe", "release"):
-            if hasattr(type(thing), name):
-                put = getattr(thing, name)
-                arguments = ("a", item) if name in ("__setitem__", "subscribe") else (item,)
-                world.attempt(rng, put, (), f"cycle {name}", *arguments)
+        world.tie(thing, item)
     if rng.random() < 0.3:
         with contextlib.suppress(TypeError):
             world.keep(weakref.ref(thing, lambda ref: world.call_back()), rng)
@@ -361,6 +381,16 @@ def walk(world: World, rng: random.Random) -> None:
         for _ in range(rng.choice((1, 3, 100))):
             world.keep(next(iterator), rng)
         world.keep(iterator, rng)
+
+
+def lead_storm(world: World, rng: random.Random) -> None:
+    if world.local.depth or world.storm is not None:
+        return
+    storm = Storm(world, rng)
+    world.local.trace.note(str(storm))
+    world.storm = storm
+    storm.lead()
+    world.storm = None
 
 
 def touch(world: World, rng: random.Random) -> None:
@@ -423,6 +453,7 @@ ACTIONS: dict[str, tuple[Callable[[World, random.Random], None], float]] = {
     "make": (put_on_shelf, 5),
     "outlive": (outlive, 3),
     "share": (share, 2),
+    "storm": (lead_storm, 0.2),
     "touch": (touch, 3),
     "unready": (unready, 1),
     "use_attic": (use_attic, 20),

@@ -19,7 +19,7 @@ def get_many_beside_the_collector() -> list[int]:
 
     def look(phase: str, info: object) -> None:
         for o in gc.get_objects(0):
-            if type(o) is list and len(o) >= chunk:
+            if type(o) is list and chunk <= len(o) < chunk + 100:  # not the finished one
                 o.extend([None] * 1000)
                 found.append(len(o))
 
