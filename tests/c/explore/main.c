@@ -167,6 +167,7 @@ static const struct script scripts[] = {
     {SEGQ, 100, 3, "p1/p2|g|o"},
     {SEGQ, 100, 3, "p1 p2/p3 g|o n"},
     {SEGQ, 100, 3, "p1 p2/g g g|o"},
+    {SEGQ, 100, 3, "p1 p2 p3 g g/g|o n"},
     {SEGQ, 100, 2, "p1 p2/p3|g g|o"},
     {SEGQ, 100, 3, "p1/b2|m|o"},
     {SEGQ, 1, 3, "p1/p2 g|o n|g"},
