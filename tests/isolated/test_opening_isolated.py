@@ -177,10 +177,8 @@ def test_an_opening_without_memory_leaves_the_queue_as_it_was(kind: Kind, way: s
 
 def comparison_beside_an_opening(act: str) -> list[str]:
     """A comparison is under way, for which an opening waits; meanwhile, `act`."""
-    import os
     import signal
     import threading
-    import time
 
     from support.forks import in_child
     from support.threads import blocked, spawn

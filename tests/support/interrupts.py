@@ -117,9 +117,7 @@ def interrupted() -> None:
     raise KeyboardInterrupt
 
 
-def _run_for(
-    call: Callable[[], Any], steps: int, act: Callable[[], object]
-) -> tuple[Any, int]:
+def _run_for(call: Callable[[], Any], steps: int, act: Callable[[], object]) -> tuple[Any, int]:
     """Its answer, and how many of the steps are left; at the last one, `act` runs."""
     left = steps
 
