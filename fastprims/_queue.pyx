@@ -357,7 +357,7 @@ cdef class NativeQueue(_base.BaseQueue):
             for condition, name, value in inside.bindings:
                 fp_set_plainly(condition, name, value)
             fp_set_plainly(self, "mutex", inside.lock)
-        except:
+        except BaseException:
             self.go_back()
             raise
         else:

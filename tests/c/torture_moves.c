@@ -58,9 +58,7 @@ static enum fp_status put_there(struct place *p, uint64_t item, const struct tim
     pthread_mutex_lock(&p->mutex);
     while (!p->closed && p->end - p->first >= p->limit && end != NULL && late == 0)
         late = pthread_cond_timedwait(&p->not_full, &p->mutex, end);
-    enum fp_status s = p->closed                         ? FP_CLOSED
-                       : p->end - p->first >= p->limit ? FP_FULL
-                                                         : FP_OK;
+    enum fp_status s = p->closed ? FP_CLOSED : p->end - p->first >= p->limit ? FP_FULL : FP_OK;
     if (s == FP_OK) {
         p->item[p->end++] = item;
         pthread_cond_signal(&p->not_empty);
@@ -164,7 +162,8 @@ static bool more(void *arg) {
 static enum fp_status call(struct request *r) {
     struct place *p = r->p;
     const struct fp_attempt op = {attempt, more, r};
-    int64_t nanoseconds = p->mode & MOVE_MOODY ? torture_random(200000) : 3600 * (int64_t)1000000000;
+    int64_t nanoseconds =
+        p->mode & MOVE_MOODY ? torture_random(200000) : 3600 * (int64_t)1000000000;
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += (end.tv_nsec + nanoseconds) / 1000000000;

@@ -360,6 +360,26 @@ def test_init_subclass_of_others_still_runs(kind: Kind) -> None:
     assert seen == ["x"]
 
 
+@pytest.mark.parametrize("name", STATE)
+@drop_in
+def test_a_look_that_an_opening_overtakes_finds_what_is_there(kind: Kind, name: str) -> None:
+    pending: list[Any] = []
+
+    class Meta(type):
+        def __getattribute__(cls, name: str) -> Any:  # of a class that has changed, it is asked for
+            while pending:
+                open_by(pending.pop(), "mutex")
+            return super().__getattribute__(name)
+
+    cls = Meta("Late", (kind.cls,), {})
+    q = cls(5)
+    q.put(1)
+    cls.tag = "changed"
+    pending.append(q)
+    assert getattr(q, name) == {"maxsize": 5, "unfinished_tasks": 1, "is_shutdown": False}[name]
+    assert is_open(q)
+
+
 @drop_in
 def test_other_missing_attributes_say_their_name(kind: Kind) -> None:
     with pytest.raises(AttributeError, match="no_such_thing"):

@@ -122,6 +122,27 @@ def test_what_an_immediate_shutdown_drops_stays_dropped(
             assert len(q.queue) == 0
 
 
+@on("tasks", ours=True)
+def test_an_opening_overtakes_an_immediate_shutdown(kind: Kind) -> None:
+    """So many items that the one is in the middle of dropping, the other of moving them."""
+    for _ in range(8):
+        q = kind.make()
+        q.put_many(range(300_000))
+
+        def open_it(q: Any = q) -> None:
+            while not q.is_shutdown:
+                pass
+            with q.mutex:
+                pass
+
+        def drop(q: Any = q) -> None:
+            q.shutdown(immediate=True)
+            assert q.qsize() == 0
+
+        run_threads(open_it, drop)
+        assert (q.qsize(), q.unfinished_tasks) == (0, 0)
+
+
 @pytest.mark.parametrize("name", ["unfinished_tasks", "maxsize", "is_shutdown", "mutex", "queue"])
 @on("tasks", ours=True)
 def test_who_looks_inside_beside_an_opening_finds_it(kind: Kind, name: str, scale: Scale) -> None:

@@ -167,6 +167,7 @@ static const struct script scripts[] = {
     {SEGQ, 100, 3, "p1/p2|g|o"},
     {SEGQ, 100, 3, "p1 p2/p3 g|o n"},
     {SEGQ, 100, 3, "p1 p2/g g g|o"},
+    {SEGQ, 100, 3, "p1 p2 p3 g g/g|o n"},
     {SEGQ, 100, 2, "p1 p2/p3|g g|o"},
     {SEGQ, 100, 3, "p1/b2|m|o"},
     {SEGQ, 1, 3, "p1/p2 g|o n|g"},
@@ -259,7 +260,8 @@ static enum fp_status perform_there(struct request *q, char letter) {
     if ((s == FP_FULL || s == FP_EMPTY) && strchr("PGTtIvw", letter)) {
         const struct fp_attempt op = {attempt, more, q};
         explore_allow_interrupt(letter == 'I');
-        s = fp_wait(event_of(q), &op, letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
+        s = fp_wait(event_of(q), &op,
+                    letter == 'T' || letter == 't' ? EXPLORE_DEADLINE : FP_FOREVER,
                     letter == 'v' || letter == 'w' ? &explore_watching : &explore_interruptible);
         explore_allow_interrupt(false);
         if (s == FP_TIMED_OUT || s == FP_INTERRUPTED)
@@ -541,8 +543,8 @@ static bool asleep(void) {
         if (word == NULL)
             continue;
         struct request put = {true, over, 0}, get = {false, over, 0};
-        if (run.closed ||
-            !((woken_by(event_of(&get), word) && empty) || (woken_by(event_of(&put), word) && full)))
+        if (run.closed || !((woken_by(event_of(&get), word) && empty) ||
+                            (woken_by(event_of(&put), word) && full)))
             return false;
     }
     other('c', 0);
@@ -589,7 +591,7 @@ static void after(void) {
     run.ops->destroy(run.queue);
 }
 
-static const char *const kinds[] = {"segq", "ring",   "ring near wrap", "spsc", "spsc with fences",
+static const char *const kinds[] = {"segq", "ring",    "ring near wrap", "spsc", "spsc with fences",
                                     "lifo", "channel", "priority"};
 
 static int explore_script(const struct script *s, double seconds) {
