@@ -663,7 +663,9 @@ cdef int clear(PyObject* self) noexcept:
     return cython_clear(self)
 
 
+# Cython has given the second class the functions of the first before this.
 fp_set_gc(BaseQueue, traverse, clear, &cython_traverse, &cython_clear)
+fp_set_gc(QueueWithState, traverse, clear, &cython_traverse, &cython_clear)
 
 
 def build_info():
