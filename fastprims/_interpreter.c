@@ -18,16 +18,17 @@ static int check(PyObject *module) {
     return -1;
 }
 
-PyDoc_STRVAR(share_doc,
-             "share(obj, /)\n--\n\n"
-             "Tell the interpreter that many threads will use `obj` for long, and return it.\n"
-             "\n"
-             "On free-threaded CPython 3.14 and newer, threads no longer count their references to\n"
-             "it, which costs more than a lookup in a Ctrie as soon as two threads use one object.\n"
-             "The price: it is released by the garbage collector, not with its last reference.\n"
-             "Elsewhere nothing changes. For maps, queues and the like that live as long as the\n"
-             "program. Raises TypeError for objects that the collector does not know, as int and\n"
-             "str. O(1), wait-free.");
+PyDoc_STRVAR(
+    share_doc,
+    "share(obj, /)\n--\n\n"
+    "Tell the interpreter that many threads will use `obj` for long, and return it.\n"
+    "\n"
+    "On free-threaded CPython 3.14 and newer, threads no longer count their references to\n"
+    "it, which costs more than a lookup in a Ctrie as soon as two threads use one object.\n"
+    "The price: it is released by the garbage collector, not with its last reference.\n"
+    "Elsewhere nothing changes. For maps, queues and the like that live as long as the\n"
+    "program. Raises TypeError for objects that the collector does not know, as int and\n"
+    "str. O(1), wait-free.");
 
 static PyObject *share(PyObject *module, PyObject *o) {
     (void)module;
