@@ -249,7 +249,7 @@ def test_acquire_with_a_timeout_fails_as_soon_as_that_is_clear() -> None:
 
 
 def test_try_acquire_cannot_take_what_a_waiting_thread_has_reserved() -> None:
-    limiter = RateLimiter(20, 2)
+    limiter = RateLimiter(4, 2)
     assert limiter.try_acquire(2)
     waiting = blocked(limiter.acquire, 2)
     while waiting.running:

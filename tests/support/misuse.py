@@ -358,7 +358,7 @@ def with_callbacks(m: Misuse, cls: type, recipe: Any) -> Iterator[Any]:
 
 def check(name: str) -> list[str]:
     """What is wrong with a class; see the module."""
-    faulthandler.dump_traceback_later(70, exit=True)
+    faulthandler.dump_traceback_later(150, exit=True)
     m = Misuse()
     with segments_of_our_own():
         check_in_all_states(m, name)
