@@ -240,7 +240,7 @@ cdef class BaseQueue:
                 raise RuntimeError(
                     f"this {type(self).__name__} was not initialised: a subclass that defines "
                     "__init__ must call super().__init__() with what the class needs")
-            # Release: pairs with the load here and in _hot.pyx, behind which the core is used.
+            # Release: pairs with the load in unchanged(), behind which the core is used.
             _core.fp_sync_u64_store_release(&self.checked, version)
         return False
 

@@ -5,7 +5,6 @@ into the module `queue` before fastprims was imported.
 from __future__ import annotations
 
 import queue
-from importlib.util import module_from_spec
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ __all__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
 def _module() -> ModuleType:
     if all(vars(queue)[name].__module__ in ("queue", "_queue") for name in __all__):
         return queue
+    from importlib.util import module_from_spec
+
     spec = queue.__spec__
     assert spec is not None
     assert spec.loader is not None
