@@ -25,13 +25,13 @@ cdef extern from "_slots.h":
     int fp_propagate() except -1
     object fp_steal(PyObject*)
 
-cdef extern from "fp_atomic.h":
+cdef extern from "base/fp_atomic.h":
     ctypedef struct fp_u64:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
     uint64_t fp_u64_fetch_add_relaxed(fp_u64*, uint64_t)
 
-cdef extern from "fp_ref.h":
+cdef extern from "atomics/fp_ref.h":
     struct fp_counting:
         pass
     struct fp_ref:
@@ -43,7 +43,7 @@ cdef extern from "fp_ref.h":
     void* fp_ref_exchange(fp_ref*, void*, const fp_counting*)
     bint fp_ref_compare_exchange(fp_ref*, void*, void*, const fp_counting*)
 
-cdef extern from "fp_flag.h":
+cdef extern from "atomics/fp_flag.h":
     struct fp_flag:
         _core.fp_event changed
     void fp_flag_init(fp_flag*)
@@ -78,7 +78,7 @@ cdef class AtomicRef:
     objects; what is replaced is released after the operation, so its `__del__` may use the same
     AtomicRef. The garbage collector sees the object.
 
-    Sequentially consistent. csrc/fp_ref.h has the algorithm (split reference counts) and the
+    Sequentially consistent. csrc/atomics/fp_ref.h has the algorithm (split reference counts) and the
     argument why a loaded object cannot be gone.
     """
 
@@ -168,7 +168,7 @@ cdef class AtomicFlag:
     consistent; they wake those who wait, so there is no notify. A waiting thread sleeps, has
     released the GIL, and answers to Ctrl-C. Compared by identity.
 
-    csrc/fp_flag.h.
+    csrc/atomics/fp_flag.h.
     """
 
     cdef fp_flag core

@@ -28,7 +28,7 @@ cdef extern from "_slots.h":
 
 
 cdef class BaseQueue:
-    # The C structure and its functions (csrc/fp_queue.h); `put` and `get` are copies of two of
+    # The C structure and its functions (csrc/queues/fp_queue.h); `put` and `get` are copies of two of
     # them, one load nearer. Written by become(): to no queue when the object is made, before
     # anybody else has it; then once more, within the critical section, by the first __init__ that
     # gets there. Other threads may be using the object then, so nobody reads them before

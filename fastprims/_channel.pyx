@@ -122,8 +122,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
     Each takes effect at one instant between call and return.
 
-    Segmented array queue that can be trimmed; csrc/fp_channel.h has the algorithm. The rate is that
-    of RateLimiter; csrc/fp_gcra.h.
+    Segmented array queue that can be trimmed; csrc/queues/fp_channel.h has the algorithm. The rate is that
+    of RateLimiter; csrc/limits/fp_gcra.h.
     """
 
     # All of them: written by the first __init__ that gets there, within the critical section,

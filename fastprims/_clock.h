@@ -4,7 +4,7 @@
 
 #include <Python.h>
 
-#include "fp_gcra.h"
+#include "limits/fp_gcra.h"
 
 /* False with an exception set. */
 static bool fp_read_python_clock(void *function, int64_t *now) {

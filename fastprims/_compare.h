@@ -10,7 +10,7 @@
 
 #include "_handles.h"
 #include "_slots.h"
-#include "fp_ctrie.h"
+#include "maps/fp_ctrie.h"
 
 static inline bool fp_is_plain(PyTypeObject *t) {
     return t == &PyLong_Type || t == &PyUnicode_Type || t == &PyBytes_Type || t == &PyFloat_Type;

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 ctypedef int (*fp_less)(uint64_t, uint64_t) noexcept
 ctypedef int (*fp_visitor)(uint64_t item, void* arg) noexcept
 
-cdef extern from "fp_config.h" nogil:
+cdef extern from "base/fp_config.h" nogil:
     enum: FP_CACHELINE
     enum: FP_PLAIN
     enum: FP_CAS16
@@ -27,7 +27,7 @@ cdef extern from "fp_config.h" nogil:
     bint FP_LIKELY(bint)
     bint FP_UNLIKELY(bint)
 
-cdef extern from "fp_atomic.h" nogil:
+cdef extern from "base/fp_atomic.h" nogil:
     ctypedef struct fp_sync_u64:
         pass
     uint64_t fp_sync_u64_load_seq_cst(fp_sync_u64*)
@@ -38,18 +38,18 @@ cdef extern from "fp_atomic.h" nogil:
     void fp_sync_u64_store_seq_cst(fp_sync_u64*, uint64_t)
     bint fp_sync_u64_cas_seq_cst(fp_sync_u64*, uint64_t*, uint64_t)
 
-cdef extern from "fp_park.h" nogil:
+cdef extern from "base/fp_park.h" nogil:
     const int64_t FP_FOREVER
     int64_t fp_now()
     unsigned fp_cpu_count()
     const char* fp_park_name()
 
-cdef extern from "fp_event.h" nogil:
+cdef extern from "wait/fp_event.h" nogil:
     struct fp_event:
         fp_sync_u64 waits
     void fp_event_notify_all(fp_event*)
 
-cdef extern from "fp_wait.h":
+cdef extern from "wait/fp_wait.h":
     struct fp_host:
         void* (*before_sleep)() noexcept
         void (*after_sleep)(void*) noexcept
@@ -62,10 +62,10 @@ cdef extern from "fp_wait.h":
         fp_bool (*more)(void*) noexcept
         void* arg
 
-cdef extern from "fp_thread.h" nogil:
+cdef extern from "base/fp_thread.h" nogil:
     uint64_t fp_thread_serial()
 
-cdef extern from "fp_queue.h":
+cdef extern from "queues/fp_queue.h":
     const uint64_t FP_UNBOUNDED
     struct fp_queue_ops:
         fp_status (*put)(void*, uint64_t) noexcept
@@ -92,23 +92,23 @@ cdef extern from "fp_queue.h":
     void* fp_spsc_create(uint64_t capacity)
     void* fp_ordered_create(fp_less, const fp_host*)
 
-cdef extern from "fp_segq.h":
+cdef extern from "queues/fp_segq.h":
     fp_status fp_segq_put(void*, uint64_t)
     void fp_segq_set_limit(void*, uint64_t)
     fp_status fp_segq_move(void*)
     fp_status fp_segq_end_move(void*, bint)
 
-cdef extern from "fp_ordered.h":
+cdef extern from "queues/fp_ordered.h":
     void fp_ordered_set_limit(void*, uint64_t)
     fp_status fp_ordered_move(void*)
     fp_status fp_ordered_end_move(void*, bint)
     bint fp_ordered_compares(void*)
 
-cdef extern from "fp_spsc.h":
+cdef extern from "queues/fp_spsc.h":
     fp_status fp_spsc_release_producer(void*, uint64_t, bint)
     fp_status fp_spsc_release_consumer(void*, uint64_t, bint)
 
-cdef extern from "fp_channel.h":
+cdef extern from "queues/fp_channel.h":
     enum fp_drop:
         FP_DROP_FULL
         FP_DROP_NEWEST
@@ -131,7 +131,7 @@ cdef extern from "fp_channel.h":
     void fp_channel_tell(fp_channel*, const uint64_t*, int64_t)
     fp_bool fp_channel_end_report(fp_channel*)
 
-cdef extern from "fp_lineage.h":
+cdef extern from "reclaim/fp_lineage.h":
     struct fp_lineage:
         pass
     struct fp_version:
@@ -143,7 +143,7 @@ cdef extern from "fp_lineage.h":
     void fp_version_retain(fp_version*)
     void fp_version_release(fp_version*)
 
-cdef extern from "fp_ctrie.h":
+cdef extern from "maps/fp_ctrie.h":
     struct fp_ctrie_host:
         pass
     struct fp_ctrie:
@@ -177,7 +177,7 @@ cdef extern from "fp_ctrie.h":
     fp_status fp_ctrie_walk_next(fp_ctrie_walk*, uint64_t*, uint64_t*, fp_bool)
     size_t fp_ctrie_bytes(fp_version*)
 
-cdef extern from "fp_topic.h":
+cdef extern from "maps/fp_topic.h":
     struct fp_topic_host:
         pass
     enum fp_topic_fault:

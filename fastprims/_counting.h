@@ -3,7 +3,7 @@
 #define FASTPRIMS_COUNTING_H
 
 #include "_drop.h"
-#include "fp_ref.h"
+#include "atomics/fp_ref.h"
 
 static void fp_count_add(void *object) { Py_INCREF((PyObject *)object); }
 static void fp_count_drop(void *object) { fp_drop((PyObject *)object); }

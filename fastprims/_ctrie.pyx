@@ -58,7 +58,7 @@ cdef class Ctrie(CtrieBase):
     snapshot.
 
     Prokopec, Bronson, Bagwell and Odersky, "Concurrent Tries with Efficient Non-Blocking
-    Snapshots", PPoPP'12; csrc/fp_ctrie.h has the algorithm, and what differs.
+    Snapshots", PPoPP'12; csrc/maps/fp_ctrie.h has the algorithm, and what differs.
     """
 
     def __cinit__(self, *args, **kwargs):

@@ -12,7 +12,7 @@
 #include <Python.h>
 #include <stdlib.h>
 
-#include "fp_thread.h"
+#include "base/fp_thread.h"
 
 enum { FP_DROP_DEPTH = 16 }; /* for each extension module; a thread may have 64 KiB of stack */
 

@@ -28,7 +28,7 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     `_get`, `_qsize`) opens this one queue: it becomes a standard queue, with all its items, waiting
     threads and counts, and with the standard library's guarantees instead of these.
 
-    Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
+    Segmented array queue with single-use slots; csrc/queues/fp_segq.h has the algorithm.
     """
 
     __module__ = "fastprims"
@@ -68,7 +68,7 @@ class PriorityQueue(Queue, StandardPriorityQueue):
     comparison that raises leaves the queue as it was. One that uses the same queue gets
     RuntimeError instead of a deadlock.
 
-    Binary heap; csrc/fp_heap.h.
+    Binary heap; csrc/queues/fp_heap.h.
     """
 
     __module__ = "fastprims"

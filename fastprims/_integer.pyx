@@ -23,13 +23,13 @@ cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
     object fp_steal(PyObject*)
 
-cdef extern from "fp_atomic.h":
+cdef extern from "base/fp_atomic.h":
     ctypedef struct fp_u64:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
     uint64_t fp_u64_fetch_add_relaxed(fp_u64*, uint64_t)
 
-cdef extern from "fp_int.h":
+cdef extern from "atomics/fp_int.h":
     struct fp_int:
         fp_u64 retries
     int64_t fp_int_load(fp_int*)
@@ -97,7 +97,7 @@ cdef class AtomicInt:
     `a.load() + n`, which is a plain int. Comparisons are by value, each with one load, so it is
     not hashable. int(), float(), round() and the like, str() and format() see the value: f"{a:,}".
 
-    csrc/fp_int.h.
+    csrc/atomics/fp_int.h.
     """
 
     cdef fp_int core

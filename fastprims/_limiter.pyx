@@ -20,7 +20,7 @@ cdef extern from "_slots.h":
     int fp_propagate() except -1
     PyObject* fp_constant(object)
 
-cdef extern from "fp_atomic.h":
+cdef extern from "base/fp_atomic.h":
     ctypedef struct fp_u64:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
@@ -29,18 +29,18 @@ cdef extern from "_drop.h":
     void fp_drop(PyObject*)
     PyObject* fp_keep(PyObject*)
 
-cdef extern from "fp_lock.h":
+cdef extern from "wait/fp_lock.h":
     struct fp_lock:
         _core.fp_event released
 
-cdef extern from "fp_mem.h":
+cdef extern from "base/fp_mem.h":
     void* fp_mem_alloc(size_t)
     void fp_mem_free(void*, size_t)
 
 cdef extern from "_clock.h":
     fp_bool fp_read_python_clock(void*, int64_t*) noexcept
 
-cdef extern from "fp_gcra.h":
+cdef extern from "limits/fp_gcra.h":
     struct fp_clock:
         fp_bool (*read)(void*, int64_t*) noexcept
         void* arg
@@ -78,7 +78,7 @@ cdef class RateLimiter:
     time.monotonic_ns does. If it jumps forward, there are at most `burst` tokens; if it jumps back,
     the next ones come after burst / rate seconds at the latest.
 
-    csrc/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
+    csrc/limits/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
     """
 
     # All of them: written by the first __init__ that gets there, within the critical section; never

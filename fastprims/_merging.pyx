@@ -21,7 +21,7 @@ from fastprims cimport _core
 cdef extern from "Python.h":
     PyObject* PyThreadState_GetDict() noexcept
 
-cdef extern from "fp_atomic.h":
+cdef extern from "base/fp_atomic.h":
     uint64_t fp_sync_u64_fetch_add_relaxed(_core.fp_sync_u64*, uint64_t)
 
 MISSING = object()

@@ -37,11 +37,11 @@ cdef extern from "_drop.h":
     void fp_drop(PyObject*)
     PyObject* fp_keep(PyObject*)
 
-cdef extern from "fp_mem.h":
+cdef extern from "base/fp_mem.h":
     void* fp_mem_alloc(size_t)
     void fp_mem_free(void*, size_t)
 
-cdef extern from "fp_pool.h":
+cdef extern from "limits/fp_pool.h":
     const uint64_t FP_POOL_MOST
     struct fp_pool_item:
         uint32_t node
@@ -121,7 +121,7 @@ cdef class ObjectPool:
     raises ValueError. (If somebody else has leased the object again meanwhile, a second release
     cannot be told from theirs; lease() cannot make that mistake.)
 
-    csrc/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
+    csrc/limits/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
     """
 
     # Written by the first __init__ that gets there, within the critical section; never again, but

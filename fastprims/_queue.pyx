@@ -42,7 +42,7 @@ cdef extern from "_slots.h":
     void fp_resume_collector(int)
     int PyErr_CheckSignals()
 
-cdef extern from "fp_lock.h":
+cdef extern from "wait/fp_lock.h":
     struct fp_lock:
         pass
     void fp_lock_init(fp_lock*)
@@ -75,7 +75,7 @@ cdef class SimpleQueue(_base.QueueWithState):
     called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
     between call and return. `put` never waits; its `block` and `timeout` are ignored.
 
-    Segmented array queue with single-use slots; csrc/fp_segq.h has the algorithm.
+    Segmented array queue with single-use slots; csrc/queues/fp_segq.h has the algorithm.
     """
 
     cdef _base.Layout layout
@@ -170,7 +170,7 @@ cdef enum: MOST_CLASSES = 256
 cdef class NativeQueue(_base.BaseQueue):
     """What Queue, LifoQueue and PriorityQueue share. Not to be instantiated.
 
-    Opening. The native structure is ended by FP_MOVED (csrc/fp_segq.h), an answer that operations
+    Opening. The native structure is ended by FP_MOVED (csrc/queues/fp_segq.h), an answer that operations
     meet where they would meet FP_CLOSED; then the items are copied, and `checked` says OPEN. All of
     it under the lock `opening`, for which everybody waits who was told FP_MOVED. No code of anybody
     runs between the ending and OPEN, and whatever fails in between is undone, so nobody is told

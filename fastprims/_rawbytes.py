@@ -23,7 +23,7 @@ class SPSCBytes(Ring[bytes], Roles):
 
     What doesn't wait is wait-free but for the copying, O(bytes). Roles are those of SPSCWords.
 
-    csrc/fp_lane.h has the algorithm; C code may write and read records in place
+    csrc/queues/fp_lane.h has the algorithm; C code may write and read records in place
     (`fastprims_bytes_reserve`, `fastprims_bytes_peek`).
     """
 

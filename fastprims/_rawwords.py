@@ -132,7 +132,7 @@ class MPMCWords(_Words):
     Empty were true at one such instant. A word out of range raises OverflowError, what is no
     integer TypeError, and nothing is stored.
 
-    csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
+    csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
 
     _kind = MPMC
@@ -147,7 +147,7 @@ class SPSCWords(_Words, Roles):
     RuntimeError (in C: FASTPRIMS_NOT_OWNER) until the owner has handed the role over. A word out of
     range raises OverflowError, what is no integer TypeError, and nothing is stored.
 
-    csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
+    csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
 
     _kind = SPSC

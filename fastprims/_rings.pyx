@@ -34,7 +34,7 @@ cdef class MPMCRing(_base.QueueWithState):
     stops those that reach its slot. O(1). Each takes effect at one instant between call and
     return; Full and Empty were true at one such instant.
 
-    csrc/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
+    csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
 
     cdef _base.Layout layout
@@ -72,7 +72,7 @@ cdef class SPSCRing(_base.QueueWithState):
     called by any thread; what shutdown(immediate=True) drops is released by the consumer's next
     call if the caller isn't the consumer.
 
-    csrc/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
+    csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
 
     cdef _base.Layout layout

@@ -47,7 +47,7 @@ cdef class ShmRing(Segment):
     The memory is mode 0600, this user's alone; processes that may write to it can lose records, but
     not make others touch anything outside. Linux only.
 
-    csrc/fp_shm.h and csrc/fp_lane.h have the algorithm.
+    csrc/shm/fp_shm.h and csrc/queues/fp_lane.h have the algorithm.
     """
 
     def __init__(self):

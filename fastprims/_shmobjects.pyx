@@ -31,7 +31,7 @@ from fastprims._shmpickle import BYTES as _BYTES
 from fastprims._shmpickle import PICKLE as _PICKLE
 from fastprims._shmpickle import decode_framed, encode
 
-cdef extern from "fp_atomic.h" nogil:
+cdef extern from "base/fp_atomic.h" nogil:
     void fp_sync_u64_store_seq_cst(_core.fp_sync_u64*, uint64_t)
 
 cdef int NSIG = _NSIG

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 from fastprims cimport _core
 from fastprims._core cimport fp_status
 
-cdef extern from "fp_shm.h" nogil:
+cdef extern from "shm/fp_shm.h" nogil:
     struct fp_shm:
         uint64_t lanes, units, most, limit
         _core.fp_sync_u64 released, put_waits, get_waits

@@ -17,7 +17,7 @@ from fastprims._errors import ItemTooLarge, ShutDown
 cdef extern from "_slots.h":
     int fp_propagate() except -1
 
-cdef extern from "fp_shm.h" nogil:
+cdef extern from "shm/fp_shm.h" nogil:
     struct fp_shm_options:
         uint64_t capacity, most, lanes, limit
     enum fp_shm_fault:
@@ -55,7 +55,7 @@ cdef extern from "fp_shm.h" nogil:
     bint fp_shm_is_used(const char*)
     int fp_shm_remove_unused(const char*, uint64_t)
 
-cdef extern from "fp_shm.h":
+cdef extern from "shm/fp_shm.h":
     fp_status fp_shm_wait(fp_shm*, bint, const _core.fp_attempt*, int64_t, const _core.fp_host*)
 
 

@@ -16,7 +16,7 @@ from _weakref import ref  # built in; weakref would be one more module to import
 cdef extern from "_slots.h":
     int fp_publish(object, const char*, tuple) except -1
 
-cdef extern from "fp_atomic.h" nogil:
+cdef extern from "base/fp_atomic.h" nogil:
     uint64_t fp_sync_u64_fetch_add_seq_cst "fp_sync_u64_fetch_add_seq_cst"(
         _core.fp_sync_u64*, uint64_t)
 

@@ -11,7 +11,7 @@
 
 #include <Python.h>
 
-#include "fp_config.h"
+#include "base/fp_config.h"
 
 _Static_assert(sizeof(PyObject *) == sizeof(uint64_t), "items are handled as 64-bit words");
 

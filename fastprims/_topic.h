@@ -5,7 +5,7 @@
 #include <Python.h>
 
 #include "_handles.h"
-#include "fp_topic.h"
+#include "maps/fp_topic.h"
 
 /* Set once, before the first trie. */
 static uint64_t fp_topic_key[2];

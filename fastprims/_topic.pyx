@@ -28,7 +28,7 @@ cdef extern from "_slots.h":
     int fp_propagate() except -1
     enum: FREE_THREADED "FP_FREE_THREADED"
 
-cdef extern from "fp_atomic.h":
+cdef extern from "base/fp_atomic.h":
     uint64_t fp_sync_u64_fetch_add_seq_cst(_core.fp_sync_u64*, uint64_t)
 
 cdef extern from "_topic.h":
@@ -371,7 +371,7 @@ cdef class TopicTrie(TopicBase):
     free-threaded builds it may take some more writes to this trie (about ten), or gc.collect():
     another thread could still be reading it.
 
-    csrc/fp_topic.h has the algorithm: a persistent trie behind one atomic word, which writers
+    csrc/maps/fp_topic.h has the algorithm: a persistent trie behind one atomic word, which writers
     replace by compare-and-swap.
     """
 

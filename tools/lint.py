@@ -101,9 +101,9 @@ def c_warnings(tools: Tools) -> bool:
     good = True
     for compiler in compilers:
         for title, options in C_BUILDS.items():
-            command = [*shlex.split(compiler), "-std=c11", "-O2", "-c", "-o", os.devnull]
+            command = [*shlex.split(compiler), "-std=c11", "-O2", "-Icsrc", "-c", "-o", os.devnull]
             command += [*WARNINGS, *options, *_wide_swap(compiler, options)]
-            for file in sorted((ROOT / "csrc").glob("*.c")):
+            for file in sorted((ROOT / "csrc").rglob("*.c")):
                 if run([*command, file.relative_to(ROOT)]):
                     say(f"{compiler}, {title}: {file.name}")
                     good = False
@@ -134,6 +134,29 @@ def _scripts(language: str) -> Iterator[Path]:
                 yield file
 
 
+# What a wing of csrc/ may include, besides itself. Includes only fall.
+BELOW: dict[str, set[str]] = {"base": set()}
+BELOW["wait"] = {"base"}
+BELOW["reclaim"] = BELOW["wait"] | {"wait"}
+BELOW["atomics"] = BELOW["limits"] = BELOW["reclaim"] | {"reclaim"}
+BELOW["queues"] = BELOW["limits"] | {"limits"}
+BELOW["maps"] = BELOW["reclaim"] | {"reclaim"}
+BELOW["shm"] = BELOW["capi"] = BELOW["wait"] | {"wait", "queues"}
+INCLUDE = re.compile(r'#include "(\w+)/')
+
+
+def layers(tools: Tools) -> bool:
+    """the wings of csrc/ include only what is below them"""
+    good = True
+    for file in _c_files("csrc"):
+        wing = file.parent.name
+        for found in INCLUDE.findall(file.read_text(encoding="utf-8")):
+            if found != wing and found not in BELOW[wing]:
+                print(f"{file.relative_to(ROOT)}: {wing}/ may not include from {found}/")
+                good = False
+    return good
+
+
 def links(tools: Tools) -> bool:
     """the files that Markdown files link to exist"""
     good = True
@@ -154,6 +177,7 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
     "cython": cython,
     "c-format": c_format,
     "c": c_warnings,
+    "layers": layers,
     "shell": shell,
     "links": links,
 }

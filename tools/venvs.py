@@ -276,7 +276,7 @@ def _slug(name: str, value: str) -> str:
 
 def fingerprint(tree: Path) -> str:
     """Changes with everything the compiled modules and the dependencies are made from."""
-    files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").glob("*.[ch]"))]
+    files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").rglob("*.[ch]"))]
     files += [
         file
         for file in sorted((tree / "fastprims").iterdir())

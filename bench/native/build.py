@@ -16,8 +16,8 @@ from bench.native.contenders import FASTPRIMS, Native
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 CORE = ROOT / "csrc"
 CORE_FILES = (
-    *("fp_event.c", "fp_fence.c", "fp_lane.c", "fp_mem.c", "fp_mpmc*.c", "fp_park.c"),
-    *("fp_queue.c", "fp_raw*.c", "fp_spsc.c", "fp_thread.c", "fp_wait.c"),
+    *("base/*.c", "wait/*.c", "capi/*.c"),
+    *("queues/fp_lane.c", "queues/fp_mpmc*.c", "queues/fp_queue.c", "queues/fp_spsc.c"),
 )
 OPTIONS = ("-O3", "-pthread", "-w", "-D_GNU_SOURCE")
 LIMIT = 120.0

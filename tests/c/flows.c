@@ -2,11 +2,11 @@
 #define _GNU_SOURCE
 #include "flows.h"
 
-#include "fp_mem.h"
-#include "fp_mpmc.h"
-#include "fp_ordered.h"
-#include "fp_segq.h"
-#include "fp_spsc.h"
+#include "base/fp_mem.h"
+#include "queues/fp_mpmc.h"
+#include "queues/fp_ordered.h"
+#include "queues/fp_segq.h"
+#include "queues/fp_spsc.h"
 
 #include <pthread.h>
 #include <sched.h>

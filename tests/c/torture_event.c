@@ -1,9 +1,9 @@
 /* torture_event.c - the eventcount, waiting, the lock, and what a fork does to them. */
 #include "flows.h"
 
-#include "fp_lock.h"
-#include "fp_mpmc.h"
-#include "fp_thread.h"
+#include "base/fp_thread.h"
+#include "queues/fp_mpmc.h"
+#include "wait/fp_lock.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* torture_gcra.c - the rate limiter. */
 #include "torture.h"
 
-#include "fp_gcra.h"
+#include "limits/fp_gcra.h"
 
 #include <math.h>
 #include <stdatomic.h>

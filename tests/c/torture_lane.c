@@ -1,7 +1,7 @@
 /* torture_lane.c - the lane of byte records, and what it does with memory that lies. */
 #include "torture.h"
 
-#include "fp_lane.h"
+#include "queues/fp_lane.h"
 
 #include <sched.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* torture_ordered.c - heap, priority queue and LIFO queue. */
 #include "flows.h"
 
-#include "fp_heap.h"
-#include "fp_ordered.h"
+#include "queues/fp_heap.h"
+#include "queues/fp_ordered.h"
 
 #include <pthread.h>
 #include <sched.h>

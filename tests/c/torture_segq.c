@@ -1,8 +1,8 @@
 /* torture_segq.c - the segment queue. */
 #include "flows.h"
 
-#include "fp_epoch.h"
-#include "fp_segq.h"
+#include "queues/fp_segq.h"
+#include "reclaim/fp_epoch.h"
 
 #include <stdlib.h>
 

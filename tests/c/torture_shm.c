@@ -3,8 +3,8 @@
  * the parent's signal.) */
 #include "torture.h"
 
-#include "fp_process.h"
-#include "fp_shm.h"
+#include "shm/fp_process.h"
+#include "shm/fp_shm.h"
 
 #include <errno.h>
 #include <fcntl.h>

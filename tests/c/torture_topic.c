@@ -2,7 +2,7 @@
 #include "ctries.h"
 #include "torture.h"
 
-#include "fp_topic.h"
+#include "maps/fp_topic.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -3,14 +3,14 @@
 
 #include "explore.h"
 
-#include "fp_epoch.h"
-#include "fp_flag.h"
-#include "fp_gcra.h"
-#include "fp_int.h"
-#include "fp_lock.h"
-#include "fp_mem.h"
-#include "fp_ref.h"
-#include "fp_spsc.h"
+#include "atomics/fp_flag.h"
+#include "atomics/fp_int.h"
+#include "atomics/fp_ref.h"
+#include "base/fp_mem.h"
+#include "limits/fp_gcra.h"
+#include "queues/fp_spsc.h"
+#include "reclaim/fp_epoch.h"
+#include "wait/fp_lock.h"
 
 #include <stddef.h>
 
