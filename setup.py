@@ -32,32 +32,29 @@ CORE = {
     THREADS: ["base", "wait", "reclaim", "atomics", "limits", "queues", "maps"],
     PROCESSES: ["base", "wait", "reclaim", "limits", "queues", "shm", "capi"],
 }
-MODULES: dict[str, str] = {
-    "_atomics": THREADS,
-    "_base": THREADS,
-    "_channel": THREADS,
-    "_ctrie": THREADS,
-    "_ctriebase": THREADS,
-    "_hot": THREADS,
-    "_integer": THREADS,
-    "_limiter": THREADS,
-    "_merging": THREADS,
-    "_numbers": THREADS,
-    "_pool": THREADS,
-    "_queue": THREADS,
-    "_rings": THREADS,
-    "_topic": THREADS,
+MODULES = {
+    "_common/interpreter.c": THREADS,
+    "_common/ext.pyx": THREADS,
+    "_atomics/ext.pyx": THREADS,
+    "_limits/ext.pyx": THREADS,
+    "_queues/ext.pyx": THREADS,
+    "_maps/ext.pyx": THREADS,
 }
 if sys.platform == "linux":
-    for name in ("_shm", "_shmcopy", "_shmobjects", "_shmsegment", "_shmspan"):
-        MODULES[name] = PROCESSES
+    MODULES |= {"_shm/ext.pyx": PROCESSES, "_shm/objects.pyx": PROCESSES}
 
 # For C programs, the face of fastprims.h: a static library for any interpreter. For fastprims.raw,
 # a cffi module over it, where cffi is there when fastprims is built.
-RAW_MODULE = "fastprims._raw"
+RAW_MODULE = "fastprims._raw.ext"
 RAW_HEADER = Path("csrc", "capi", "fastprims.h")
-RAW_CALLS = Path("fastprims", "_rawcalls.h")
-RAW_FILES = ["base/*.c", "wait/*.c", "queues/fp_lane.c", "queues/fp_mpmc*.c", "queues/fp_queue.c"]
+RAW_CALLS = Path("_raw", "calls.h")
+RAW_FILES = [
+    "base/*.c",
+    "wait/*.c",
+    "queues/fp_spsc_bytes.c",
+    "queues/fp_mpmc*.c",
+    "queues/fp_queue.c",
+]
 RAW_FILES += ["queues/fp_spsc.c", "capi/*.c"]
 
 NO_COMPILER = (
@@ -159,9 +156,9 @@ def write_raw_module(target: Path) -> None:
     from cffi import FFI
 
     ffi = FFI()
-    for header in (RAW_HEADER, RAW_CALLS):
+    for header in (RAW_HEADER, "fastprims" / RAW_CALLS):
         ffi.cdef(declarations(header))
-    ffi.set_source(RAW_MODULE, f'#include "{RAW_CALLS.name}"')
+    ffi.set_source(RAW_MODULE, f'#include "{RAW_CALLS.as_posix()}"')
     target.parent.mkdir(parents=True, exist_ok=True)
     ffi.emit_c_code(str(target))
 
@@ -180,8 +177,8 @@ class BuildExtensions(build_ext):
         self.make_library(objects[PROCESSES])
         for extension in self.extensions:
             if extension.name == RAW_MODULE:
-                write_raw_module(Path(self.build_temp, "_raw.c"))
-                extension.sources = [str(Path(self.build_temp, "_raw.c"))]
+                write_raw_module(Path(self.build_temp, "raw.c"))
+                extension.sources = [str(Path(self.build_temp, "raw.c"))]
         self.translate()
         for extension in self.extensions:
             extension.define_macros = definitions(FLAVOURS[extension.name])
@@ -257,12 +254,14 @@ def extension(name: str, source: str) -> Extension:
     return Extension(name, [source], include_dirs=["csrc", "fastprims"])
 
 
-FLAVOURS = {f"fastprims.{name}": flavour for name, flavour in MODULES.items()}
-modules = [extension(f"fastprims.{name}", f"fastprims/{name}.pyx") for name in MODULES]
-modules.insert(0, extension("fastprims._interpreter", "fastprims/_interpreter.c"))
-FLAVOURS["fastprims._interpreter"] = THREADS
+FLAVOURS: dict[str, str] = {}
+modules = []
+for source, flavour in MODULES.items():
+    name = "fastprims." + source.partition(".")[0].replace("/", ".")
+    modules.append(extension(name, f"fastprims/{source}"))
+    FLAVOURS[name] = flavour
 if has_cffi():
-    modules.append(extension(RAW_MODULE, ""))
+    modules.append(extension(RAW_MODULE, ""))  # the source comes about with the build
     FLAVOURS[RAW_MODULE] = PROCESSES
 
 setup(

@@ -79,8 +79,8 @@ def stubs(tools: Tools) -> bool:
 
 
 def cython(tools: Tools) -> bool:
-    """cython-lint: mistakes and layout in .pyx and .pxd files"""
-    files = sorted((ROOT / "fastprims").glob("*.p[yx][xd]"))
+    """cython-lint: mistakes and layout in .pyx, .pxi and .pxd files"""
+    files = sorted(f for f in (ROOT / "fastprims").rglob("*") if f.suffix in CYTHON)
     return tools("cython-lint", *files)
 
 
@@ -134,7 +134,7 @@ def _scripts(language: str) -> Iterator[Path]:
                 yield file
 
 
-# What a wing of csrc/ may include, besides itself. Includes only fall.
+# What a wing may use, besides itself. Includes and imports only fall.
 BELOW: dict[str, set[str]] = {"base": set()}
 BELOW["wait"] = {"base"}
 BELOW["reclaim"] = BELOW["wait"] | {"wait"}
@@ -142,17 +142,28 @@ BELOW["atomics"] = BELOW["limits"] = BELOW["reclaim"] | {"reclaim"}
 BELOW["queues"] = BELOW["limits"] | {"limits"}
 BELOW["maps"] = BELOW["reclaim"] | {"reclaim"}
 BELOW["shm"] = BELOW["capi"] = BELOW["wait"] | {"wait", "queues"}
-INCLUDE = re.compile(r'#include "(\w+)/')
+# In fastprims/, a wing also uses the wing of csrc/ of the same name.
+BELOW["_common"] = BELOW["reclaim"] | {"reclaim", "queues", "maps"}  # declared in core.pxd
+for wing in ("_atomics", "_limits", "_maps", "_shm"):
+    BELOW[wing] = {"_common", wing[1:]}
+BELOW["_queues"] = {"_common", "_atomics", "queues"}
+BELOW["_raw"] = {"_common", "capi"}
+CYTHON = {".pyx", ".pxi", ".pxd"}
+USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastprims\.(_\w+)[. ]')
 
 
 def layers(tools: Tools) -> bool:
-    """the wings of csrc/ include only what is below them"""
+    """csrc/ and fastprims/: a wing uses only what is below it"""
     good = True
-    for file in _c_files("csrc"):
+    endings = CYTHON | {".c", ".h", ".py"}
+    for file in sorted([*(ROOT / "csrc").rglob("*"), *(ROOT / "fastprims").rglob("*")]):
         wing = file.parent.name
-        for found in INCLUDE.findall(file.read_text(encoding="utf-8")):
-            if found != wing and found not in BELOW[wing]:
-                print(f"{file.relative_to(ROOT)}: {wing}/ may not include from {found}/")
+        if file.suffix not in endings or wing not in BELOW:
+            continue  # the modules on top use all wings
+        for include, module in USES.findall(file.read_text(encoding="utf-8")):
+            used = include or module
+            if used in BELOW and used != wing and used not in BELOW[wing]:
+                print(f"{file.relative_to(ROOT)}: {wing}/ may not use {used}/")
                 good = False
     return good
 

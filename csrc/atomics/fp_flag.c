@@ -8,7 +8,7 @@ struct wish {
 
 static enum fp_status fulfilled(void *arg) {
     struct wish *w = arg;
-    return fp_flag_test(w->flag) == w->value ? FP_OK : FP_BUSY;
+    return fp_flag_test(w->flag) == w->value ? FP_OK : FP_NOT_YET;
 }
 
 /* Every change wakes all. */

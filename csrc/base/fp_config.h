@@ -66,11 +66,14 @@ enum fp_status {
     FP_NO_MEMORY,
     FP_TIMED_OUT,
     FP_INTERRUPTED, /* the host has an exception or a signal to deliver */
-    FP_BUSY,        /* a lock is held by another thread */
+    FP_BUSY,        /* another thread holds what this one needs: wait */
     FP_FAILED,      /* a callback of the host failed; nothing was changed */
     FP_TOO_LARGE,   /* can never fit */
     FP_DAMAGED,     /* shared memory holds what nobody wrote by the rules */
-    FP_MOVED        /* the items are, or are about to be, in another container: go there */
+    FP_MOVED,       /* the items are, or are about to be, in another container: go there */
+    FP_NOT_YET,     /* what a wait is for has not come about */
+    FP_RETRY,       /* another thread was first: look again */
+    FP_REENTERED    /* this thread is inside the same operation already */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* fp_raw_bytes.c - rings of byte records: what fastprims.h promises, over a lane (fp_lane.h) in
- * private memory, with the roles of fp_spsc.h and with waiting.
+/* fp_raw_bytes.c - rings of byte records: what fastprims.h promises, over a lane (fp_spsc_bytes.h)
+ * in private memory, with the roles of fp_spsc.h and with waiting.
  *
  * As in fp_raw.c, a ring carries the calls of the copy that made it; the same rule for changes. */
 #include "capi/fp_raw_internal.h"
@@ -8,7 +8,7 @@
 
 #include "base/fp_mem.h"
 #include "base/fp_thread.h"
-#include "queues/fp_lane.h"
+#include "queues/fp_spsc_bytes.h"
 
 typedef enum fastprims_status status;
 
@@ -32,14 +32,14 @@ struct calls {
 struct fastprims_bytes {
     const struct calls *calls; /* first, in all versions */
     const struct fp_host *host;
-    struct fp_lane lane;
+    struct fp_spsc_bytes lane;
     fp_sync_u64 references;
     fp_sync_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
     fp_sync_u64 dropping;           /* once closed: what is left is not to be delivered */
     struct fp_event not_empty, not_full;
-    FP_LINE struct fp_lane_writer writer; /* the producer's */
+    FP_LINE struct fp_spsc_bytes_writer writer; /* the producer's */
     FP_LINE fp_sync_u64 tail;
-    FP_LINE struct fp_lane_reader reader; /* the consumer's */
+    FP_LINE struct fp_spsc_bytes_reader reader; /* the consumer's */
     FP_LINE fp_sync_u64 head;
     fp_sync_u64 gets; /* records taken */
 };
@@ -60,7 +60,7 @@ static inline enum fp_status enter_producer(fastprims_bytes *ring) {
     uint64_t me = fp_thread_serial();
     if (FP_LIKELY(fp_sync_u64_load_relaxed(&ring->producer) == me))
         return FP_OK;
-    return claim(&ring->producer, me) ? fp_lane_writer_open(&ring->writer, &ring->lane)
+    return claim(&ring->producer, me) ? fp_spsc_bytes_writer_open(&ring->writer, &ring->lane)
                                       : FP_NOT_OWNER;
 }
 
@@ -68,7 +68,7 @@ static inline enum fp_status enter_consumer(fastprims_bytes *ring) {
     uint64_t me = fp_thread_serial();
     if (FP_LIKELY(fp_sync_u64_load_relaxed(&ring->consumer) == me))
         return FP_OK;
-    return claim(&ring->consumer, me) ? fp_lane_reader_open(&ring->reader, &ring->lane)
+    return claim(&ring->consumer, me) ? fp_spsc_bytes_reader_open(&ring->reader, &ring->lane)
                                       : FP_NOT_OWNER;
 }
 
@@ -96,9 +96,9 @@ static enum fp_status run_reserve(void *arg) {
     struct writing *w = arg;
     enum fp_status s = enter_producer(w->ring);
     if (s == FP_OK)
-        s = fp_lane_reserve(&w->ring->writer, w->size, &w->where);
+        s = fp_spsc_bytes_reserve(&w->ring->writer, w->size, &w->where);
     /* A closed ring takes no more; who waits for room has to hear of it. */
-    return s == FP_FULL && fp_lane_is_closed(&w->ring->lane) ? FP_CLOSED : s;
+    return s == FP_FULL && fp_spsc_bytes_is_closed(&w->ring->lane) ? FP_CLOSED : s;
 }
 
 /* Only one thread can write. */
@@ -118,8 +118,8 @@ static status bytes_reserve(fastprims_bytes *ring, size_t size, void **where, in
 }
 
 static status bytes_commit(fastprims_bytes *ring, size_t size) {
-    fp_lane_stage(&ring->writer, size);
-    enum fp_status s = fp_lane_publish(&ring->writer);
+    fp_spsc_bytes_stage(&ring->writer, size);
+    enum fp_status s = fp_spsc_bytes_publish(&ring->writer);
     if (FP_LIKELY(s == FP_OK))
         fp_event_notify(&ring->not_empty);
     return fp__raw_answer(s);
@@ -140,7 +140,7 @@ static status bytes_put(fastprims_bytes *ring, const void *data, size_t size, in
 /* Closing with dropping takes effect in one step, that of the closing bit. Who has met the bit sees
  * `dropping` too, which was stored before it. */
 static inline bool drops(fastprims_bytes *ring) {
-    return fp_sync_u64_load_relaxed(&ring->dropping) && fp_lane_is_closed(&ring->lane);
+    return fp_sync_u64_load_relaxed(&ring->dropping) && fp_spsc_bytes_is_closed(&ring->lane);
 }
 
 struct reading {
@@ -154,11 +154,11 @@ static enum fp_status run_peek(void *arg) {
     if (FP_UNLIKELY(drops(r->ring)))
         return FP_CLOSED;
     enum fp_status s = enter_consumer(r->ring);
-    return s == FP_OK ? fp_lane_peek(&r->ring->reader, &r->where, &r->size) : s;
+    return s == FP_OK ? fp_spsc_bytes_peek(&r->ring->reader, &r->where, &r->size) : s;
 }
 
 static bool more_to_read(void *arg) {
-    return !fp_lane_is_empty(&((struct reading *)arg)->ring->lane);
+    return !fp_spsc_bytes_is_empty(&((struct reading *)arg)->ring->lane);
 }
 
 static status bytes_peek(fastprims_bytes *ring, const void **where, size_t *size, int64_t timeout) {
@@ -179,8 +179,8 @@ static status bytes_peek(fastprims_bytes *ring, const void **where, size_t *size
 static void bytes_take(fastprims_bytes *ring) {
     /* Only the consumer changes it. */
     fp_sync_u64_store_relaxed(&ring->gets, fp_sync_u64_load_relaxed(&ring->gets) + 1);
-    fp_lane_take(&ring->reader);
-    fp_lane_release(&ring->reader);
+    fp_spsc_bytes_take(&ring->reader);
+    fp_spsc_bytes_release(&ring->reader);
     fp_event_notify(&ring->not_full);
 }
 
@@ -189,16 +189,16 @@ static void bytes_take(fastprims_bytes *ring) {
 static void bytes_close(fastprims_bytes *ring, bool drop) {
     if (drop)
         fp_sync_u64_store_seq_cst(&ring->dropping, 1); /* before the bit: see drops() */
-    fp_lane_close(&ring->lane);
+    fp_spsc_bytes_close(&ring->lane);
     fp_event_notify_all(&ring->not_empty);
     fp_event_notify_all(&ring->not_full);
 }
 
-static bool bytes_is_closed(fastprims_bytes *ring) { return fp_lane_is_closed(&ring->lane); }
+static bool bytes_is_closed(fastprims_bytes *ring) { return fp_spsc_bytes_is_closed(&ring->lane); }
 
 static void bytes_count(fastprims_bytes *ring, uint64_t *puts, uint64_t *gets) {
     *gets = fp_sync_u64_load_relaxed(&ring->gets);
-    *puts = *gets + fp_lane_records(&ring->lane);
+    *puts = *gets + fp_spsc_bytes_records(&ring->lane);
     if (drops(ring))
         *gets = *puts;
 }
@@ -208,7 +208,7 @@ static void bytes_waits(fastprims_bytes *ring, uint64_t *puts, uint64_t *gets) {
     *gets = fp_sync_u64_load_relaxed(&ring->not_empty.waits);
 }
 
-static uint64_t bytes_room(fastprims_bytes *ring) { return ring->lane.units * FP_LANE_UNIT; }
+static uint64_t bytes_room(fastprims_bytes *ring) { return ring->lane.units * FP_SPSC_BYTES_UNIT; }
 static uint64_t bytes_most(fastprims_bytes *ring) { return ring->lane.most; }
 
 static void bytes_retain(fastprims_bytes *ring) {
@@ -232,15 +232,15 @@ static const struct calls own_calls = {
 /* The face. ------------------------------------------------------------------------------------ */
 
 fastprims_bytes *fastprims_bytes_new(uint64_t room, uint64_t most) {
-    uint64_t units = FP_LANE_LEAST_UNITS;
-    while (units * FP_LANE_UNIT < room && units < FP_LANE_MOST_UNITS)
+    uint64_t units = FP_SPSC_BYTES_LEAST_UNITS;
+    while (units * FP_SPSC_BYTES_UNIT < room && units < FP_SPSC_BYTES_MOST_UNITS)
         units *= 2;
-    if (units * FP_LANE_UNIT < room || most > fp_lane_most(units))
+    if (units * FP_SPSC_BYTES_UNIT < room || most > fp_spsc_bytes_most(units))
         return NULL;
     fastprims_bytes *ring = fp_mem_alloc(sizeof *ring);
     if (ring == NULL)
         return NULL;
-    fp_sync_u64 *data = fp_mem_alloc((size_t)(units * FP_LANE_UNIT));
+    fp_sync_u64 *data = fp_mem_alloc((size_t)(units * FP_SPSC_BYTES_UNIT));
     if (data == NULL) {
         fp_mem_free(ring, sizeof *ring);
         return NULL;
@@ -254,7 +254,7 @@ fastprims_bytes *fastprims_bytes_new(uint64_t room, uint64_t most) {
     ring->lane.head = &ring->head;
     ring->lane.data = data;
     ring->lane.units = units;
-    ring->lane.most = most != 0 ? most : fp_lane_most(units);
+    ring->lane.most = most != 0 ? most : fp_spsc_bytes_most(units);
     return ring; /* the other fields start as zero */
 }
 

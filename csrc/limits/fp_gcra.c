@@ -116,12 +116,12 @@ enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used
         FP_STEP();
         /* Release half: pairs with the load before each look at the time. */
         if (FP_UNLIKELY(!fp_u64_cas_seq_cst(&g->used, &used, next)))
-            return FP_BUSY;
+            return FP_RETRY;
         fp_u64_fetch_add_relaxed(&g->granted, n);
         return FP_OK;
     }
     if ((int64_t)(high - next) >= 0 || (int64_t)(low - used) < -(int64_t)g->depth)
-        return FP_BUSY; /* in between; or from the future, see observe() */
+        return FP_RETRY; /* in between; or from the future, see observe() */
     fp_u64_fetch_add_relaxed(&g->refused, 1);
     return FP_FULL;
 }
@@ -133,7 +133,7 @@ enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock 
         used = fp_u64_load_acquire(&g->used); /* as in observe() */
         FP_STEP();
         enum fp_status s = fp__gcra_try_between(g, n, used, fp_glance());
-        if (FP_LIKELY(s != FP_BUSY))
+        if (FP_LIKELY(s != FP_RETRY))
             return s;
     }
     for (;;) {
@@ -141,7 +141,7 @@ enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock 
         if (FP_UNLIKELY(s != FP_OK))
             return s;
         s = fp__gcra_try_between(g, n, used, (struct fp_glance){now, now});
-        if (s != FP_BUSY)
+        if (s != FP_RETRY)
             return s;
     }
 }
@@ -181,7 +181,7 @@ static bool give_back(struct reservation *r) {
     return fp_u64_cas_seq_cst(&r->g->used, &until, until - (r->n << r->g->scale));
 }
 
-/* FP_OK: the time has come. FP_BUSY: not yet. FP_CLOSED: the clock went back so far that the
+/* FP_OK: the time has come. FP_NOT_YET: not yet. FP_CLOSED: the clock went back so far that the
  * reservation means nothing any more. FP_FAILED. */
 static enum fp_status look(void *arg) {
     struct reservation *r = arg;
@@ -193,7 +193,7 @@ static enum fp_status look(void *arg) {
     if ((int64_t)(r->until - used) > 0)
         return FP_CLOSED; /* observe, here or elsewhere, has put it back */
     r->delay = time_until(r->g, now, r->until);
-    return FP_BUSY;
+    return FP_NOT_YET;
 }
 
 static bool nobody_else(void *arg) {

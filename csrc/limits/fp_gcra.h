@@ -77,14 +77,14 @@ enum fp_status fp_gcra_init(struct fp_gcra *g, double rate, uint64_t burst, int6
 enum fp_status fp_gcra_try(struct fp_gcra *g, uint64_t n, const struct fp_clock *clock);
 
 /* One attempt, `used` being what the word was just before and the clock between two readings.
- * FP_OK; FP_FULL: whatever the clock says in there, try would say so; FP_BUSY: that is not enough
+ * FP_OK; FP_FULL: whatever the clock says in there, try would say so; FP_RETRY: that is not enough
  * to tell, or another thread changed the word. */
 enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used,
                                     struct fp_glance between);
 
 /* Waits until the tokens can be had, unless it is clear that they won't be before `deadline`
- * (fp_now's clock). FP_OK; FP_TIMED_OUT, FP_INTERRUPTED, FP_FAILED: none were taken; FP_BUSY: this
- * thread is inside acquire already, in its clock. */
+ * (fp_now's clock). FP_OK; FP_TIMED_OUT, FP_INTERRUPTED, FP_FAILED: none were taken; FP_REENTERED:
+ * this thread is inside acquire already, in its clock. */
 enum fp_status fp_gcra_acquire(struct fp_gcra *g, uint64_t n, int64_t deadline,
                                const struct fp_clock *clock, const struct fp_host *host);
 

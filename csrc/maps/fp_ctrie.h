@@ -154,7 +154,7 @@ static inline struct fp_ctrie *fp_ctrie_of(struct fp_version *v) {
  * that the lineage of the trie owns, once for each time that it is owned. To break a cycle it
  * clears the live map, beside whoever runs: versions do not change, so no cycle is made of them
  * alone. */
-int fp_ctrie_visit(struct fp_ctrie *t, fp_visitor fn, void *arg);
+int fp_ctrie_visit(struct fp_ctrie *t, fp_handle_visitor fn, void *arg);
 
 /* Bytes of the nodes that a version consists of, those it shares included. O(n). */
 size_t fp_ctrie_bytes(struct fp_version *v);

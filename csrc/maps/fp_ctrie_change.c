@@ -28,15 +28,15 @@ static bool start(struct fp_access *a, struct place *p, uint32_t hash) {
     return true;
 }
 
-/* FP_OK: done; FP_BUSY: start again; FP_NO_MEMORY. */
+/* FP_OK: done; FP_RETRY: start again; FP_NO_MEMORY. */
 static enum fp_status commit(struct fp_access *a, const struct place *p, struct fp_main *fresh) {
     if (fresh == NULL)
         return FP_NO_MEMORY;
-    return fp__ctrie_commit(a, p->in, p->m, fresh) ? FP_OK : FP_BUSY;
+    return fp__ctrie_commit(a, p->in, p->m, fresh) ? FP_OK : FP_RETRY;
 }
 
 /* A main node below the root with nothing but a leaf is a tomb: final, to be moved up. */
-static void bury(struct fp_main *m, const struct place *p) {
+static void entomb(struct fp_main *m, const struct place *p) {
     if (p->level > 0 && fp_popcount(m->bitmap) == 1 && (m->slot[0] & FP_KIND) == FP_LEAF)
         m->tomb = 1;
 }
@@ -48,7 +48,7 @@ struct swap {
     uint64_t made[2]; /* what is new of it, as in fp_main.unit.part */
 };
 
-/* FP_OK; FP_BUSY: start again, and what was made is gone, but for a->leaf; FP_NO_MEMORY. */
+/* FP_OK; FP_RETRY: start again, and what was made is gone, but for a->leaf; FP_NO_MEMORY. */
 static enum fp_status swap_child(struct fp_access *a, const struct place *p, const struct swap *w) {
     uint32_t at = fp_slot_of(p->m, p->turned);
 #if FP_PLAIN
@@ -58,7 +58,7 @@ static enum fp_status swap_child(struct fp_access *a, const struct place *p, con
         if (fp_is_leaf(w->made[1]))
             a->leaf = NULL;
         p->m->slot[at] = w->child;
-        bury(p->m, p);
+        entomb(p->m, p);
         return FP_OK;
     }
 #endif
@@ -67,13 +67,13 @@ static enum fp_status swap_child(struct fp_access *a, const struct place *p, con
         return FP_NO_MEMORY;
     memcpy(fresh->gone, w->gone, sizeof w->gone);
     memcpy(fresh->unit.part, w->made, sizeof w->made);
-    bury(fresh, p);
+    entomb(fresh, p);
     return commit(a, p, fresh);
 }
 
 /* Moves the leaf of the tomb behind the I-node `next` up into the I-node's place. */
-static enum fp_status dig_up(struct fp_access *a, const struct place *p, struct fp_inode *next,
-                             struct fp_main *tomb) {
+static enum fp_status contract(struct fp_access *a, const struct place *p, struct fp_inode *next,
+                               struct fp_main *tomb) {
     struct swap w = {tomb->slot[0], {fp_word(next, FP_INODE), fp_word(tomb, FP_MAIN)}, {0, 0}};
     return swap_child(a, p, &w);
 }
@@ -106,19 +106,19 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
             return FP_OK;
         struct fp_inode *next = fp_node(child);
         fp_prefetch_slot(fp_ptr_load_relaxed(&next->main), fp_hash_turn(p->turned));
-        struct fp_main *below = fp__ctrie_settle(a, next);
+        struct fp_main *below = fp__ctrie_decided(a, next);
         enum fp_status s = FP_OK;
         if (below->tomb) {
-            s = dig_up(a, p, next, below);
-            return s == FP_OK ? FP_BUSY : s;
+            s = contract(a, p, next, below);
+            return s == FP_OK ? FP_RETRY : s;
         }
         if (next->birth <= p->shared) {
             s = renew(a, p, &next, below);
             if (s != FP_OK)
                 return s;
-            below = fp__ctrie_settle(a, next);
+            below = fp__ctrie_decided(a, next);
             if (below->tomb) /* it has been ours for long enough */
-                return FP_BUSY;
+                return FP_RETRY;
         }
         p->in = next;
         p->m = below;
@@ -126,7 +126,7 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
 }
 
 /* Digs up tombs along the hash, as far as that is this generation's business. Only tidies. */
-static void dig_up_all(struct fp_access *a, uint32_t hash) {
+static void contract_path(struct fp_access *a, uint32_t hash) {
     struct place p;
 again:
     fp_guard_widen(a->pin);
@@ -139,9 +139,9 @@ again:
         if ((child & FP_KIND) != FP_INODE)
             return;
         struct fp_inode *next = fp_node(child);
-        struct fp_main *below = fp__ctrie_settle(a, next);
+        struct fp_main *below = fp__ctrie_decided(a, next);
         if (below->tomb) {
-            if (dig_up(a, &p, next, below) == FP_NO_MEMORY)
+            if (contract(a, &p, next, below) == FP_NO_MEMORY)
                 return;
             goto again;
         }
@@ -241,7 +241,7 @@ static enum fp_status remove_slot(struct fp_access *a, const struct place *p, ui
     struct fp_main *fresh = fp__main_remove(a->trie, p->m, p->generation, p->turned);
     if (fresh != NULL) {
         fresh->gone[0] = leaf;
-        bury(fresh, p);
+        entomb(fresh, p);
     }
     return commit(a, p, fresh);
 }
@@ -274,7 +274,7 @@ static enum fp_status alter(struct fp_access *a, const struct place *p, struct f
     if (c->mode == FP_CTRIE_REMOVE) {
         enum fp_status s = swap_leaf(a, p, leaf, NULL);
         if (s == FP_OK && p->level > 0)
-            dig_up_all(a, c->hash);
+            contract_path(a, c->hash);
         return s;
     }
     if (FP_PLAIN && leaf->birth > p->shared) {
@@ -298,7 +298,7 @@ static enum fp_status applies(struct fp_access *a, const struct fp_ctrie_change 
     int answer = fp__access_judge(a, leaf->value, c->expected);
     if (answer >= 0)
         return answer ? FP_OK : FP_EMPTY;
-    return fp__access_note(a, leaf->value, c->expected) == FP_OK ? FP_BUSY : FP_NO_MEMORY;
+    return fp__access_note(a, leaf->value, c->expected) == FP_OK ? FP_RETRY : FP_NO_MEMORY;
 }
 
 static void answer(struct fp_access *a, struct fp_ctrie_change *c, bool found, uint64_t old,
@@ -378,7 +378,7 @@ static enum fp_status any_key(struct fp_ctrie *t, uint64_t *key, uint32_t *hash)
     struct fp_main *m = fp__ctrie_root(&a);
     enum fp_status s = m->bitmap == 0 ? FP_EMPTY : FP_OK; /* only the root's may be empty */
     while (s == FP_OK && (m->slot[0] & FP_KIND) == FP_INODE)
-        m = fp__ctrie_settle(&a, fp_node(m->slot[0]));
+        m = fp__ctrie_decided(&a, fp_node(m->slot[0]));
     if (s == FP_OK) {
         uint64_t child = m->slot[0];
         struct fp_leaf *leaf = (child & FP_KIND) == FP_LEAF

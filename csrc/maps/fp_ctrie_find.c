@@ -102,7 +102,7 @@ static FP_NOINLINE enum fp_status pick_from_bucket(struct fp_access *a, struct f
             s = fp__access_note(a, leaf->key, key);
             if (s != FP_OK)
                 return s;
-            s = FP_BUSY;
+            s = FP_RETRY;
         }
     }
     return s;
@@ -121,7 +121,7 @@ enum fp_status fp__ctrie_pick(struct fp_access *a, uint64_t child, uint64_t key,
     int answer = fp__access_judge(a, leaf->key, key);
     if (answer >= 0)
         return answer ? FP_OK : FP_EMPTY;
-    return fp__access_note(a, leaf->key, key) == FP_OK ? FP_BUSY : FP_NO_MEMORY;
+    return fp__access_note(a, leaf->key, key) == FP_OK ? FP_RETRY : FP_NO_MEMORY;
 }
 
 enum fp_status fp__ctrie_find(struct fp_access *a, struct fp_main *m, uint64_t key, uint32_t hash,
@@ -136,7 +136,7 @@ enum fp_status fp__ctrie_find(struct fp_access *a, struct fp_main *m, uint64_t k
             return fp__ctrie_pick(a, child, key, hash, found);
         struct fp_inode *in = fp_node(child);
         fp_prefetch_slot(fp_ptr_load_relaxed(&in->main), fp_hash_turn(turned));
-        m = fp__ctrie_settle(a, in);
+        m = fp__ctrie_decided(a, in);
     }
 }
 
@@ -155,7 +155,7 @@ static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, str
             return NULL;
         uint64_t child = m->slot[fp_slot_of(m, turned)];
         if ((child & FP_KIND) == FP_INODE) {
-            /* Seq_cst: as in fp__ctrie_settle. */
+            /* Seq_cst: as in fp__ctrie_decided. */
             m = fp_ptr_load_seq_cst(&((struct fp_inode *)fp_node(child))->main);
             fp_prefetch_slot(m, fp_hash_turn(turned));
 #if !FP_PLAIN /* otherwise no one else looks before it is decided */

@@ -98,7 +98,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
         bool takes_leaf = fp_is_leaf(fresh->unit.part[1]);
         fp_ptr_store_relaxed(&fresh->prev, old);
         FP_STEP();
-        /* Release half: publishes the new nodes; pairs with fp__ctrie_settle. */
+        /* Release half: publishes the new nodes; pairs with fp__ctrie_decided. */
         if (fp_ptr_cas_seq_cst(&in->main, &expected, fresh)) {
             a->leaf = takes_leaf ? NULL : a->leaf; /* who undoes the change discards it */
             for (;;) {
@@ -175,7 +175,7 @@ enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
 #else
 
 /* Replaces the root's main node by `fresh`, of a new generation, and opens a version with the old
- * one. FP_BUSY: the root was changed meanwhile. */
+ * one. FP_RETRY: the root was changed meanwhile. */
 static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
                                        struct fp_main *fresh, bool cut, struct fp_version **v) {
     struct fp_ctrie *t = a->trie;
@@ -188,7 +188,7 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
     /* The linearization point. The version has been entered before. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
         fp_version_drop(*v);
-        return FP_BUSY;
+        return FP_RETRY;
     }
     FP_STEP();
     a->tidy |= fp_version_open(*v, a->pin, cut);
@@ -210,7 +210,7 @@ static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version
         fp_guard_narrow(a.pin, old->birth);
         *v = old->version;
         if (!clear && *v != NULL) { /* unchanged since then; or no longer the root */
-            s = fp_version_try_retain(*v) ? FP_OK : FP_BUSY;
+            s = fp_version_try_retain(*v) ? FP_OK : FP_RETRY;
             fp_unguard(a.pin);
             continue;
         }
@@ -219,7 +219,7 @@ static enum fp_status snapshot(struct fp_ctrie *t, bool clear, struct fp_version
         if (s != FP_OK && fresh != NULL)
             fp__main_free(t, fresh);
         fp_unguard(a.pin);
-    } while (s == FP_BUSY);
+    } while (s == FP_RETRY);
     fp__access_end(&a);
     return s;
 }

@@ -141,7 +141,7 @@ void fp__child_free(struct fp_ctrie *t, uint64_t child);
 void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *m, void *prev);
 
 /* The main node behind an I-node, decided. Pinned. */
-static inline struct fp_main *fp__ctrie_settle(struct fp_access *a, struct fp_inode *in) {
+static inline struct fp_main *fp__ctrie_decided(struct fp_access *a, struct fp_inode *in) {
 #if FP_PLAIN /* no one else looks before it is decided */
     (void)a;
     return in->main;
@@ -189,8 +189,8 @@ enum fp_status fp__access_note(struct fp_access *a, uint64_t theirs, uint64_t mi
 /* Unpinned: asks the host, up to the first yes. FP_OK: now try again. */
 enum fp_status fp__access_ask(struct fp_access *a);
 
-/* Attempts a call, guarded, until it says something else than FP_BUSY; in between the host is asked
- * what was noted. Ends the call. */
+/* Attempts a call, guarded, until it says something else than FP_RETRY; in between the host is
+ * asked what was noted. Ends the call. */
 static inline enum fp_status fp__access_run(struct fp_access *a,
                                             enum fp_status (*attempt)(struct fp_access *, void *),
                                             void *arg) {
@@ -202,7 +202,7 @@ static inline enum fp_status fp__access_run(struct fp_access *a,
             break;
         s = attempt(a, arg);
         fp_unguard(a->pin);
-        if (FP_LIKELY(s != FP_BUSY))
+        if (FP_LIKELY(s != FP_RETRY))
             break;
         s = fp__access_ask(a);
     } while (s == FP_OK);
@@ -210,7 +210,7 @@ static inline enum fp_status fp__access_run(struct fp_access *a,
     return s;
 }
 
-/* The leaf of the key among those of a leaf or bucket: FP_OK, FP_EMPTY, or FP_BUSY: ask and try
+/* The leaf of the key among those of a leaf or bucket: FP_OK, FP_EMPTY, or FP_RETRY: ask and try
  * again; FP_NO_MEMORY. */
 enum fp_status fp__ctrie_pick(struct fp_access *a, uint64_t child, uint64_t key, uint32_t hash,
                               struct fp_leaf **found);

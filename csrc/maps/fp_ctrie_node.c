@@ -228,7 +228,7 @@ static void dissolve(struct fp_lineage *l, uint64_t node, uint64_t floor, struct
     discard(l, node, trash);
 }
 
-static int visit_node(uint64_t node, fp_visitor fn, void *arg) {
+static int visit_node(uint64_t node, fp_handle_visitor fn, void *arg) {
     if ((node & FP_KIND) != FP_LEAF)
         return 0;
     struct fp_leaf *leaf = fp_node(node);
@@ -236,7 +236,7 @@ static int visit_node(uint64_t node, fp_visitor fn, void *arg) {
     return answer ? answer : fn(leaf->value, arg);
 }
 
-static int visit(uint64_t node, uint64_t floor, fp_visitor fn, void *arg) {
+static int visit(uint64_t node, uint64_t floor, fp_handle_visitor fn, void *arg) {
     int answer = 0;
     if (birth(node) <= floor)
         return 0;

@@ -31,7 +31,7 @@ static struct fp_leaf *next_leaf(struct fp_access *a, struct fp_ctrie_walk *w) {
         w->stack[w->depth - 1].slot++;
         if ((child & FP_KIND) == FP_LEAF)
             return fp_node(child);
-        w->stack[w->depth].main = fp__ctrie_settle(a, fp_node(child));
+        w->stack[w->depth].main = fp__ctrie_decided(a, fp_node(child));
         w->stack[w->depth].slot = 0;
         w->depth++;
     }
@@ -73,7 +73,7 @@ static uint64_t count(struct fp_access *a, struct fp_main *m) {
         else if ((child & FP_KIND) == FP_BUCKET)
             sum += ((struct fp_bucket *)fp_node(child))->count;
         else
-            sum += count(a, fp__ctrie_settle(a, fp_node(child)));
+            sum += count(a, fp__ctrie_decided(a, fp_node(child)));
     }
     fp_u64_store_relaxed(&m->count, sum + 1); /* whoever counts it finds the same */
     return sum;
@@ -107,7 +107,7 @@ enum fp_status fp_ctrie_size(struct fp_ctrie *t, uint64_t *size) {
     return s;
 }
 
-int fp_ctrie_visit(struct fp_ctrie *t, fp_visitor fn, void *arg) {
+int fp_ctrie_visit(struct fp_ctrie *t, fp_handle_visitor fn, void *arg) {
     uint64_t root = 0;
     if (!fp_u64_load_relaxed(&t->line.ended))
         root = fp_word(fp_ptr_load_relaxed(&t->root), FP_MAIN);
@@ -126,7 +126,7 @@ static size_t bytes(struct fp_access *a, struct fp_main *m) {
             sum += sizeof *b + b->count * (sizeof(struct fp_leaf *) + sizeof(struct fp_leaf));
         } else {
             sum += sizeof(struct fp_inode);
-            sum += bytes(a, fp__ctrie_settle(a, fp_node(child)));
+            sum += bytes(a, fp__ctrie_decided(a, fp_node(child)));
         }
     }
     return sum;

@@ -178,7 +178,7 @@ struct fp_topic_counts fp_topic_version_count(struct fp_version *v);
 size_t fp_topic_bytes(struct fp_version *v);
 
 /* For a garbage collector, as fp_ctrie_visit. */
-int fp_topic_visit(struct fp_topic *t, fp_visitor fn, void *arg);
+int fp_topic_visit(struct fp_topic *t, fp_handle_visitor fn, void *arg);
 
 static inline struct fp_topic *fp_topic_of(struct fp_version *v) {
     return (struct fp_topic *)(void *)v->lineage; /* the first member */

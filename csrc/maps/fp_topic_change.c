@@ -195,7 +195,7 @@ static bool take(struct fp_topic_edit *e, struct pattern *pattern, uint64_t numb
     return true;
 }
 
-/* One attempt. FP_BUSY: again. */
+/* One attempt. FP_RETRY: again. */
 static enum fp_status attempt(struct fp_topic *t, struct pattern *p, bool adds, uint64_t subscriber,
                               uint64_t number, bool *tidy, struct fp_trash *trash) {
     struct fp_topic_edit e;
@@ -226,7 +226,7 @@ static enum fp_status change(struct fp_topic *t, const char *text, size_t length
         return FP_NO_MEMORY;
     do
         s = attempt(t, &p, adds, subscriber, number, &tidy, &trash);
-    while (s == FP_BUSY);
+    while (s == FP_RETRY);
     give_back(&p);
     if (tidy)
         fp_lineage_tidy(&t->line);

@@ -88,7 +88,7 @@ enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_tr
      * root. Seq_cst: it is (C) of fp_guard.h for what it replaces. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, e->root)) {
         fp__edit_abandon(e);
-        return FP_BUSY;
+        return FP_RETRY;
     }
     FP_STEP();
     for (size_t i = 0; i < e->gone.count; i++) {

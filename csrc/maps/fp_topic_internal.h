@@ -152,7 +152,7 @@ void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t, struct fp_epoch
 void *fp__edit_make(struct fp_topic_edit *e, enum fp_topic_kind kind, size_t bytes);
 /* The node is not part of the trie any more. */
 void fp__edit_drop(struct fp_topic_edit *e, struct fp_topic_node *node);
-/* FP_OK; FP_BUSY: somebody else was first; FP_NO_MEMORY. Without FP_OK all is undone. */
+/* FP_OK; FP_RETRY: somebody else was first; FP_NO_MEMORY. Without FP_OK all is undone. */
 enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_trash *trash);
 /* Undoes it. */
 void fp__edit_abandon(struct fp_topic_edit *e);

@@ -101,7 +101,7 @@ static void dissolve(struct fp_lineage *l, uint64_t root, uint64_t floor, struct
 }
 
 struct visiting {
-    fp_visitor fn;
+    fp_handle_visitor fn;
     void *arg;
 };
 
@@ -110,12 +110,12 @@ static int visit_one(struct fp_topic_node *n, void *arg) {
     return n->kind == FP_TOPIC_SUB ? v->fn(((struct fp_topic_sub *)n)->handle, v->arg) : 0;
 }
 
-static int visit(uint64_t root, uint64_t floor, fp_visitor fn, void *arg) {
+static int visit(uint64_t root, uint64_t floor, fp_handle_visitor fn, void *arg) {
     struct visiting v = {fn, arg};
     return walk(fp_topic_node(root), floor, visit_one, &v);
 }
 
-static int visit_node(uint64_t node, fp_visitor fn, void *arg) {
+static int visit_node(uint64_t node, fp_handle_visitor fn, void *arg) {
     struct visiting v = {fn, arg};
     return visit_one(fp_topic_node(node), &v);
 }
@@ -196,8 +196,8 @@ void fp_topic_end(struct fp_topic *t) {
         fp_lineage_end(&t->line, fp_topic_word(fp_ptr_load_acquire(&t->root)));
 }
 
-/* FP_BUSY: the root was changed meanwhile. Guarded. The old root is the version's from now on; what
- * follows is a copy of it, or (clear) empty. */
+/* FP_RETRY: the root was changed meanwhile. Guarded. The old root is the version's from now on;
+ * what follows is a copy of it, or (clear) empty. */
 static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_record *guard,
                                        bool clear, struct fp_version **version, bool *tidy) {
     struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *source = clear ? NULL : old;
@@ -214,7 +214,7 @@ static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_recor
         if (v == NULL)
             return FP_NO_MEMORY;
         fp_version_drop(v);
-        return FP_BUSY;
+        return FP_RETRY;
     }
     FP_STEP();
     old->node.unit.part[0] = old->node.unit.part[1] = 0;
@@ -231,7 +231,7 @@ static enum fp_status snapshot(struct fp_topic *t, bool clear, struct fp_version
             return FP_NO_MEMORY;
         s = raise_generation(t, guard, clear, v, &tidy);
         fp_unguard(guard);
-    } while (s == FP_BUSY);
+    } while (s == FP_RETRY);
     if (tidy)
         fp_lineage_tidy(&t->line);
     return s;
@@ -275,7 +275,7 @@ size_t fp_topic_bytes(struct fp_version *v) {
     return sum;
 }
 
-int fp_topic_visit(struct fp_topic *t, fp_visitor fn, void *arg) {
+int fp_topic_visit(struct fp_topic *t, fp_handle_visitor fn, void *arg) {
     const bool ended = fp_u64_load_relaxed(&t->line.ended);
     void *root = ended ? NULL : fp_ptr_load_relaxed(&t->root);
     return fp_lineage_visit(&t->line, fp_topic_word(root), fn, arg);

@@ -44,7 +44,7 @@
 #include "queues/fp_queue.h"
 #include "queues/fp_segq.h"
 
-enum fp_drop {
+enum fp_drop_reason {
     FP_DROP_FULL,      /* not stored, for want of room; the caller was told */
     FP_DROP_NEWEST,    /* the same, but the caller was not told */
     FP_DROP_OLDEST,    /* stored, and taken away to make room */
@@ -94,11 +94,11 @@ size_t fp_channel_trim(struct fp_channel *c, uint64_t *items, size_t max);
 /* As fp_segq_count, of the content as defined above. */
 void fp_channel_count(struct fp_channel *c, uint64_t *puts, uint64_t *gets);
 
-static inline void fp_channel_drop(struct fp_channel *c, enum fp_drop reason, uint64_t n) {
+static inline void fp_channel_drop(struct fp_channel *c, enum fp_drop_reason reason, uint64_t n) {
     /* Seq_cst: comes before the load of `reporter` in begin_report; pairs with end_report. */
     fp_sync_u64_fetch_add_seq_cst(&c->drops[reason], n);
 }
-static inline uint64_t fp_channel_drops(struct fp_channel *c, enum fp_drop reason) {
+static inline uint64_t fp_channel_drops(struct fp_channel *c, enum fp_drop_reason reason) {
     return fp_sync_u64_load_relaxed(&c->drops[reason]);
 }
 

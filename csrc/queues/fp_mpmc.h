@@ -1,6 +1,6 @@
 /* fp_mpmc.h - FIFO ring of fixed capacity for any number of producers and consumers. Allocates
  * nothing after init. Lock-free where the target has a 16-byte compare-and-swap (FP_CAS16);
- * otherwise the fallback of fp_mpmc_claim.c, which is not.
+ * otherwise the fallback of fp_mpmc_vyukov.c, which is not.
  *
  * Family of Shann, Huang, Chen (2000) and Colvin, Groves (2005): a slot is a pair {value, stamp},
  * changed in one step, so that no thread ever owns a slot half-way.

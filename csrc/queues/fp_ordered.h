@@ -32,7 +32,7 @@ void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
                      const struct fp_host *host);
 void fp_ordered_destroy(struct fp_ordered *q);
 
-/* All of these may wait for the lock, and then may answer FP_INTERRUPTED; FP_BUSY means that a
+/* All of these may wait for the lock, and then may answer FP_INTERRUPTED; FP_REENTERED means that a
  * comparison of this very thread is under way in this queue. FP_FAILED: the comparison failed.
  * In each case nothing has changed. */
 

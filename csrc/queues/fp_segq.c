@@ -96,7 +96,7 @@ static uint64_t room_at(struct fp_segq *q, uint64_t t) {
     return room_behind(limit, t, head);
 }
 
-/* Puts `item` behind the full segment `s`. FP_BUSY: somebody else linked one; look again. */
+/* Puts `item` behind the full segment `s`. FP_RETRY: somebody else linked one; look again. */
 static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, uint64_t item) {
     struct segment *fresh = following_segment(s, head_position(q));
     if (fresh == NULL)
@@ -109,7 +109,7 @@ static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, u
      * Seq_cst: the write half of the waiters' pairing (fp_event.h). */
     if (!fp_ptr_cas_seq_cst(&s->next, &none, fresh)) {
         fp_mem_free(fresh, fresh->retired.bytes);
-        return FP_BUSY;
+        return FP_RETRY;
     }
     FP_STEP();
     void *expected = s;
@@ -133,7 +133,7 @@ static inline size_t fill_slots(struct segment *s, uint64_t i, const uint64_t *i
     return filled;
 }
 
-/* Puts items into the vacant slots of `s`, the first one and those after it. FP_BUSY: the segment
+/* Puts items into the vacant slots of `s`, the first one and those after it. FP_RETRY: the segment
  * is full. A marker needs no room, nor does what is forced. Pinned callers only. */
 static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s, bool force,
                                             const uint64_t *items, size_t n, size_t *done) {
@@ -166,7 +166,7 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
         if (*done == n)
             return FP_OK;
     }
-    return FP_BUSY;
+    return FP_RETRY;
 }
 
 /* Puts one item after the other; `items` may be a marker alone. Pinned callers only. */
@@ -175,7 +175,7 @@ static inline enum fp_status put_pinned(struct fp_segq *q, bool force, const uin
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->tail);
         enum fp_status r = put_in_segment(q, s, force, items, n, done);
-        if (FP_LIKELY(r != FP_BUSY))
+        if (FP_LIKELY(r != FP_RETRY))
             return r;
         struct segment *next = fp_ptr_load_seq_cst(&s->next);
         if (links(next)) {

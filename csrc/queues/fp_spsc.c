@@ -84,7 +84,7 @@ static inline void fetch_to_read(const struct fp_spsc *r, uint64_t head) {
 
 /* Once a closing has begun: finishes it, unless somebody has. The position at which the ring ends.
  */
-static FP_NOINLINE uint64_t settle(struct fp_spsc *r) {
+static FP_NOINLINE uint64_t final_tail(struct fp_spsc *r) {
     uint64_t end = fp_u64_load_seq_cst(&r->end);
     if (end == FP_SPSC_CLOSING) {
         FP_STEP();
@@ -109,7 +109,7 @@ static inline uint64_t tail_of(struct fp_spsc *r, bool *closed) {
     if (FP_LIKELY(fp_u64_load_seq_cst(&r->end) == 0))
         return tail;
     *closed = true;
-    return settle(r);
+    return final_tail(r);
 }
 
 /* Roles. --------------------------------------------------------------------------------------- */
@@ -184,7 +184,7 @@ static bool is_full(struct fp_spsc *r, uint64_t tail) {
 
 /* With a tail behind those items. */
 static FP_NOINLINE enum fp_status meet_end(struct fp_spsc *r, uint64_t tail) {
-    if (settle(r) < tail)
+    if (final_tail(r) < tail)
         return FP_CLOSED; /* they are in nobody's ring */
     fp_event_notify_light(&r->not_empty, r->light);
     return FP_OK;
@@ -193,8 +193,8 @@ static FP_NOINLINE enum fp_status meet_end(struct fp_spsc *r, uint64_t tail) {
 /* FP_OK or FP_CLOSED. */
 static inline enum fp_status publish_tail(struct fp_spsc *r, uint64_t tail) {
     const bool light = r->light;
-    /* Release half: publishes the slots, pairs with tail_of() and settle(). Light: the pairing with
-     * those who close and wait, and their fences. */
+    /* Release half: publishes the slots, pairs with tail_of() and final_tail(). Light: the pairing
+     * with those who close and wait, and their fences. */
     fp_u64_store_light(&r->tail, tail, light);
     FP_STEP();
     if (FP_UNLIKELY(fp_u64_load_light(&r->end, light) != 0))
@@ -379,7 +379,7 @@ void fp_spsc_close(struct fp_spsc *r, bool discard) {
     if (discard)
         fp_u64_store_seq_cst(&r->discarding, 1); /* before the end: see discards() */
     fp_u64_cas_seq_cst(&r->end, &open, FP_SPSC_CLOSING);
-    settle(r);
+    final_tail(r);
     fp_event_notify_all(&r->not_empty);
     fp_event_notify_all(&r->not_full);
 }

@@ -342,7 +342,7 @@ void fp_version_release(struct fp_version *v) {
     }
 }
 
-int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg) {
+int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_handle_visitor fn, void *arg) {
     int answer = 0;
     uint64_t root = live_root != 0 ? live_root : l->root;
     if (root != 0)

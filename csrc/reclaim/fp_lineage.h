@@ -76,7 +76,7 @@ struct fp_unit {
 };
 
 /* Not 0: that is enough. */
-typedef int (*fp_visitor)(uint64_t handle, void *arg);
+typedef int (*fp_handle_visitor)(uint64_t handle, void *arg);
 
 /* What the structure tells about its nodes, which are words. */
 struct fp_lineage_ops {
@@ -88,9 +88,9 @@ struct fp_lineage_ops {
     /* discard() for everything reachable from `root` that was born after `floor`. */
     void (*dissolve)(struct fp_lineage *l, uint64_t root, uint64_t floor, struct fp_trash *trash);
     /* Calls fn for each handle reachable from `root` and owned by nodes born after `floor`. */
-    int (*visit)(uint64_t root, uint64_t floor, fp_visitor fn, void *arg);
+    int (*visit)(uint64_t root, uint64_t floor, fp_handle_visitor fn, void *arg);
     /* The same for one node of a dead list. */
-    int (*visit_node)(uint64_t node, fp_visitor fn, void *arg);
+    int (*visit_node)(uint64_t node, fp_handle_visitor fn, void *arg);
     /* Frees what is in the trash. May run any code. */
     void (*empty)(struct fp_lineage *l, struct fp_trash *trash);
     void (*destroy)(struct fp_lineage *l);
@@ -217,6 +217,6 @@ void fp_version_release(struct fp_version *v);
 
 /* All handles that the lineage owns, but for those in the limbo, once each; while no other thread
  * is within a call, callbacks apart. */
-int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_visitor fn, void *arg);
+int fp_lineage_visit(struct fp_lineage *l, uint64_t live_root, fp_handle_visitor fn, void *arg);
 
 #endif

@@ -186,7 +186,7 @@ static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_t
 }
 
 /* A version is no more. Some thread may just be finding out that it cannot be retained. */
-static void bury(struct fp_lineage *l, struct fp_version *v) {
+static void defer_free(struct fp_lineage *l, struct fp_version *v) {
     if (FP_PLAIN) {
         l->memory->free(v, sizeof *v);
         return;
@@ -219,7 +219,7 @@ static bool enter(struct fp_lineage *l, struct fp_version *v, uint64_t state,
     }
     if (state == FP_VERSION_CLOSED)
         discard_root(l, v, trash);
-    bury(l, v);
+    defer_free(l, v);
     return false;
 }
 
@@ -317,7 +317,7 @@ static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_
         discard_root(l, v, trash);
     }
     fp__lineage_remove(l, v);
-    bury(l, v);
+    defer_free(l, v);
     return true;
 }
 

@@ -1,9 +1,9 @@
 /* fp_shm.h - FIFO queue of byte records between processes, each of which may be killed at any
  * point.
  *
- * A segment is a file of shared memory: a header, and a number of lanes (fp_lane.h). Each process
- * that writes has a lane of its own, taken at its first write; readers go round the lanes. So
- * records of one writer come in order; those of different writers in any.
+ * A segment is a file of shared memory: a header, and a number of lanes (fp_spsc_bytes.h). Each
+ * process that writes has a lane of its own, taken at its first write; readers go round the lanes.
+ * So records of one writer come in order; those of different writers in any.
  *
  * A process is one member of a segment, however many handles of it there are: they share its
  * mapping, its number (fp_process.h) and its lane. With the last handle the lane is given back. If
@@ -22,18 +22,18 @@
  *   writer   the records that it had not published
  *   reader   nothing, or the records whose taking it had completed: a record is there for others
  *            until the store of the head, which is the last thing that taking does
- *   any      the news of what it did last: others look by themselves every FP_BELL_SLICE
+ *   any      the news of what it did last: others look by themselves every FP_SHM_EVENT_SLICE
  * What a stopped process stops: the lane that it was reading at that moment, for other readers; its
  * own lane, which nobody else writes to; with a limit, and stopped within a few instructions, other
  * writers.
  *
  * Trust. The geometry is read once, checked against the size of the file, and kept privately; the
- * words of the lanes are checked by fp_lane; an owner word decides only who waits for whom. A
+ * words of the lanes are checked by fp_spsc_bytes; an owner word decides only who waits for whom. A
  * process that may write to the segment can lose records, or keep others waiting, but not make them
  * touch memory outside. (It can truncate the file, which no check can see: the segment is for one
  * user's processes, mode 0600, and refuses files of others unless asked.)
  *
- * Closing as in fp_lane.h, lane by lane; whoever sees the state closed closes the rest.
+ * Closing as in fp_spsc_bytes.h, lane by lane; whoever sees the state closed closes the rest.
  *
  * Within a process any thread may use any handle. A forked child is a process of its own, with the
  * handles that it inherits: it has no lane, and what the parent was doing is the parent's. Linux
@@ -42,9 +42,9 @@
 #ifndef FP_SHM_H
 #define FP_SHM_H
 
-#include "queues/fp_lane.h"
-#include "shm/fp_bell.h"
+#include "queues/fp_spsc_bytes.h"
 #include "shm/fp_process.h"
+#include "shm/fp_shm_event.h"
 #include "wait/fp_wait.h"
 
 #define FP_SHM_FOLDER "/dev/shm/fastprims."
@@ -66,9 +66,9 @@ struct fp_shm_header {
     alignas(FP_SHM_LINE) fp_sync_u64 state; /* FP_SHM_CLOSED … */
     fp_sync_u64 used; /* lanes that ever had an owner come before this one */
     fp_sync_u64 numbers; /* of processes that were drawn */
-    alignas(FP_SHM_LINE) struct fp_bell items; /* for readers */
+    alignas(FP_SHM_LINE) struct fp_shm_event items; /* for readers */
     alignas(FP_SHM_LINE) fp_sync_u64 turn; /* who counts the records, to write one more */
-    struct fp_bell room; /* for writers, if there is a limit */
+    struct fp_shm_event room; /* for writers, if there is a limit */
 };
 
 struct fp_shm_lane {
@@ -76,7 +76,7 @@ struct fp_shm_lane {
     fp_sync_u64 owner;
     alignas(FP_SHM_LINE) fp_sync_u64 head;
     fp_sync_u64 reader;
-    alignas(FP_SHM_LINE) struct fp_bell room; /* for the owner's threads */
+    alignas(FP_SHM_LINE) struct fp_shm_event room; /* for the owner's threads */
     alignas(FP_SHM_LINE) fp_sync_u64 spare;
 };
 
@@ -93,8 +93,8 @@ struct fp_shm_member {
     char path[sizeof FP_SHM_FOLDER + FP_SHM_MOST_NAME + 1]; /* which it had once */
     fp_sync_u64 fd;                               /* for fp__shm_fd */
     struct fp_process me;
-    struct fp_lane_reader *readers; /* one for each lane, for who holds `reader` */
-    struct fp_lane_writer writer; /* for who holds `writing` */
+    struct fp_spsc_bytes_reader *readers; /* one for each lane, for who holds `reader` */
+    struct fp_spsc_bytes_writer writer; /* for who holds `writing` */
     fp_sync_u64 mine; /* the lane written to, or FP_SHM_NO_LANE */
     fp_sync_u64 writing; /* the thread (fp_thread.h) that is using the lane, 0: none */
     fp_sync_u64 next; /* lane to look at first */
@@ -224,9 +224,9 @@ bool fp_shm_is_from_here(uint64_t forks);
 
 /* Between the files. --------------------------------------------------------------------------- */
 
-struct fp_lane fp__shm_at(const struct fp_shm_member *m, uint64_t i); /* lane number i */
+struct fp_spsc_bytes fp__shm_at(const struct fp_shm_member *m, uint64_t i); /* lane number i */
 uint64_t fp__shm_used(const struct fp_shm_member *m);     /* how many lanes to look at */
-struct fp_bell *fp__shm_room(struct fp_shm_member *m); /* where its writers wait */
+struct fp_shm_event *fp__shm_room(struct fp_shm_member *m); /* where its writers wait */
 
 /* The members of this process are in a table; in between, no other thread changes it, nor forks. */
 void fp__shm_lock_table(void);

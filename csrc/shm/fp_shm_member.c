@@ -52,8 +52,8 @@ static int begin(struct fp_shm_member *m) {
 
 static void open_readers(struct fp_shm_member *m) {
     for (uint64_t i = 0; i < m->lanes; i++) {
-        const struct fp_lane at = fp__shm_at(m, i);
-        fp_lane_reader_open(&m->readers[i], &at); /* damage is reported by whoever reads it */
+        const struct fp_spsc_bytes at = fp__shm_at(m, i);
+        fp_spsc_bytes_reader_open(&m->readers[i], &at); /* damage is reported by whoever reads it */
     }
 }
 
@@ -123,7 +123,7 @@ static struct fp_shm_member *allocate(int fd, const struct fp_shm_header *s, uin
     if (memory == MAP_FAILED)
         return NULL;
     struct fp_shm_member *m = fp_mem_alloc(sizeof *m);
-    struct fp_lane_reader *readers = fp_mem_alloc((size_t)s->lanes * sizeof *m->readers);
+    struct fp_spsc_bytes_reader *readers = fp_mem_alloc((size_t)s->lanes * sizeof *m->readers);
     if (m == NULL || readers == NULL) {
         fp_mem_free(m, sizeof *m);
         fp_mem_free(readers, (size_t)s->lanes * sizeof *readers);
@@ -205,8 +205,8 @@ bool fp__shm_left_lane(struct fp_shm_member *m, uint64_t *lane) {
     fp__shm_lock_table();
     struct left *l = find_left(m);
     if (l != NULL) {
-        const struct fp_lane at = fp__shm_at(m, l->lane);
-        if (fp_lane_has_before(&at, l->tail))
+        const struct fp_spsc_bytes at = fp__shm_at(m, l->lane);
+        if (fp_spsc_bytes_has_before(&at, l->tail))
             *lane = l->lane;
         else
             l->made = 0;
@@ -217,15 +217,15 @@ bool fp__shm_left_lane(struct fp_shm_member *m, uint64_t *lane) {
 }
 
 /* Can this process still come again, and find records that it has to stay behind? */
-static bool is_left_behind(struct fp_shm_member *m, const struct fp_lane *at) {
+static bool is_left_behind(struct fp_shm_member *m, const struct fp_spsc_bytes *at) {
     struct stat s;
-    return !fp_lane_is_empty(at) && fp_sync_u64_load_seq_cst(&m->shared->state) == 0 &&
+    return !fp_spsc_bytes_is_empty(at) && fp_sync_u64_load_seq_cst(&m->shared->state) == 0 &&
            (fstat(fp__shm_fd(m), &s) != 0 || s.st_nlink != 0);
 }
 
 /* With the table's lock. */
 static void give_back(struct fp_shm_member *m, uint64_t mine) {
-    const struct fp_lane at = fp__shm_at(m, mine);
+    const struct fp_spsc_bytes at = fp__shm_at(m, mine);
     struct left *l = find_left(m);
     if (l == NULL)
         l = &all_left[next_left % MOST_LEFT];

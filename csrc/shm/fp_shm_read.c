@@ -6,8 +6,8 @@
 enum { RESCUE_EVERY = 10 * 1000000 }; /* nanoseconds */
 
 static bool is_empty(const struct fp_shm_member *m, uint64_t i) {
-    const struct fp_lane at = {.tail = &m->lane[i].tail, .head = &m->lane[i].head};
-    return fp_lane_is_empty(&at);
+    const struct fp_spsc_bytes at = {.tail = &m->lane[i].tail, .head = &m->lane[i].head};
+    return fp_spsc_bytes_is_empty(&at);
 }
 
 /* Gives the lane to other readers. */
@@ -25,9 +25,9 @@ static enum fp_status hold(struct fp_shm_member *m, uint64_t i, struct fp_shm_vi
     if (!fp_sync_u64_cas_seq_cst(&m->lane[i].reader, &nobody, fp__shm_me(m)))
         return FP_BUSY;
     FP_STEP();
-    enum fp_status s = fp_lane_reader_again(&m->readers[i]);
+    enum fp_status s = fp_spsc_bytes_reader_again(&m->readers[i]);
     if (s == FP_OK)
-        s = fp_lane_peek(&m->readers[i], &v->start, &v->size);
+        s = fp_spsc_bytes_peek(&m->readers[i], &v->start, &v->size);
     v->lane = i;
     v->forks = fp_shm_forks();
     if (s != FP_OK)
@@ -56,9 +56,9 @@ static enum fp_status go_round(struct fp_shm_member *m, struct fp_shm_view *v) {
 /* The state says so: nothing is published any more once all lanes are closed. */
 static void close_lanes(struct fp_shm_member *m) {
     for (uint64_t i = 0; i < m->lanes; i++) {
-        const struct fp_lane at = {.tail = &m->lane[i].tail};
-        if (!fp_lane_is_closed(&at))
-            fp_lane_close(&at);
+        const struct fp_spsc_bytes at = {.tail = &m->lane[i].tail};
+        if (!fp_spsc_bytes_is_closed(&at))
+            fp_spsc_bytes_close(&at);
     }
 }
 
@@ -92,36 +92,36 @@ static bool has_records(struct fp_shm_member *m) {
 /* After lane number i was let go. Whoever was woken for a record may have taken another one. */
 static void tell(struct fp_shm_member *m, uint64_t i, bool gave_room) {
     if (gave_room)
-        fp_bell_ring_all(m->limit != 0 ? &m->shared->room : &m->lane[i].room);
-    if (FP_UNLIKELY(fp_bell_is_heeded(&m->shared->items)) && has_records(m))
-        fp_bell_ring(&m->shared->items);
+        fp_shm_event_notify_all(m->limit != 0 ? &m->shared->room : &m->lane[i].room);
+    if (FP_UNLIKELY(fp_shm_event_has_waiters(&m->shared->items)) && has_records(m))
+        fp_shm_event_notify(&m->shared->items);
 }
 
-static bool gives_room(struct fp_lane_reader *r) {
+static bool gives_room(struct fp_spsc_bytes_reader *r) {
     if (r->get == fp_sync_u64_load_relaxed(r->at.head))
         return false;
-    fp_lane_release(r);
+    fp_spsc_bytes_release(r);
     return true;
 }
 
 bool fp_shm_next(struct fp_shm *h, struct fp_shm_view *v) {
-    struct fp_lane_reader *r = &h->member->readers[v->lane];
-    fp_lane_take(r);
-    return fp_lane_peek(r, &v->start, &v->size) == FP_OK;
+    struct fp_spsc_bytes_reader *r = &h->member->readers[v->lane];
+    fp_spsc_bytes_take(r);
+    return fp_spsc_bytes_peek(r, &v->start, &v->size) == FP_OK;
 }
 
 static void finish(struct fp_shm_member *m, struct fp_shm_view *v) {
-    struct fp_lane_reader *r = &m->readers[v->lane];
+    struct fp_spsc_bytes_reader *r = &m->readers[v->lane];
     bool gave_room = gives_room(r);
     /* Lanes take turns: the guess is for when there is only one. */
     bool only = fp__shm_used(m) == 1;
-    fp_sync_u64_store_relaxed(&m->known, only && fp_lane_knows_more(r) ? v->lane + 1 : 0);
+    fp_sync_u64_store_relaxed(&m->known, only && fp_spsc_bytes_knows_more(r) ? v->lane + 1 : 0);
     let_go(m, v->lane);
     tell(m, v->lane, gave_room);
 }
 
 void fp_shm_accept(struct fp_shm *h, struct fp_shm_view *v) {
-    fp_lane_take(&h->member->readers[v->lane]);
+    fp_spsc_bytes_take(&h->member->readers[v->lane]);
     finish(h->member, v);
 }
 
@@ -131,13 +131,13 @@ void fp_shm_reject(struct fp_shm *h, struct fp_shm_view *v) { finish(h->member, 
 
 static bool must_wait(enum fp_status s) { return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY; }
 
-/* A sleep ends after FP_BELL_SLICE: a ringer may have died, an owner too, and a signal may have
- * come just before it. */
-static enum fp_status sleep_slice(struct fp_bell *bell, uint32_t key, int64_t deadline) {
-    int64_t end = fp_now() + FP_BELL_SLICE;
+/* A sleep ends after FP_SHM_EVENT_SLICE: a ringer may have died, an owner too, and a signal may
+ * have come just before it. */
+static enum fp_status sleep_slice(struct fp_shm_event *bell, uint32_t key, int64_t deadline) {
+    int64_t end = fp_now() + FP_SHM_EVENT_SLICE;
     if (deadline <= end)
-        return fp_bell_sleep(bell, key, deadline);
-    enum fp_status woke = fp_bell_sleep(bell, key, end);
+        return fp_shm_event_sleep(bell, key, deadline);
+    enum fp_status woke = fp_shm_event_sleep(bell, key, end);
     return woke == FP_TIMED_OUT ? FP_INTERRUPTED : woke;
 }
 
@@ -153,8 +153,8 @@ static enum fp_status watch(const struct fp_attempt *op, int64_t ns, enum fp_sta
 
 static enum fp_status wait_once(struct fp_shm *h, bool writer, const struct fp_attempt *op,
                                 int64_t deadline, enum fp_status *woke) {
-    struct fp_bell *bell = writer ? fp__shm_room(h->member) : &h->member->shared->items;
-    uint32_t key = fp_bell_heed(bell);
+    struct fp_shm_event *bell = writer ? fp__shm_room(h->member) : &h->member->shared->items;
+    uint32_t key = fp_shm_event_prepare(bell);
     FP_STEP();
     /* Again, after the announcement: a change that came before it is seen here, one that comes
      * after it finds the announcement. */
@@ -208,11 +208,11 @@ bool fp_shm_rescue(struct fp_shm *h) {
     bool any = false;
     for (uint64_t i = 0; i < fp__shm_used(m); i++)
         if (take_away(m, &m->lane[i].reader)) {
-            fp_bell_ring(&m->shared->items);
+            fp_shm_event_notify(&m->shared->items);
             any = true;
         }
     if (take_away(m, &m->shared->turn)) {
-        fp_bell_ring_all(&m->shared->room);
+        fp_shm_event_notify_all(&m->shared->room);
         any = true;
     }
     return any;
@@ -225,9 +225,9 @@ void fp_shm_close(struct fp_shm *h, bool discard) {
     FP_STEP();
     close_lanes(m);
     for (uint64_t i = 0; i < m->lanes; i++)
-        fp_bell_ring_all(&m->lane[i].room);
-    fp_bell_ring_all(&m->shared->room);
-    fp_bell_ring_all(&m->shared->items);
+        fp_shm_event_notify_all(&m->lane[i].room);
+    fp_shm_event_notify_all(&m->shared->room);
+    fp_shm_event_notify_all(&m->shared->items);
 }
 
 bool fp_shm_is_closed(struct fp_shm *h) {
@@ -244,8 +244,8 @@ uint64_t fp_shm_records(struct fp_shm *h) {
     struct fp_shm_member *m = h->member;
     uint64_t used = fp__shm_used(m), sum = 0;
     for (uint64_t i = 0; i < used; i++) {
-        const struct fp_lane at = fp__shm_at(m, i);
-        sum += fp_lane_records(&at);
+        const struct fp_spsc_bytes at = fp__shm_at(m, i);
+        sum += fp_spsc_bytes_records(&at);
     }
     return m->limit != 0 && sum > m->limit ? m->limit : sum;
 }

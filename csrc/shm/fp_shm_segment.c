@@ -38,18 +38,18 @@ static uint64_t data_at(uint64_t lanes) {
 
 /* Checks the numbers of a header and tells the size of its file. */
 static bool size_of(const struct fp_shm_header *s, uint64_t *bytes) {
-    const struct fp_lane lane = {.units = s->units, .most = s->most};
-    if (s->lanes == 0 || s->lanes > FP_SHM_MOST_LANES || !fp_lane_check(&lane))
+    const struct fp_spsc_bytes lane = {.units = s->units, .most = s->most};
+    if (s->lanes == 0 || s->lanes > FP_SHM_MOST_LANES || !fp_spsc_bytes_check(&lane))
         return false;
     /* No overflow: 2^12 lanes of 2^29 bytes. */
-    *bytes = data_at(s->lanes) + s->lanes * s->units * FP_LANE_UNIT;
+    *bytes = data_at(s->lanes) + s->lanes * s->units * FP_SPSC_BYTES_UNIT;
     return *bytes <= SIZE_MAX && *bytes <= INT64_MAX;
 }
 
-struct fp_lane fp__shm_at(const struct fp_shm_member *m, uint64_t i) {
-    char *data = (char *)m->shared + data_at(m->lanes) + i * m->units * FP_LANE_UNIT;
-    return (struct fp_lane){&m->lane[i].tail, &m->lane[i].head, (fp_sync_u64 *)(void *)data,
-                            m->units, m->most};
+struct fp_spsc_bytes fp__shm_at(const struct fp_shm_member *m, uint64_t i) {
+    char *data = (char *)m->shared + data_at(m->lanes) + i * m->units * FP_SPSC_BYTES_UNIT;
+    return (struct fp_spsc_bytes){&m->lane[i].tail, &m->lane[i].head, (fp_sync_u64 *)(void *)data,
+                                  m->units, m->most};
 }
 
 /* Lanes that may hold something; whatever the word says, there are no more than `lanes`. */
@@ -61,10 +61,10 @@ uint64_t fp__shm_used(const struct fp_shm_member *m) {
 /* Creation ------------------------------------------------------------------------------------- */
 
 static uint64_t units_for(uint64_t capacity) {
-    uint64_t units = PAGE / FP_LANE_UNIT;
-    while (units * FP_LANE_UNIT < capacity && units < FP_LANE_MOST_UNITS)
+    uint64_t units = PAGE / FP_SPSC_BYTES_UNIT;
+    while (units * FP_SPSC_BYTES_UNIT < capacity && units < FP_SPSC_BYTES_MOST_UNITS)
         units *= 2;
-    return units * FP_LANE_UNIT >= capacity ? units : 0;
+    return units * FP_SPSC_BYTES_UNIT >= capacity ? units : 0;
 }
 
 /* Gives the file its name, which is the last thing: nobody sees it before, and its maker is in it
@@ -110,7 +110,7 @@ enum fp_shm_fault fp_shm_create(struct fp_shm *h, const char *name,
     s.units = units_for(options->capacity);
     s.most = options->most;
     if (s.units != 0 && s.most == UINT64_MAX)
-        s.most = fp_lane_most(s.units);
+        s.most = fp_spsc_bytes_most(s.units);
     s.limit = options->limit;
     s.made = (uint64_t)fp_now();
     if (!size_of(&s, &bytes))
@@ -262,9 +262,9 @@ void fp_shm_release(struct fp_shm *h) {
     if (last)
         fp__shm_leave(m);
     for (uint64_t i = 0; i < m->lanes; i++) /* threads that wait with this handle have to notice */
-        fp_bell_ring_all(&m->lane[i].room);
-    fp_bell_ring_all(&m->shared->room);
-    fp_bell_ring_all(&m->shared->items);
+        fp_shm_event_notify_all(&m->lane[i].room);
+    fp_shm_event_notify_all(&m->shared->room);
+    fp_shm_event_notify_all(&m->shared->items);
 }
 
 void fp_shm_detach(struct fp_shm *h) {

@@ -28,11 +28,11 @@ static bool take(struct fp_shm_member *m, uint64_t i) {
 }
 
 /* Memory for lane number i. What cannot be had later would be a signal, not an error. */
-static bool has_memory(struct fp_shm_member *m, const struct fp_lane *at) {
+static bool has_memory(struct fp_shm_member *m, const struct fp_spsc_bytes *at) {
     off_t where = (char *)at->data - (char *)m->shared;
     int error;
     do
-        error = posix_fallocate(fp__shm_fd(m), where, (off_t)(m->units * FP_LANE_UNIT));
+        error = posix_fallocate(fp__shm_fd(m), where, (off_t)(m->units * FP_SPSC_BYTES_UNIT));
     while (error == EINTR);
     return error == 0;
 }
@@ -47,8 +47,9 @@ static void raise_used(struct fp_shm_member *m, uint64_t least) {
 
 /* Makes lane number i, which was taken, the one to be written to. */
 static enum fp_status open_lane(struct fp_shm_member *m, uint64_t i) {
-    const struct fp_lane at = fp__shm_at(m, i);
-    enum fp_status s = has_memory(m, &at) ? fp_lane_writer_open(&m->writer, &at) : FP_NO_MEMORY;
+    const struct fp_spsc_bytes at = fp__shm_at(m, i);
+    enum fp_status s =
+        has_memory(m, &at) ? fp_spsc_bytes_writer_open(&m->writer, &at) : FP_NO_MEMORY;
     if (s != FP_OK) {
         fp_sync_u64_store_seq_cst(&m->lane[i].owner, 0);
         FP_STEP();
@@ -61,8 +62,8 @@ static enum fp_status open_lane(struct fp_shm_member *m, uint64_t i) {
 
 /* Has somebody given the lane back with records in it, after which he might come again? */
 static bool is_left(struct fp_shm_member *m, uint64_t i) {
-    const struct fp_lane at = fp__shm_at(m, i);
-    return fp_sync_u64_load_seq_cst(&m->lane[i].owner) == 0 && !fp_lane_is_empty(&at);
+    const struct fp_spsc_bytes at = fp__shm_at(m, i);
+    return fp_sync_u64_load_seq_cst(&m->lane[i].owner) == 0 && !fp_spsc_bytes_is_empty(&at);
 }
 
 static FP_NOINLINE enum fp_status claim(struct fp_shm_member *m) {
@@ -84,17 +85,17 @@ static FP_NOINLINE enum fp_status claim(struct fp_shm_member *m) {
 
 /* A thread that waits for the first write of another one, which has no lane yet, waits at the wrong
  * bell: until it looks by itself, once. */
-struct fp_bell *fp__shm_room(struct fp_shm_member *m) {
+struct fp_shm_event *fp__shm_room(struct fp_shm_member *m) {
     uint64_t mine = fp_sync_u64_load_relaxed(&m->mine);
     return m->limit == 0 && mine != FP_SHM_NO_LANE ? &m->lane[mine].room : &m->shared->room;
 }
 
 static void end(struct fp_shm_member *m) {
-    struct fp_bell *bell = fp__shm_room(m);
+    struct fp_shm_event *bell = fp__shm_room(m);
     /* Release half: `writer`; pairs with begin. Seq_cst: pairs with fp_shm_release, and with who
      * waits for the lane. */
     fp_sync_u64_store_seq_cst(&m->writing, 0);
-    fp_bell_ring_all(bell); /* some wait for this, some for room */
+    fp_shm_event_notify_all(bell); /* some wait for this, some for room */
     if (FP_UNLIKELY(fp_sync_u64_load_seq_cst(&m->open) == 0))
         fp__shm_leave(m);
 }
@@ -126,7 +127,7 @@ static enum fp_status begin(struct fp_shm *h) {
 static enum fp_status publish(struct fp_shm *h) {
     struct fp_shm_member *m = h->member;
     if (m->limit == 0)
-        return fp_lane_publish(&m->writer);
+        return fp_spsc_bytes_publish(&m->writer);
     uint64_t nobody = 0;
     enum fp_status s = FP_BUSY;
     if (fp_sync_u64_cas_seq_cst(&m->shared->turn, &nobody, fp__shm_me(m))) {
@@ -134,11 +135,11 @@ static enum fp_status publish(struct fp_shm *h) {
         s = fp_shm_records(h) < m->limit ? FP_OK : FP_FULL;
         FP_STEP(); /* another one who counted now would find the same room */
         if (s == FP_OK)
-            s = fp_lane_publish(&m->writer);
+            s = fp_spsc_bytes_publish(&m->writer);
         fp_sync_u64_store_seq_cst(&m->shared->turn, 0);
         FP_STEP(); /* the others are told by end() */
     }
-    fp_lane_withdraw(&m->writer);
+    fp_spsc_bytes_withdraw(&m->writer);
     return s;
 }
 
@@ -151,7 +152,7 @@ static enum fp_status stage(struct fp_shm_member *m, const struct fp_shm_part *p
         size += parts[i].size;
     }
     void *where;
-    enum fp_status s = fp_lane_reserve(&m->writer, size, &where);
+    enum fp_status s = fp_spsc_bytes_reserve(&m->writer, size, &where);
     if (s != FP_OK)
         return s;
     char *to = where;
@@ -161,7 +162,7 @@ static enum fp_status stage(struct fp_shm_member *m, const struct fp_shm_part *p
         to += parts[i].size;
     }
     FP_STEP();
-    fp_lane_stage(&m->writer, size);
+    fp_spsc_bytes_stage(&m->writer, size);
     return FP_OK;
 }
 
@@ -176,7 +177,7 @@ enum fp_status fp_shm_put(struct fp_shm *h, const struct fp_shm_part *parts, siz
     if (s == FP_OK)
         s = publish(h);
     if (s == FP_OK)
-        fp_bell_ring(&h->member->shared->items);
+        fp_shm_event_notify(&h->member->shared->items);
     end(h->member);
     return s;
 }
@@ -200,7 +201,7 @@ enum fp_status fp_shm_put_many(struct fp_shm *h, const struct fp_shm_part *recor
         enum fp_status published = publish(h);
         if (published == FP_OK) {
             *done = staged;
-            fp_bell_ring(&h->member->shared->items);
+            fp_shm_event_notify(&h->member->shared->items);
         } else {
             s = published;
         }
@@ -213,17 +214,17 @@ enum fp_status fp_shm_reserve(struct fp_shm *h, uint64_t size, void **where) {
     enum fp_status s = begin(h);
     if (s != FP_OK)
         return s;
-    s = fp_lane_reserve(&h->member->writer, size, where);
+    s = fp_spsc_bytes_reserve(&h->member->writer, size, where);
     if (s != FP_OK)
         end(h->member);
     return s;
 }
 
 enum fp_status fp_shm_commit(struct fp_shm *h, uint64_t size) {
-    fp_lane_stage(&h->member->writer, size);
+    fp_spsc_bytes_stage(&h->member->writer, size);
     enum fp_status s = publish(h);
     if (s == FP_OK)
-        fp_bell_ring(&h->member->shared->items);
+        fp_shm_event_notify(&h->member->shared->items);
     end(h->member);
     return s;
 }
@@ -243,8 +244,8 @@ bool fp_shm_has_room(struct fp_shm *h) {
         end = mine + 1;
     }
     for (; i < end; i++) {
-        const struct fp_lane at = fp__shm_at(m, i);
-        if (fp_lane_has_room(&at, m->most) &&
+        const struct fp_spsc_bytes at = fp__shm_at(m, i);
+        if (fp_spsc_bytes_has_room(&at, m->most) &&
             (is_ours || !has_owner(m, fp_sync_u64_load_seq_cst(&m->lane[i].owner))))
             return true;
     }

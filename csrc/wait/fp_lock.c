@@ -28,7 +28,7 @@ void fp_lock_init(struct fp_lock *l) {
 FP_NOINLINE enum fp_status fp__lock_wait(struct fp_lock *l, uint64_t me, int64_t deadline,
                                          const struct fp_host *host) {
     if (fp_sync_u64_load_relaxed(&l->owner) == me)
-        return FP_BUSY;
+        return FP_REENTERED;
     struct request q = {l, me};
     const struct fp_attempt op = {attempt, never, &q};
     return fp_wait(&l->released, &op, deadline, host);

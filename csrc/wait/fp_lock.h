@@ -24,8 +24,8 @@ void fp_lock_init(struct fp_lock *l);
 enum fp_status fp__lock_wait(struct fp_lock *l, uint64_t me, int64_t deadline,
                              const struct fp_host *host);
 
-/* FP_OK; FP_BUSY: the caller holds it already; FP_TIMED_OUT; FP_INTERRUPTED. Acquire: pairs with
- * the release. */
+/* FP_OK; FP_REENTERED: the caller holds it already; FP_TIMED_OUT; FP_INTERRUPTED. Acquire: pairs
+ * with the release. */
 static inline enum fp_status fp_lock_acquire_until(struct fp_lock *l, uint64_t me, int64_t deadline,
                                                    const struct fp_host *host) {
     uint64_t nobody = 0;

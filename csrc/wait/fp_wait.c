@@ -5,7 +5,9 @@
 #include "base/fp_backoff.h"
 #include "base/fp_fence.h"
 
-static bool must_wait(enum fp_status s) { return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY; }
+static bool must_wait(enum fp_status s) {
+    return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY || s == FP_NOT_YET;
+}
 
 /* A short spin pays when the other side is running on another processor right now. With someone
  * asleep already it isn't, and more spinning would only keep it from running. */

@@ -19,8 +19,8 @@ struct fp_host {
                        runs at a time; 0: no such */
 };
 
-/* The operation: FP_FULL, FP_EMPTY and FP_BUSY mean "wait", everything else is final. `more`
- * tells whether the next waiter could succeed too. */
+/* The operation: FP_FULL, FP_EMPTY, FP_BUSY and FP_NOT_YET mean "wait", everything else is final.
+ * `more` tells whether the next waiter could succeed too. */
 struct fp_attempt {
     enum fp_status (*run)(void *arg);
     bool (*more)(void *arg);
