@@ -171,7 +171,9 @@ def layers(tools: Tools) -> bool:
 def links(tools: Tools) -> bool:
     """the files that Markdown files link to exist"""
     good = True
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("csrc/*.md")]
+    folders = ("csrc", "docs", "fastprims")
+    documents = [*ROOT.glob("*.md"), *(f for name in folders for f in (ROOT / name).rglob("*.md"))]
+    documents = [file for file in documents if "_build" not in file.parts]
     for document in documents:
         for target in LINK.findall(document.read_text(encoding="utf-8")):
             if "://" not in target and not (document.parent / target).exists():

@@ -20,6 +20,12 @@
 
 #define FP_MEM_MAPPED ((size_t)64 * 1024)
 
+/* A host's own source of memory. Must not run code of the host. */
+struct fp_memory {
+    void *(*alloc)(size_t bytes);
+    void (*free)(void *p, size_t bytes);
+};
+
 /* NULL: out of memory, or `bytes` is absurd. */
 void *fp_mem_alloc(size_t bytes);
 

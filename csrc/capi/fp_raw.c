@@ -72,7 +72,13 @@ int64_t fp__raw_deadline(int64_t timeout) {
     return timeout < 0 || timeout > FP_FOREVER - now ? FP_FOREVER : now + timeout;
 }
 
-/* A batch, and the operations on it that fp_wait repeats. */
+/* What waits for a ring, and the operations that fp_wait repeats: those that the call tried first.
+ * A batch begins as one word does. */
+struct single {
+    fastprims_ring *ring;
+    uint64_t word;
+};
+
 struct batch {
     fastprims_ring *ring;
     uint64_t *words;
@@ -80,6 +86,16 @@ struct batch {
 };
 
 static enum fp_status run_put(void *arg) {
+    struct single *one = arg;
+    return one->ring->queue_calls->put(one->ring->queue, one->word);
+}
+
+static enum fp_status run_get(void *arg) {
+    struct single *one = arg;
+    return one->ring->queue_calls->get(one->ring->queue, &one->word);
+}
+
+static enum fp_status run_put_many(void *arg) {
     struct batch *b = arg;
     size_t done;
     enum fp_status s = b->ring->queue_calls->put_many(b->ring->queue, b->words + b->done,
@@ -88,37 +104,39 @@ static enum fp_status run_put(void *arg) {
     return s;
 }
 
-static enum fp_status run_get(void *arg) {
+static enum fp_status run_get_many(void *arg) {
     struct batch *b = arg;
     enum fp_status s = b->ring->queue_calls->get_many(b->ring->queue, b->words, b->size, &b->done);
     return b->done == 0 ? s : FP_OK;
 }
 
 static bool has_words(void *arg) {
-    fastprims_ring *ring = ((struct batch *)arg)->ring;
+    fastprims_ring *ring = ((struct single *)arg)->ring;
     uint64_t puts, gets;
     ring->queue_calls->count(ring->queue, &puts, &gets);
     return puts != gets;
 }
 
 static bool has_room(void *arg) {
-    fastprims_ring *ring = ((struct batch *)arg)->ring;
+    fastprims_ring *ring = ((struct single *)arg)->ring;
     uint64_t puts, gets;
     ring->queue_calls->count(ring->queue, &puts, &gets);
     return puts - gets < ring->queue_calls->limit(ring->queue);
 }
 
-static status put_waiting(struct batch *b, int64_t timeout) {
-    const struct fp_attempt op = {run_put, has_room, b};
-    enum fp_status s = fp_wait(b->ring->queue_calls->not_full(b->ring->queue), &op,
-                               fp__raw_deadline(timeout), b->ring->host);
+static status put_waiting(fastprims_ring *ring, enum fp_status (*run)(void *), void *arg,
+                          int64_t timeout) {
+    const struct fp_attempt op = {run, has_room, arg};
+    enum fp_status s = fp_wait(ring->queue_calls->not_full(ring->queue), &op,
+                               fp__raw_deadline(timeout), ring->host);
     return fp__raw_answer(s == FP_TIMED_OUT ? FP_FULL : s);
 }
 
-static status get_waiting(struct batch *b, int64_t timeout) {
-    const struct fp_attempt op = {run_get, has_words, b};
-    enum fp_status s = fp_wait(b->ring->queue_calls->not_empty(b->ring->queue), &op,
-                               fp__raw_deadline(timeout), b->ring->host);
+static status get_waiting(fastprims_ring *ring, enum fp_status (*run)(void *), void *arg,
+                          int64_t timeout) {
+    const struct fp_attempt op = {run, has_words, arg};
+    enum fp_status s = fp_wait(ring->queue_calls->not_empty(ring->queue), &op,
+                               fp__raw_deadline(timeout), ring->host);
     return fp__raw_answer(s == FP_TIMED_OUT ? FP_EMPTY : s);
 }
 
@@ -126,13 +144,16 @@ static status get_waiting(struct batch *b, int64_t timeout) {
  */
 
 static FP_NOINLINE status put_one_waiting(fastprims_ring *ring, uint64_t word, int64_t timeout) {
-    struct batch b = {ring, &word, 1, 0};
-    return put_waiting(&b, timeout);
+    struct single one = {ring, word};
+    return put_waiting(ring, run_put, &one, timeout);
 }
 
 static FP_NOINLINE status get_one_waiting(fastprims_ring *ring, uint64_t *word, int64_t timeout) {
-    struct batch b = {ring, word, 1, 0};
-    return get_waiting(&b, timeout);
+    struct single one = {ring, 0};
+    status s = get_waiting(ring, run_get, &one, timeout);
+    if (s == FASTPRIMS_OK)
+        *word = one.word;
+    return s;
 }
 
 static inline status finish_put(fastprims_ring *ring, enum fp_status s, uint64_t word,
@@ -165,10 +186,10 @@ static status mpmc_get(fastprims_ring *ring, uint64_t *word, int64_t timeout) {
 
 static status ring_put_many(fastprims_ring *ring, const uint64_t *words, size_t count, size_t *done,
                             int64_t timeout) {
-    struct batch b = {ring, (uint64_t *)(uintptr_t)words, count, 0}; /* run_put only reads */
-    status s = fp__raw_answer(count == 0 ? FP_OK : run_put(&b));
+    struct batch b = {ring, (uint64_t *)(uintptr_t)words, count, 0}; /* it only reads */
+    status s = fp__raw_answer(count == 0 ? FP_OK : run_put_many(&b));
     if (s == FASTPRIMS_FULL && timeout != 0)
-        s = put_waiting(&b, timeout);
+        s = put_waiting(ring, run_put_many, &b, timeout);
     *done = b.done;
     return s;
 }
@@ -176,9 +197,9 @@ static status ring_put_many(fastprims_ring *ring, const uint64_t *words, size_t 
 static status ring_get_many(fastprims_ring *ring, uint64_t *words, size_t max, size_t *done,
                             int64_t timeout) {
     struct batch b = {ring, words, max, 0};
-    status s = fp__raw_answer(max == 0 ? FP_OK : run_get(&b));
+    status s = fp__raw_answer(max == 0 ? FP_OK : run_get_many(&b));
     if (s == FASTPRIMS_EMPTY && timeout != 0)
-        s = get_waiting(&b, timeout);
+        s = get_waiting(ring, run_get_many, &b, timeout);
     *done = b.done;
     return s;
 }

@@ -353,7 +353,7 @@ void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object)) {
     }
 }
 
-size_t fp_pool_bytes(struct fp_pool *p) {
+size_t fp_pool_memory(struct fp_pool *p) {
     size_t sum = sizeof *p + stack_bytes(p) + fp__pool_table_bytes(p);
     for (unsigned i = 0; i < FP_POOL_CHUNKS; i++)
         if (fp_ptr_load_acquire(&p->chunk[i]) != NULL)

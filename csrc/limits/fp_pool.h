@@ -128,6 +128,6 @@ int fp_pool_visit(struct fp_pool *p, int (*fn)(uint64_t object, void *arg), void
  * other: what others hold in the middle of a call is theirs, and what they add meanwhile stays. */
 void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object));
 
-size_t fp_pool_bytes(struct fp_pool *p);
+size_t fp_pool_memory(struct fp_pool *p);
 
 #endif

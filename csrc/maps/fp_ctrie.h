@@ -157,6 +157,6 @@ static inline struct fp_ctrie *fp_ctrie_of(struct fp_version *v) {
 int fp_ctrie_visit(struct fp_ctrie *t, fp_handle_visitor fn, void *arg);
 
 /* Bytes of the nodes that a version consists of, those it shares included. O(n). */
-size_t fp_ctrie_bytes(struct fp_version *v);
+size_t fp_ctrie_memory(struct fp_version *v);
 
 #endif

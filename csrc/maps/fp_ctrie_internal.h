@@ -176,7 +176,7 @@ static inline struct fp_main *fp__ctrie_root(struct fp_access *a) {
     return root;
 }
 
-/* fp_ctrie_find.c ----------------------------------------------------------------------------- */
+/* fp_ctrie_access.c --------------------------------------------------------------------------- */
 
 void fp__access_begin(struct fp_access *a, struct fp_ctrie *t, bool live);
 /* Ends the call. */
@@ -209,6 +209,8 @@ static inline enum fp_status fp__access_run(struct fp_access *a,
     fp__access_end(a);
     return s;
 }
+
+/* fp_ctrie_find.c ----------------------------------------------------------------------------- */
 
 /* The leaf of the key among those of a leaf or bucket: FP_OK, FP_EMPTY, or FP_RETRY: ask and try
  * again; FP_NO_MEMORY. */

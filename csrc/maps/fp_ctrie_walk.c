@@ -132,7 +132,7 @@ static size_t bytes(struct fp_access *a, struct fp_main *m) {
     return sum;
 }
 
-size_t fp_ctrie_bytes(struct fp_version *v) {
+size_t fp_ctrie_memory(struct fp_version *v) {
     struct fp_access a;
     fp__access_begin(&a, fp_ctrie_of(v), false);
     a.pin = fp_guard();

@@ -39,6 +39,7 @@
 #define FP_TOPIC_H
 
 #include "base/fp_product.h"
+#include "base/fp_words.h"
 #include "reclaim/fp_lineage.h"
 
 #include <string.h>
@@ -128,34 +129,6 @@ enum fp_status fp_topic_unsubscribe(struct fp_topic *t, const char *pattern, siz
 /* Takes all subscriptions back, at one instant. FP_OK or FP_NO_MEMORY: no effect. */
 enum fp_status fp_topic_clear(struct fp_topic *t);
 
-/* A list of words that begins where it is and moves to the heap when it grows. */
-struct fp_words {
-    const struct fp_memory *memory;
-    uint64_t *at;
-    size_t count, room;
-    uint64_t few[32];
-};
-
-static inline void fp_words_init(struct fp_words *w, const struct fp_memory *memory) {
-    w->memory = memory;
-    w->at = w->few;
-    w->count = 0;
-    w->room = sizeof w->few / sizeof *w->few;
-}
-static inline void fp_words_free(struct fp_words *w) {
-    if (w->at != w->few)
-        w->memory->free(w->at, w->room * sizeof *w->at);
-}
-/* The slow half of the next function. */
-bool fp__words_grow(struct fp_words *w);
-/* False: no memory. */
-static inline bool fp_words_push(struct fp_words *w, uint64_t word) {
-    if (FP_UNLIKELY(w->count == w->room) && !fp__words_grow(w))
-        return false;
-    w->at[w->count++] = word;
-    return true;
-}
-
 /* The subscribers to a (good) topic, retained, one for each subscription that matches; in the live
  * trie, or in a version. `found` was initialised with the host's memory; the caller frees it in any
  * case. FP_OK or FP_NO_MEMORY: then nothing was found. */
@@ -175,7 +148,7 @@ bool fp_topic_count(struct fp_topic *t, struct fp_topic_counts *counts);
 struct fp_topic_counts fp_topic_version_count(struct fp_version *v);
 
 /* Bytes of the nodes that a version consists of, those it shares included. O(n). */
-size_t fp_topic_bytes(struct fp_version *v);
+size_t fp_topic_memory(struct fp_version *v);
 
 /* For a garbage collector, as fp_ctrie_visit. */
 int fp_topic_visit(struct fp_topic *t, fp_handle_visitor fn, void *arg);

@@ -5,18 +5,6 @@
  * to. All other places have one parent and take one token, so they are reached in one way. */
 #include "maps/fp_topic_internal.h"
 
-bool fp__words_grow(struct fp_words *w) {
-    const size_t old = w->room * sizeof *w->at;
-    uint64_t *more = w->memory->alloc(2 * old);
-    if (more == NULL)
-        return false;
-    memcpy(more, w->at, old);
-    fp_words_free(w);
-    w->at = more;
-    w->room *= 2;
-    return true;
-}
-
 /* A set of words other than 0, by open addressing; at most half full. */
 struct set {
     uint64_t *slot;

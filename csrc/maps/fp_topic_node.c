@@ -269,7 +269,7 @@ static int add_bytes(struct fp_topic_node *n, void *arg) {
 }
 
 /* What a version can see stays as it is, so there is no need to be guarded. */
-size_t fp_topic_bytes(struct fp_version *v) {
+size_t fp_topic_memory(struct fp_version *v) {
     size_t sum = sizeof(struct fp_topic);
     walk(fp_topic_node(v->root), 0, add_bytes, &sum);
     return sum;

@@ -3,6 +3,7 @@
 
 #include "base/fp_mem.h"
 #include "base/fp_thread.h"
+#include "queues/fp_queue_ops.h"
 
 struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated) {
     struct fp_channel *c = fp_mem_alloc(sizeof *c); /* zeroed: nothing dropped, nobody reports */
@@ -135,16 +136,10 @@ bool fp_channel_end_report(struct fp_channel *c) {
     return untold(c) && fp_segq_is_closed(&c->q);
 }
 
-/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+/* The table for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *c, uint64_t item) { return fp_channel_put(c, item); }
-static enum fp_status op_get(void *c, uint64_t *item) { return fp_segq_get(c, item); }
-static enum fp_status op_put_many(void *c, const uint64_t *items, size_t count, size_t *done) {
-    return fp_segq_put_many(c, items, count, done);
-}
-static enum fp_status op_get_many(void *c, uint64_t *items, size_t max, size_t *done) {
-    return fp_segq_get_many(c, items, max, done);
-}
+FP_QUEUE_WRAPPERS(channel, segq, FP_QUEUE_SELF)
+
 static enum fp_status op_discard(void *c, uint64_t *items, size_t max, size_t *done) {
     return fp_segq_get_many(c, items, max, done);
 }
@@ -154,15 +149,10 @@ static enum fp_status op_close(void *c, bool immediate) {
     fp_event_notify_all(&((struct fp_channel *)c)->paced);
     return s;
 }
-static bool op_is_closed(void *c) { return fp_segq_is_closed(c); }
 static uint64_t op_limit(void *c) { return fp_segq_limit(c); }
-static void op_count(void *c, uint64_t *puts, uint64_t *gets) { fp_channel_count(c, puts, gets); }
-static int op_visit(void *c, int (*fn)(uint64_t, void *), void *arg) {
-    return fp_segq_visit(c, fn, arg);
-}
-static size_t op_bytes(void *c) {
+static size_t op_memory(void *c) {
     size_t pace = ((struct fp_channel *)c)->pace != NULL ? sizeof(struct fp_gcra) : 0;
-    return sizeof(struct fp_channel) + pace + fp_segq_bytes(c);
+    return sizeof(struct fp_channel) + pace + fp_segq_memory(c);
 }
 static struct fp_event *op_not_empty(void *c) { return &((struct fp_channel *)c)->q.not_empty; }
 static struct fp_event *op_not_full(void *c) { return &((struct fp_channel *)c)->q.not_full; }
@@ -173,8 +163,4 @@ static void op_destroy(void *c) {
     fp_mem_free(c, sizeof(struct fp_channel));
 }
 
-const struct fp_queue_ops fp_channel_ops = {
-    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
-    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
-    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
-};
+const struct fp_queue_ops fp_channel_ops = {FP_QUEUE_TABLE};

@@ -2,7 +2,7 @@
 #include "queues/fp_mpmc_internal.h"
 
 #include "base/fp_mem.h"
-#include "queues/fp_queue.h"
+#include "queues/fp_queue_ops.h"
 
 #define BYTES_PER_SLOT (FP__MPMC_STRIDE * sizeof(struct fp_pair))
 
@@ -74,20 +74,14 @@ int fp_mpmc_visit(struct fp_mpmc *r, int (*fn)(uint64_t item, void *arg), void *
     return 0;
 }
 
-size_t fp_mpmc_bytes(struct fp_mpmc *r) { return (size_t)r->capacity * BYTES_PER_SLOT; }
+size_t fp_mpmc_memory(struct fp_mpmc *r) { return (size_t)r->capacity * BYTES_PER_SLOT; }
 
 bool fp_mpmc_is_lock_free(void) { return FP_CAS16; }
 
-/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+/* The table for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *q, uint64_t item) { return fp_mpmc_put(q, item); }
-static enum fp_status op_get(void *q, uint64_t *item) { return fp_mpmc_get(q, item); }
-static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
-    return fp_mpmc_put_many(q, items, count, done);
-}
-static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
-    return fp_mpmc_get_many(q, items, max, done);
-}
+FP_QUEUE_WRAPPERS(mpmc, mpmc, FP_QUEUE_SELF)
+
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
     return fp_mpmc_get_many(q, items, max, done);
 }
@@ -96,13 +90,8 @@ static enum fp_status op_close(void *q, bool immediate) {
     fp_mpmc_close(q);
     return FP_OK;
 }
-static bool op_is_closed(void *q) { return fp_mpmc_is_closed(q); }
 static uint64_t op_limit(void *q) { return ((struct fp_mpmc *)q)->capacity; }
-static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_mpmc_count(q, puts, gets); }
-static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
-    return fp_mpmc_visit(q, fn, arg);
-}
-static size_t op_bytes(void *q) { return sizeof(struct fp_mpmc) + fp_mpmc_bytes(q); }
+static size_t op_memory(void *q) { return sizeof(struct fp_mpmc) + fp_mpmc_memory(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_mpmc *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_mpmc *)q)->not_full; }
 static void op_abandon(void *q, bool alone) { (void)q, (void)alone; }
@@ -111,11 +100,7 @@ static void op_destroy(void *q) {
     fp_mem_free(q, sizeof(struct fp_mpmc));
 }
 
-const struct fp_queue_ops fp_mpmc_ops = {
-    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
-    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
-    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
-};
+const struct fp_queue_ops fp_mpmc_ops = {FP_QUEUE_TABLE};
 
 void *fp_mpmc_create(uint64_t capacity) {
     struct fp_mpmc *q = fp_mem_alloc(sizeof *q);

@@ -78,7 +78,7 @@ void fp_mpmc_count(struct fp_mpmc *r, uint64_t *puts, uint64_t *gets);
 
 int fp_mpmc_visit(struct fp_mpmc *r, int (*fn)(uint64_t item, void *arg), void *arg);
 
-size_t fp_mpmc_bytes(struct fp_mpmc *r);
+size_t fp_mpmc_memory(struct fp_mpmc *r);
 
 /* true: lock-free. */
 bool fp_mpmc_is_lock_free(void);

@@ -2,7 +2,7 @@
 #include "queues/fp_ordered.h"
 
 #include "base/fp_mem.h"
-#include "queues/fp_queue.h"
+#include "queues/fp_queue_ops.h"
 
 void fp_ordered_init(struct fp_ordered *q, fp_less less, uint64_t limit,
                      const struct fp_host *host) {
@@ -204,7 +204,7 @@ void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets) {
         *gets = *puts - limit;
 }
 
-size_t fp_ordered_bytes(struct fp_ordered *q) {
+size_t fp_ordered_memory(struct fp_ordered *q) {
     return (size_t)fp_sync_u64_load_relaxed(&q->heap_bytes);
 }
 
@@ -218,16 +218,10 @@ int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), 
     return 0;
 }
 
-/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+/* The table for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *q, uint64_t item) { return fp_ordered_put(q, item); }
-static enum fp_status op_get(void *q, uint64_t *item) { return fp_ordered_get(q, item); }
-static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
-    return fp_ordered_put_many(q, items, count, done);
-}
-static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
-    return fp_ordered_get_many(q, items, max, done);
-}
+FP_QUEUE_WRAPPERS(ordered, ordered, FP_QUEUE_SELF)
+
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
     return fp_ordered_discard(q, items, max, done);
 }
@@ -235,15 +229,10 @@ static enum fp_status op_close(void *q, bool immediate) {
     (void)immediate; /* the host discards */
     return fp_ordered_close(q);
 }
-static bool op_is_closed(void *q) { return fp_ordered_is_closed(q); }
 static uint64_t op_limit(void *q) {
     return fp_sync_u64_load_relaxed(&((struct fp_ordered *)q)->limit);
 }
-static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_ordered_count(q, puts, gets); }
-static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
-    return fp_ordered_visit(q, fn, arg);
-}
-static size_t op_bytes(void *q) { return sizeof(struct fp_ordered) + fp_ordered_bytes(q); }
+static size_t op_memory(void *q) { return sizeof(struct fp_ordered) + fp_ordered_memory(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_ordered *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_ordered *)q)->not_full; }
 static void op_abandon(void *q, bool alone) { (void)q, (void)alone; }
@@ -252,11 +241,13 @@ static void op_destroy(void *q) {
     fp_mem_free(q, sizeof(struct fp_ordered));
 }
 
-const struct fp_queue_ops fp_ordered_ops = {
-    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
-    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
-    op_not_full,  op_abandon, op_destroy,  fp_wait,     true,
-};
+static void op_set_limit(void *q, uint64_t limit) { fp_ordered_set_limit(q, limit); }
+static enum fp_status op_move(void *q) { return fp_ordered_move(q); }
+static enum fp_status op_end_move(void *q, bool keep) { return fp_ordered_end_move(q, keep); }
+
+const struct fp_queue_ops fp_ordered_ops = {FP_QUEUE_TABLE, .set_limit = op_set_limit,
+                                            .move = op_move, .end_move = op_end_move,
+                                            .calls_host = true};
 
 void *fp_ordered_create(fp_less less, const struct fp_host *host) {
     struct fp_ordered *q = fp_mem_alloc(sizeof *q);

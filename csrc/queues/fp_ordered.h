@@ -70,7 +70,7 @@ bool fp_ordered_compares(struct fp_ordered *q);
 void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets);
 
 /* Memory held by the heap. */
-size_t fp_ordered_bytes(struct fp_ordered *q);
+size_t fp_ordered_memory(struct fp_ordered *q);
 
 int fp_ordered_visit(struct fp_ordered *q, int (*fn)(uint64_t item, void *arg), void *arg);
 

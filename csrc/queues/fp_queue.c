@@ -21,12 +21,25 @@ static void count(void *q, uint64_t *puts, uint64_t *gets) { (void)q, *puts = *g
 static int visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
     return (void)q, (void)fn, (void)arg, 0;
 }
-static size_t bytes(void *q) { return (void)q, (size_t)0; }
+static size_t memory(void *q) { return (void)q, (size_t)0; }
 static struct fp_event *event(void *q) { return (void)q, &no_event; }
 static void abandon(void *q, bool alone) { (void)q, (void)alone; }
 static void nothing(void *q) { (void)q; }
 
 const struct fp_queue_ops fp_no_queue_ops = {
-    put,   get,   put_many, get_many, get_many, close,   is_closed, limit, count,
-    visit, bytes, event,    event,    abandon,  nothing, fp_wait,   false,
+    .put = put,
+    .get = get,
+    .put_many = put_many,
+    .get_many = get_many,
+    .discard = get_many,
+    .close = close,
+    .is_closed = is_closed,
+    .limit = limit,
+    .count = count,
+    .visit = visit,
+    .memory = memory,
+    .not_empty = event,
+    .not_full = event,
+    .abandon = abandon,
+    .destroy = nothing,
 };

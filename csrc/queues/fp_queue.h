@@ -23,7 +23,7 @@ struct fp_queue_ops {
     uint64_t (*limit)(void *q);
     void (*count)(void *q, uint64_t *puts, uint64_t *gets);
     int (*visit)(void *q, int (*fn)(uint64_t item, void *arg), void *arg);
-    size_t (*bytes)(void *q);
+    size_t (*memory)(void *q); /* bytes, all of the structure's */
     struct fp_event *(*not_empty)(void *q);
     struct fp_event *(*not_full)(void *q);
     /* Nobody is to use the queue any more: what is in it can be discarded. `alone`: nobody can;
@@ -33,10 +33,11 @@ struct fp_queue_ops {
     void (*abandon)(void *q, bool alone);
     /* Frees the structure, not the items. */
     void (*destroy)(void *q);
-    /* fp_wait, from the same module as the structure: sleepers and notifiers must share the state
-     * of fp_park.c. */
-    enum fp_status (*wait)(struct fp_event *, const struct fp_attempt *, int64_t deadline,
-                           const struct fp_host *);
+    /* Of structures whose items can be moved elsewhere, and whose limit may change; NULL otherwise.
+     * fp_segq.h and fp_ordered.h have the contract. */
+    void (*set_limit)(void *q, uint64_t limit);
+    enum fp_status (*move)(void *q);
+    enum fp_status (*end_move)(void *q, bool keep);
     bool calls_host; /* an operation may run code of the host (a comparison) */
 };
 

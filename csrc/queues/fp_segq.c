@@ -2,7 +2,7 @@
 #include "queues/fp_segq_internal.h"
 
 #include "base/fp_mem.h"
-#include "queues/fp_queue.h"
+#include "queues/fp_queue_ops.h"
 
 static inline enum fp_status shut(uint64_t marker) {
     return marker == FP_SEGQ_CLOSED ? FP_CLOSED : FP_MOVED;
@@ -432,7 +432,7 @@ int fp_segq_visit(struct fp_segq *q, int (*fn)(uint64_t item, void *arg), void *
     return 0;
 }
 
-size_t fp_segq_bytes(struct fp_segq *q) {
+size_t fp_segq_memory(struct fp_segq *q) {
     size_t sum = 0;
     struct fp_epoch_record *pin = fp_epoch_pin();
     if (pin == NULL)
@@ -446,16 +446,10 @@ size_t fp_segq_bytes(struct fp_segq *q) {
     return sum;
 }
 
-/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+/* The table for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *q, uint64_t item) { return fp_segq_put(q, item); }
-static enum fp_status op_get(void *q, uint64_t *item) { return fp_segq_get(q, item); }
-static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
-    return fp_segq_put_many(q, items, count, done);
-}
-static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
-    return fp_segq_get_many(q, items, max, done);
-}
+FP_QUEUE_WRAPPERS(segq, segq, FP_QUEUE_SELF)
+
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
     return fp_segq_get_many(q, items, max, done);
 }
@@ -463,13 +457,8 @@ static enum fp_status op_close(void *q, bool immediate) {
     (void)immediate; /* the host discards */
     return fp_segq_close(q);
 }
-static bool op_is_closed(void *q) { return fp_segq_is_closed(q); }
 static uint64_t op_limit(void *q) { return fp_segq_limit(q); }
-static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_segq_count(q, puts, gets); }
-static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
-    return fp_segq_visit(q, fn, arg);
-}
-static size_t op_bytes(void *q) { return sizeof(struct fp_segq) + fp_segq_bytes(q); }
+static size_t op_memory(void *q) { return sizeof(struct fp_segq) + fp_segq_memory(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_segq *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_segq *)q)->not_full; }
 static void op_abandon(void *q, bool alone) { (void)q, (void)alone; }
@@ -478,11 +467,12 @@ static void op_destroy(void *q) {
     fp_mem_free(q, sizeof(struct fp_segq));
 }
 
-const struct fp_queue_ops fp_segq_ops = {
-    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
-    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
-    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
-};
+static void op_set_limit(void *q, uint64_t limit) { fp_segq_set_limit(q, limit); }
+static enum fp_status op_move(void *q) { return fp_segq_move(q); }
+static enum fp_status op_end_move(void *q, bool keep) { return fp_segq_end_move(q, keep); }
+
+const struct fp_queue_ops fp_segq_ops = {FP_QUEUE_TABLE, .set_limit = op_set_limit, .move = op_move,
+                                         .end_move = op_end_move};
 
 void *fp_segq_create(uint64_t limit) {
     struct fp_segq *q = fp_mem_alloc(sizeof *q);

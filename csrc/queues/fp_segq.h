@@ -116,6 +116,6 @@ void fp_segq_count(struct fp_segq *q, uint64_t *puts, uint64_t *gets);
 int fp_segq_visit(struct fp_segq *q, int (*fn)(uint64_t item, void *arg), void *arg);
 
 /* Memory held by the segments. */
-size_t fp_segq_bytes(struct fp_segq *q);
+size_t fp_segq_memory(struct fp_segq *q);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/fp_fence.h"
 #include "base/fp_mem.h"
 #include "base/fp_thread.h"
-#include "queues/fp_queue.h"
+#include "queues/fp_queue_ops.h"
 
 enum fp_status fp_spsc_init(struct fp_spsc *r, uint64_t capacity) {
     if (capacity > (SIZE_MAX >> 1) / sizeof *r->slot)
@@ -418,22 +418,13 @@ int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *
     return 0;
 }
 
-size_t fp_spsc_bytes(struct fp_spsc *r) { return (size_t)r->capacity * sizeof *r->slot; }
+size_t fp_spsc_memory(struct fp_spsc *r) { return (size_t)r->capacity * sizeof *r->slot; }
 
-/* The face for hosts (fp_queue.h). ------------------------------------------------------------ */
+/* The table for hosts (fp_queue.h). ------------------------------------------------------------ */
 
-static enum fp_status op_put(void *q, uint64_t item) {
-    return fp_spsc_put(q, fp_thread_serial(), item);
-}
-static enum fp_status op_get(void *q, uint64_t *item) {
-    return fp_spsc_get(q, fp_thread_serial(), item);
-}
-static enum fp_status op_put_many(void *q, const uint64_t *items, size_t count, size_t *done) {
-    return fp_spsc_put_many(q, fp_thread_serial(), items, count, done);
-}
-static enum fp_status op_get_many(void *q, uint64_t *items, size_t max, size_t *done) {
-    return fp_spsc_get_many(q, fp_thread_serial(), items, max, done);
-}
+#define SELF(q) q, fp_thread_serial()
+FP_QUEUE_WRAPPERS(spsc, spsc, SELF)
+
 static enum fp_status op_discard(void *q, uint64_t *items, size_t max, size_t *done) {
     return fp_spsc_discard(q, fp_thread_serial(), items, max, done);
 }
@@ -441,13 +432,8 @@ static enum fp_status op_close(void *q, bool immediate) {
     fp_spsc_close(q, immediate);
     return FP_OK;
 }
-static bool op_is_closed(void *q) { return fp_spsc_is_closed(q); }
 static uint64_t op_limit(void *q) { return ((struct fp_spsc *)q)->capacity; }
-static void op_count(void *q, uint64_t *puts, uint64_t *gets) { fp_spsc_count(q, puts, gets); }
-static int op_visit(void *q, int (*fn)(uint64_t, void *), void *arg) {
-    return fp_spsc_visit(q, fn, arg);
-}
-static size_t op_bytes(void *q) { return sizeof(struct fp_spsc) + fp_spsc_bytes(q); }
+static size_t op_memory(void *q) { return sizeof(struct fp_spsc) + fp_spsc_memory(q); }
 static struct fp_event *op_not_empty(void *q) { return &((struct fp_spsc *)q)->not_empty; }
 static struct fp_event *op_not_full(void *q) { return &((struct fp_spsc *)q)->not_full; }
 static void op_abandon(void *q, bool alone) { fp_spsc_abandon(q, alone); }
@@ -456,11 +442,7 @@ static void op_destroy(void *q) {
     fp_mem_free(q, sizeof(struct fp_spsc));
 }
 
-const struct fp_queue_ops fp_spsc_ops = {
-    op_put,       op_get,     op_put_many, op_get_many, op_discard, op_close,
-    op_is_closed, op_limit,   op_count,    op_visit,    op_bytes,   op_not_empty,
-    op_not_full,  op_abandon, op_destroy,  fp_wait,     false,
-};
+const struct fp_queue_ops fp_spsc_ops = {FP_QUEUE_TABLE};
 
 void *fp_spsc_create(uint64_t capacity) {
     struct fp_spsc *q = fp_mem_alloc(sizeof *q);

@@ -106,6 +106,6 @@ void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets);
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg);
 
-size_t fp_spsc_bytes(struct fp_spsc *r);
+size_t fp_spsc_memory(struct fp_spsc *r);
 
 #endif

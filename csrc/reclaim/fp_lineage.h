@@ -55,6 +55,7 @@
 #ifndef FP_LINEAGE_H
 #define FP_LINEAGE_H
 
+#include "base/fp_mem.h"
 #include "reclaim/fp_guard.h"
 
 struct fp_lineage;
@@ -94,12 +95,6 @@ struct fp_lineage_ops {
     /* Frees what is in the trash. May run any code. */
     void (*empty)(struct fp_lineage *l, struct fp_trash *trash);
     void (*destroy)(struct fp_lineage *l);
-};
-
-/* Where memory comes from. Must not run code of the host. */
-struct fp_memory {
-    void *(*alloc)(size_t bytes);
-    void (*free)(void *p, size_t bytes);
 };
 
 struct fp_deadlist; /* a piece of one */

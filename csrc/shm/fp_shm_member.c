@@ -3,7 +3,7 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
-#include "shm/fp_shm.h"
+#include "shm/fp_shm_internal.h"
 
 #include "base/fp_mem.h"
 #include "base/fp_thread.h"

@@ -1,7 +1,7 @@
 /* fp_shm_read.c - the readers' half of fp_shm.h, closing, and what is left by the dead. FP_STEP()
  * stands behind every shared store. */
 #if defined(__linux__)
-#include "shm/fp_shm.h"
+#include "shm/fp_shm_internal.h"
 
 enum { RESCUE_EVERY = 10 * 1000000 }; /* nanoseconds */
 
@@ -236,18 +236,6 @@ bool fp_shm_is_closed(struct fp_shm *h) {
 
 bool fp_shm_is_discarding(struct fp_shm *h) {
     return (fp_sync_u64_load_seq_cst(&h->member->shared->state) & FP_SHM_DISCARDING) != 0;
-}
-
-uint64_t fp_shm_records(struct fp_shm *h) {
-    if (fp_shm_is_discarding(h))
-        return 0;
-    struct fp_shm_member *m = h->member;
-    uint64_t used = fp__shm_used(m), sum = 0;
-    for (uint64_t i = 0; i < used; i++) {
-        const struct fp_spsc_bytes at = fp__shm_at(m, i);
-        sum += fp_spsc_bytes_records(&at);
-    }
-    return m->limit != 0 && sum > m->limit ? m->limit : sum;
 }
 
 #else

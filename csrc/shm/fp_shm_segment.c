@@ -2,7 +2,7 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
-#include "shm/fp_shm.h"
+#include "shm/fp_shm_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +56,25 @@ struct fp_spsc_bytes fp__shm_at(const struct fp_shm_member *m, uint64_t i) {
 uint64_t fp__shm_used(const struct fp_shm_member *m) {
     uint64_t used = fp_sync_u64_load_seq_cst(&m->shared->used);
     return used < m->lanes ? used : m->lanes;
+}
+
+/* A thread that waits for the first write of another one, which has no lane yet, waits at the wrong
+ * bell: until it looks by itself, once. */
+struct fp_shm_event *fp__shm_room(struct fp_shm_member *m) {
+    uint64_t mine = fp_sync_u64_load_relaxed(&m->mine);
+    return m->limit == 0 && mine != FP_SHM_NO_LANE ? &m->lane[mine].room : &m->shared->room;
+}
+
+uint64_t fp_shm_records(struct fp_shm *h) {
+    if (fp_shm_is_discarding(h))
+        return 0;
+    struct fp_shm_member *m = h->member;
+    uint64_t used = fp__shm_used(m), sum = 0;
+    for (uint64_t i = 0; i < used; i++) {
+        const struct fp_spsc_bytes at = fp__shm_at(m, i);
+        sum += fp_spsc_bytes_records(&at);
+    }
+    return m->limit != 0 && sum > m->limit ? m->limit : sum;
 }
 
 /* Creation ------------------------------------------------------------------------------------- */

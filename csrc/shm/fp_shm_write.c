@@ -2,7 +2,7 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
-#include "shm/fp_shm.h"
+#include "shm/fp_shm_internal.h"
 
 #include "base/fp_backoff.h"
 #include "base/fp_thread.h"
@@ -81,13 +81,6 @@ static FP_NOINLINE enum fp_status claim(struct fp_shm_member *m) {
             break; /* the next ones need some, too, but those that were used before */
         }
     return s;
-}
-
-/* A thread that waits for the first write of another one, which has no lane yet, waits at the wrong
- * bell: until it looks by itself, once. */
-struct fp_shm_event *fp__shm_room(struct fp_shm_member *m) {
-    uint64_t mine = fp_sync_u64_load_relaxed(&m->mine);
-    return m->limit == 0 && mine != FP_SHM_NO_LANE ? &m->lane[mine].room : &m->shared->room;
 }
 
 static void end(struct fp_shm_member *m) {

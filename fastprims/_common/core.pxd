@@ -74,6 +74,7 @@ cdef extern from "wait/fp_wait.h":
         fp_status (*run)(void*) noexcept
         fp_bool (*more)(void*) noexcept
         void* arg
+    fp_status fp_wait(fp_event*, const fp_attempt*, int64_t, const fp_host*)
 
 cdef extern from "wait/fp_lock.h":
     struct fp_lock:
@@ -98,12 +99,14 @@ cdef extern from "queues/fp_queue.h":
         uint64_t (*limit)(void*) noexcept
         void (*count)(void*, uint64_t*, uint64_t*) noexcept
         int (*visit)(void*, fp_item_visitor, void*) noexcept
-        size_t (*bytes)(void*) noexcept
+        size_t (*memory)(void*) noexcept
         fp_event* (*not_empty)(void*) noexcept
         fp_event* (*not_full)(void*) noexcept
         void (*abandon)(void*, fp_bool) noexcept
         void (*destroy)(void*) noexcept
-        fp_status (*wait)(fp_event*, const fp_attempt*, int64_t, const fp_host*) noexcept
+        void (*set_limit)(void*, uint64_t) noexcept
+        fp_status (*move)(void*) noexcept
+        fp_status (*end_move)(void*, bint) noexcept
         fp_bool calls_host
     const fp_queue_ops fp_no_queue_ops
     const fp_queue_ops fp_segq_ops, fp_mpmc_ops, fp_spsc_ops, fp_ordered_ops
@@ -114,14 +117,8 @@ cdef extern from "queues/fp_queue.h":
 
 cdef extern from "queues/fp_segq.h":
     fp_status fp_segq_put(void*, uint64_t)
-    void fp_segq_set_limit(void*, uint64_t)
-    fp_status fp_segq_move(void*)
-    fp_status fp_segq_end_move(void*, bint)
 
 cdef extern from "queues/fp_ordered.h":
-    void fp_ordered_set_limit(void*, uint64_t)
-    fp_status fp_ordered_move(void*)
-    fp_status fp_ordered_end_move(void*, bint)
     bint fp_ordered_compares(void*)
 
 cdef extern from "queues/fp_spsc.h":
@@ -195,7 +192,7 @@ cdef extern from "maps/fp_ctrie.h":
     fp_status fp_ctrie_version_size(fp_version*, uint64_t*)
     void fp_ctrie_walk_start(fp_ctrie_walk*, fp_version*)
     fp_status fp_ctrie_walk_next(fp_ctrie_walk*, uint64_t*, uint64_t*, fp_bool)
-    size_t fp_ctrie_bytes(fp_version*)
+    size_t fp_ctrie_memory(fp_version*)
 
 cdef extern from "maps/fp_topic.h":
     struct fp_topic_host:
@@ -236,6 +233,6 @@ cdef extern from "maps/fp_topic.h":
     fp_version* fp_topic_snapshot(fp_topic*)
     fp_bool fp_topic_count(fp_topic*, fp_topic_counts*)
     fp_topic_counts fp_topic_version_count(fp_version*)
-    size_t fp_topic_bytes(fp_version*)
+    size_t fp_topic_memory(fp_version*)
     void fp_words_init(fp_words*, const fp_memory*)
     void fp_words_free(fp_words*)

@@ -27,7 +27,7 @@ cdef extern from "limits/fp_pool.h":
     void fp_pool_count(fp_pool*, fp_pool_counts*)
     int fp_pool_visit(fp_pool*, _core.fp_item_visitor, void*)
     void fp_pool_clear(fp_pool*, void (*)(uint64_t) noexcept)
-    size_t fp_pool_bytes(fp_pool*)
+    size_t fp_pool_memory(fp_pool*)
 
 
 cdef fp_bool never() noexcept:
@@ -323,7 +323,7 @@ cdef class ObjectPool:
                 f"leased={counts.leased} at {<size_t><PyObject*>self:#x}>")
 
     def __sizeof__(self):
-        return object.__sizeof__(self) + (fp_pool_bytes(self.core) if self.core != NULL else 0)
+        return object.__sizeof__(self) + (fp_pool_memory(self.core) if self.core != NULL else 0)
 
     def __reduce_ex__(self, protocol):
         refuse_pickle(self, "Make one there, with the same factory")

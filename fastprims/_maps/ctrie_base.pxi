@@ -184,7 +184,7 @@ cdef class CtrieBase:
         cdef _core.fp_version* v = self.take_snapshot()
         cdef uint64_t size = 0
         cdef fp_status status = _core.fp_ctrie_version_size(v, &size)
-        cdef size_t size_in_bytes = _core.fp_ctrie_bytes(v)
+        cdef size_t size_in_bytes = _core.fp_ctrie_memory(v)
         _core.fp_version_release(v)
         if status != _core.FP_OK:
             raise_for_status(status)

@@ -285,7 +285,7 @@ cdef class TopicBase:
         self.check()
         cdef _core.fp_version* v = self.take_snapshot()
         cdef _core.fp_topic_counts counts = _core.fp_topic_version_count(v)
-        cdef size_t size_in_bytes = _core.fp_topic_bytes(v)
+        cdef size_t size_in_bytes = _core.fp_topic_memory(v)
         _core.fp_version_release(v)
         return record(
             "TopicStats", size=counts.subscriptions, patterns=counts.patterns, bytes=size_in_bytes)

@@ -107,13 +107,12 @@ cdef class BaseQueue:
     cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
                               int64_t deadline) except *:
         sleep = sleep_of_hub() if may_poll() else None
-        return (self.ops.wait(event, op, deadline, &host) if sleep is None
+        return (_core.fp_wait(event, op, deadline, &host) if sleep is None
                 else poll(op, deadline, sleep))
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
-        cdef uint64_t word = <uint64_t><PyObject*>item
-        cdef Batch batch = [self.core, self.ops, &word, 1, 0]
-        cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef Single single = [<PyObject*>self, <uint64_t><PyObject*>item]
+        cdef fp_attempt op = [run_put, has_room, &single]
         cdef int64_t began = 0
         if self.elsewhere():
             self.moved("put", (item, block, timeout))
@@ -123,7 +122,7 @@ cdef class BaseQueue:
         INCREF(<PyObject*>item)
         cdef fp_status status = _core.FP_FAILED
         try:
-            status = self.put_one(self.core, word)
+            status = run_put(&single)
             if status == _core.FP_FULL and block:
                 began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
@@ -137,15 +136,14 @@ cdef class BaseQueue:
         return 0
 
     cdef object get_item(self, bint block, object timeout):
-        cdef uint64_t word = 0
-        cdef Batch batch = [self.core, self.ops, &word, 1, 0]
-        cdef fp_attempt op = [run_get, has_items, &batch]
+        cdef Single single = [<PyObject*>self, 0]
+        cdef fp_attempt op = [run_get, has_items, &single]
         cdef int64_t began = 0
         if self.elsewhere():
             return self.moved("get", (block, timeout))
         if block and timeout is not None:
             self.check_wait(timeout, False)
-        cdef fp_status status = self.get_one(self.core, &word)
+        cdef fp_status status = run_get(&single)
         if status == _core.FP_EMPTY and block:
             began = _core.fp_now()
             status = self.wait(self.ops.not_empty(self.core), &op, timeout)
@@ -153,18 +151,18 @@ cdef class BaseQueue:
             return self.moved("get", (block, left_of(timeout, began)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
-        return fp_steal(<PyObject*>word)
+        return fp_steal(<PyObject*>single.item)
 
     cdef size_t put_list(self, list items, size_t before, bint block, object timeout) except? -1:
-        """Stores the items of a hidden list; returns how many. `before` were stored already."""
+        """Stores the items of an untracked list; returns how many. `before` were stored already."""
         cdef size_t n = <size_t>len(items)
-        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
-        cdef fp_attempt op = [run_put, has_room, &batch]
+        cdef Batch batch = [<PyObject*>self, fp_list_buffer(items), n, 0]
+        cdef fp_attempt op = [run_put_many, has_room, &batch]
         cdef fp_status status = _core.FP_OK
         cdef int64_t began = 0
         try:
             if n != 0:
-                status = run_put(&batch)
+                status = run_put_many(&batch)
             if status == _core.FP_FULL and block:
                 began = _core.fp_now()
                 status = self.wait(self.ops.not_full(self.core), &op, timeout)
@@ -288,9 +286,9 @@ cdef class BaseQueue:
         cdef uint64_t chunk = puts - gets if self.ops.calls_host else <uint64_t>CHUNK
         cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, chunk)))
         cdef list items = untracked_list(None, <Py_ssize_t>room)
-        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
-        cdef fp_attempt op = [run_get, has_items, &batch]
-        cdef fp_status status = run_get(&batch)
+        cdef Batch batch = [<PyObject*>self, fp_list_buffer(items), room, 0]
+        cdef fp_attempt op = [run_get_many, has_items, &batch]
+        cdef fp_status status = run_get_many(&batch)
         cdef size_t have = 0
         cdef int64_t began = 0
         try:
@@ -397,7 +395,7 @@ cdef class BaseQueue:
 
     def __sizeof__(self):
         cdef const _core.fp_queue_ops* ops = self.hooks()
-        return object.__sizeof__(self) + ops.bytes(self.core)
+        return object.__sizeof__(self) + ops.memory(self.core)
 
     def __reduce_ex__(self, protocol, /):
         refuse_pickle(self, "Send its items, or use a queue made for processes")

@@ -43,7 +43,7 @@ from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._queues import channel_options, opened
 from fastprims._queues.standard import LifoQueue, PriorityQueue
 
-include "batches.pxi"
+include "attempts.pxi"
 include "base.pxi"
 include "fastcall.pxi"
 include "simple.pxi"

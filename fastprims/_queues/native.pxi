@@ -108,10 +108,7 @@ cdef class NativeQueue(BaseQueue):
         value = value if isinstance(value, (int, float)) else to_index(value, "maxsize")
         with cython.critical_section(self):
             self.given = value
-        if self.ops == &_core.fp_segq_ops:
-            _core.fp_segq_set_limit(self.core, limit)
-        else:
-            _core.fp_ordered_set_limit(self.core, limit)
+        self.ops.set_limit(self.core, limit)
         return 0
 
     cdef bint truth_of(self, object value, str name) except -1:
@@ -228,9 +225,7 @@ cdef class NativeQueue(BaseQueue):
         if self.is_open():
             return None
         self.ending = True
-        cdef fp_status status = (
-            _core.fp_segq_move(self.core) if self.ops == &_core.fp_segq_ops
-            else _core.fp_ordered_move(self.core))
+        cdef fp_status status = self.ops.move(self.core)
         if status != _core.FP_OK:
             self.ending = False
             if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
@@ -281,9 +276,7 @@ cdef class NativeQueue(BaseQueue):
         return self.end_move(False)
 
     cdef fp_status end_move(self, bint keep) noexcept:
-        cdef fp_status status = (
-            _core.fp_segq_end_move(self.core, keep) if self.ops == &_core.fp_segq_ops
-            else _core.fp_ordered_end_move(self.core, keep))
+        cdef fp_status status = self.ops.end_move(self.core, keep)
         self.ending = status != _core.FP_OK
         _core.fp_event_notify_all(&self.all_done)
         return status

@@ -191,7 +191,7 @@ static void observe(struct load *l) {
         gets_before = gets;
         if (l->mode & FLOW_CLOSE && atomic_load(&l->closed))
             CHECK(l->s.ops->is_closed(l->s.queue), "a closed queue says it isn't");
-        CHECK(l->s.ops->bytes(l->s.queue) > 0, "no bytes");
+        CHECK(l->s.ops->memory(l->s.queue) > 0, "no bytes");
         sched_yield();
     }
 }
