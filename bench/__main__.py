@@ -10,9 +10,9 @@ from typing import Any
 
 from bench import processes
 from bench.latency import wants_latency
-from bench.native.session import any_native, wants_native
+from bench.native.session import wants_native
 from bench.runner import DEFAULT, FULL, QUICK
-from bench.suite import SUITE, select
+from bench.suite import OTHERS, SUITE, unknown_names
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -61,15 +61,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    if (
-        options.only
-        and not select(options.only)
-        and not wants_latency(options.effort, options.only)
-        and not any_native(options.only)
-        and not processes.any_processes(options.only)
-    ):
-        known = ", ".join([case.key for case in SUITE] + ["latency", "native", "shm"])
-        print(f"no case matches {' '.join(options.only)}; there are {known}", file=sys.stderr)
+    if unknown := unknown_names(options.only):
+        known = ", ".join([*(case.key for case in SUITE), *OTHERS])
+        print(f"no case matches {' '.join(unknown)}; there are {known}", file=sys.stderr)
         return 2
     try:
         from rich.console import Console

@@ -55,6 +55,13 @@ class Case:
     kinds: tuple[str, ...] = KINDS
     step: int = 0  # operations come in multiples of this; 0: what the threads can share
     only_full: bool = False  # too long for the other efforts
+    pictured: bool = False  # in the picture of a run that measured it
+
+    def __post_init__(self) -> None:
+        for pairing in self.pairings:
+            for contender in (pairing.contender, pairing.baseline):
+                if contender not in self.contenders:
+                    raise ValueError(f"{self.key}: {contender.key} is in a ratio, but not measured")
 
     @property
     def least_count(self) -> int:

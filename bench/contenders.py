@@ -50,6 +50,9 @@ class Contender:
     get: str = "get"
     calls: str = "put/get"
     keeps: str = "all"  # of what is put when it is full: all (it waits), the oldest, or the newest
+    # Its words in the report and the picture. A contender without a column is in the other table.
+    column: str = ""  # the heading of its column, beside those of its side, in the table of queues
+    over: str = ""  # the heading of the ratios of others over it, in the picture
 
     @property
     def empty_loop(self) -> bool:
@@ -62,13 +65,15 @@ def size_of(item: Any) -> int:
     return len(item) if hasattr(item, "__len__") else int(item.qsize())
 
 
-def _trying(key: str, make: Callable[[int], Any]) -> Contender:
-    return Contender(key, FASTPRIMS, make, "try_put", "try_get", "try_put/try_get")
+def _trying(key: str, make: Callable[[int], Any], column: str) -> Contender:
+    return Contender(key, FASTPRIMS, make, "try_put", "try_get", "try_put/try_get", column=column)
 
 
 RING_SLOTS = 1024  # for rings in cases that name no bound: they have no unbounded form
 
-NOOP = Contender("empty loop", BASELINE, lambda bound: [], "append", "pop", "none")
+NOOP = Contender(
+    "empty loop", BASELINE, lambda bound: [], "append", "pop", "none", column="empty\nloop"
+)
 
 
 class EmptyCalls:
@@ -80,21 +85,43 @@ class EmptyCalls:
         self.get = fastprims.AtomicFlag().test
 
 
-EMPTY_CALLS = Contender("empty calls", BASELINE, lambda bound: EmptyCalls())
+EMPTY_CALLS = Contender("empty calls", BASELINE, lambda bound: EmptyCalls(), column="empty\ncalls")
 
-STD_QUEUE = Contender("queue.Queue", STDLIB, queue.Queue)
-STD_SIMPLE = Contender("queue.SimpleQueue", STDLIB, lambda bound: queue.SimpleQueue())
-STD_LIFO = Contender("queue.LifoQueue", STDLIB, queue.LifoQueue)
-STD_PRIORITY = Contender("queue.PriorityQueue", STDLIB, queue.PriorityQueue)
-DEQUE = Contender(
-    "deque", STDLIB, lambda bound: collections.deque(), "append", "popleft", "append/popleft"
+STD_QUEUE = Contender("queue.Queue", STDLIB, queue.Queue, column="Queue", over="over\nQueue")
+STD_SIMPLE = Contender(
+    "queue.SimpleQueue",
+    STDLIB,
+    lambda bound: queue.SimpleQueue(),
+    column="Simple\nQueue",
+    over="over\nSimple-\nQueue",
 )
-LOCKED_DEQUE = Contender("deque + Lock", STDLIB, lambda bound: LockedDeque(), calls="locked")
+# In the columns of the plain queues: no case has both.
+STD_LIFO = Contender("queue.LifoQueue", STDLIB, queue.LifoQueue, column="Queue")
+STD_PRIORITY = Contender("queue.PriorityQueue", STDLIB, queue.PriorityQueue, column="Queue")
+DEQUE = Contender(
+    "deque",
+    STDLIB,
+    lambda bound: collections.deque(),
+    "append",
+    "popleft",
+    "append/popleft",
+    column="deque",
+)
+LOCKED_DEQUE = Contender(
+    "deque + Lock", STDLIB, lambda bound: LockedDeque(), calls="locked", column="deque\n+ Lock"
+)
 
-FP_QUEUE = Contender("fastprims.Queue", FASTPRIMS, fastprims.Queue)
-FP_SIMPLE = Contender("fastprims.SimpleQueue", FASTPRIMS, lambda bound: fastprims.SimpleQueue())
-FP_LIFO = Contender("fastprims.LifoQueue", FASTPRIMS, fastprims.LifoQueue)
-FP_PRIORITY = Contender("fastprims.PriorityQueue", FASTPRIMS, fastprims.PriorityQueue)
+FP_QUEUE = Contender("fastprims.Queue", FASTPRIMS, fastprims.Queue, column="Queue")
+FP_SIMPLE = Contender(
+    "fastprims.SimpleQueue",
+    FASTPRIMS,
+    lambda bound: fastprims.SimpleQueue(),
+    column="Simple\nQueue",
+)
+FP_LIFO = Contender("fastprims.LifoQueue", FASTPRIMS, fastprims.LifoQueue, column="Queue")
+FP_PRIORITY = Contender(
+    "fastprims.PriorityQueue", FASTPRIMS, fastprims.PriorityQueue, column="Queue"
+)
 
 
 def _spsc(bound: int) -> Any:
@@ -160,7 +187,7 @@ BOUNDED_DEQUE = Contender(
     keeps="newest",
 )
 
-FP_SPSC = Contender("fastprims.SPSCRing", FASTPRIMS, _spsc)
-FP_MPMC = Contender("fastprims.MPMCRing", FASTPRIMS, _mpmc)
-FP_SPSC_TRY = _trying("fastprims.SPSCRing try_*", _spsc)
-FP_MPMC_TRY = _trying("fastprims.MPMCRing try_*", _mpmc)
+FP_SPSC = Contender("fastprims.SPSCRing", FASTPRIMS, _spsc, column="SPSC\nRing")
+FP_MPMC = Contender("fastprims.MPMCRing", FASTPRIMS, _mpmc, column="MPMC\nRing")
+FP_SPSC_TRY = _trying("fastprims.SPSCRing try_*", _spsc, "SPSC\ntry_*")
+FP_MPMC_TRY = _trying("fastprims.MPMCRing try_*", _mpmc, "MPMC\ntry_*")

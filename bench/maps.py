@@ -293,7 +293,13 @@ def expect_size(case: Case, contender: Contender, subject: Any, size: int) -> No
 EMPTY = Contender("empty loop", BASELINE, lambda bound: None, calls="none")
 DICT = Contender("dict", STDLIB, lambda bound: {}, calls="map")
 COPIED_DICT = Contender("dict.copy()", STDLIB, lambda bound: {}, calls="bare")
-LOCKED_DICT = Contender("dict + Lock", STDLIB, lambda bound: Locked({}), calls="locked")
+LOCKED_DICT = Contender(
+    "dict + Lock",
+    STDLIB,
+    lambda bound: Locked({}),
+    calls="locked",
+    over="over\ndict +\nLock",
+)
 FP_CTRIE = Contender("fastprims.Ctrie", FASTPRIMS, lambda bound: fastprims.Ctrie(), calls="map")
 
 SHARED_CTRIE = Contender(
@@ -306,7 +312,11 @@ SHARED_CTRIE = Contender(
 _immutables = peers.load("immutables")[0]
 _cereggii = peers.load("cereggii")[0]
 LOCKED_MAP = Contender(
-    "immutables.Map + Lock", PEER, lambda bound: Locked(_immutables.Map()), calls="immutable"
+    "immutables.Map + Lock",
+    PEER,
+    lambda bound: Locked(_immutables.Map()),
+    calls="immutable",
+    over="over\nMap +\nLock",
 )
 ATOMIC_DICT = Contender(
     "cereggii.AtomicDict", PEER, lambda bound: _cereggii.AtomicDict(), calls="map"
@@ -370,6 +380,7 @@ def _mix_case(writes: int, threads: int) -> Case:
             Pairing(FP_CTRIE, LOCKED_MAP),
             Pairing(FP_CTRIE, ATOMIC_DICT, *((1.2, 1.2) if many else ())),
         ),
+        pictured=threads == 2,
         unit="call",
         threads=threads,
     )
@@ -399,6 +410,7 @@ MAPS: tuple[Case, ...] = (
         map_trial("get"),
         (EMPTY, DICT, LOCKED_DICT, LOCKED_MAP, ATOMIC_DICT, FP_CTRIE),
         (Pairing(FP_CTRIE, LOCKED_DICT, 3, 3), Pairing(FP_CTRIE, DICT, 0.6, 0.6)),
+        pictured=True,
         unit="call",
     ),
     _case(
@@ -424,11 +436,12 @@ MAPS: tuple[Case, ...] = (
         insert_trial,
         (EMPTY, DICT, LOCKED_DICT, LOCKED_MAP, ATOMIC_DICT, FP_CTRIE),
         (Pairing(FP_CTRIE, LOCKED_DICT, 1, 1), Pairing(FP_CTRIE, LOCKED_MAP, 4, 4)),
+        pictured=True,
         unit="call",
         step=KEYS,
     ),
     *(_mix_case(writes, threads) for writes in (10, 50) for threads in (1, 2, 4)),
-    _snapshot_case("map-snapshot", 1_000, 100_000),
+    _snapshot_case("map-snapshot", 1_000, 100_000, pictured=True),
     _snapshot_case("map-snapshot-full", 1_000, 10_000, 100_000, 1_000_000, only_full=True),
     _case(
         "map-crowd",
@@ -436,6 +449,7 @@ MAPS: tuple[Case, ...] = (
         map_trial("snapshot + set"),
         (EMPTY, LOCKED_DICT, LOCKED_MAP, FP_CTRIE),
         (Pairing(FP_CTRIE, LOCKED_DICT, 100, 150), Pairing(FP_CTRIE, LOCKED_MAP, 3, 10)),
+        pictured=True,
         bound=COPIED,
         unit="pair",
         threads=100,

@@ -15,29 +15,9 @@ from rich.text import Text
 
 from bench import processes
 from bench.cases import KIND_TITLES
+from bench.contenders import BASELINE, FASTPRIMS, PEER, STDLIB
 
-COLUMNS = (
-    ("queue.Queue", "Queue"),
-    ("queue.SimpleQueue", "Simple\nQueue"),
-    ("deque", "deque"),
-    ("deque + Lock", "deque\n+ Lock"),
-    ("fastprims.Queue", "Queue"),
-    ("fastprims.SimpleQueue", "Simple\nQueue"),
-    ("fastprims.SPSCRing", "SPSC\nRing"),
-    ("fastprims.MPMCRing", "MPMC\nRing"),
-    ("fastprims.SPSCRing try_*", "SPSC\ntry_*"),
-    ("fastprims.MPMCRing try_*", "MPMC\ntry_*"),
-    ("empty calls", "empty\ncalls"),
-    ("empty loop", "empty\nloop"),
-)
-FLOORS = {"empty loop", "empty calls"}
-# The LIFO and priority cases have contenders of their own, shown in the plain queues' columns.
-STANDS_FOR = {
-    "queue.LifoQueue": "queue.Queue",
-    "queue.PriorityQueue": "queue.Queue",
-    "fastprims.LifoQueue": "fastprims.Queue",
-    "fastprims.PriorityQueue": "fastprims.Queue",
-}
+SIDES = (STDLIB, PEER, FASTPRIMS, BASELINE)  # from left to right
 
 
 def format_ns(value: float) -> str:
@@ -55,10 +35,14 @@ def format_ratio(value: float) -> str:
     return f"{value:.{digits}f}×"
 
 
+def column_of(contender: dict[str, Any]) -> tuple[str, str]:
+    """What tells its column from the others: the side, and the heading."""
+    return contender["side"], contender["column"]
+
+
 def has_columns(case: dict[str, Any]) -> bool:
     """Whether its contenders are those of the table of queues."""
-    known = {key for key, _ in COLUMNS} - FLOORS
-    return any(STANDS_FOR.get(c["key"], c["key"]) in known for c in case["contenders"])
+    return any(c["column"] and c["side"] != BASELINE for c in case["contenders"])
 
 
 def other_times_table(result: dict[str, Any]) -> Table | None:
@@ -105,23 +89,21 @@ def times_table(result: dict[str, Any]) -> Table:
     )
     table.add_column("case", no_wrap=True)
     table.add_column("items", no_wrap=True)
-    for key, title in COLUMNS:
-        ours = key.startswith("fastprims")
-        table.add_column(
-            title,
-            justify="right",
-            no_wrap=True,
-            style="cyan" if ours else "dim" if key in FLOORS else None,
-        )
+    cases = list(filter(has_columns, result["cases"]))
+    found = dict.fromkeys(column_of(c) for case in cases for c in case["contenders"] if c["column"])
+    columns = sorted(found, key=lambda column: SIDES.index(column[0]))
+    for side, heading in columns:
+        style = {FASTPRIMS: "cyan", BASELINE: "dim"}.get(side)
+        table.add_column(heading, justify="right", no_wrap=True, style=style)
     previous = None
-    for case in filter(has_columns, result["cases"]):
-        cells = {STANDS_FOR.get(c["key"], c["key"]): c["median"] for c in case["contenders"]}
-        fastest = min(value for key, value in cells.items() if key not in FLOORS)
+    for case in cases:
+        cells = {column_of(c): c["median"] for c in case["contenders"]}
+        fastest = min(c["median"] for c in case["contenders"] if c["side"] != BASELINE)
         texts = [
-            Text(format_ns(cells[key]), style="bold" if cells[key] == fastest else "")
-            if key in cells
+            Text(format_ns(cells[column]), style="bold" if cells[column] == fastest else "")
+            if column in cells
             else Text("")
-            for key, _ in COLUMNS
+            for column in columns
         ]
         if previous not in (None, case["key"]):
             table.add_section()

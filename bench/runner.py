@@ -219,6 +219,7 @@ def run_case(
     return {
         "key": case.key,
         "title": case.title,
+        "pictured": case.pictured,
         "kind": kind,
         "unit": case.unit,
         "style": case.style,
@@ -234,6 +235,8 @@ def run_case(
             {
                 "key": contender.key,
                 "side": contender.side,
+                "column": contender.column,
+                "over": contender.over,
                 "operations_per_round": counts[contender.key],
                 "ns": series[contender.key],
                 **summarize(series[contender.key]).as_dict(),

@@ -58,6 +58,7 @@ def _crowd(key: str, title: str, producers: int, consumers: int, *pairings: Pair
         handoff_trial,
         _HANDOFF,
         (*pairings, Pairing(who.FP_MPMC, who.STD_QUEUE), Pairing(who.FP_MPMC, who.STD_SIMPLE)),
+        pictured=True,
         bound=BOUND,
         producers=producers,
         consumers=consumers,
@@ -78,7 +79,7 @@ def _duel(key: str, title: str, ours: Contender, theirs: Contender) -> Case:
 
 
 SUITE: tuple[Case, ...] = (
-    Case("pair", "put + get, one thread", pair_trial, _PAIR, _PAIR_RATIOS),
+    Case("pair", "put + get, one thread", pair_trial, _PAIR, _PAIR_RATIOS, pictured=True),
     Case(
         "pair-attribute",
         "put + get, one thread, called as q.put(x)",
@@ -141,6 +142,7 @@ SUITE: tuple[Case, ...] = (
             Pairing(who.FP_SIMPLE, who.STD_SIMPLE),
             Pairing(who.FP_MPMC, who.STD_SIMPLE),
         ),
+        pictured=True,
         bound=BOUND,
         threads=2,
     ),
@@ -182,6 +184,7 @@ SUITE: tuple[Case, ...] = (
             Pairing(who.FP_SPSC, who.STD_SIMPLE),
             Pairing(who.FP_MPMC, who.STD_SIMPLE),
         ),
+        pictured=True,
         unit="round trip",
         bound=BOUND,
         threads=2,
@@ -199,12 +202,23 @@ SUITE: tuple[Case, ...] = (
             Pairing(who.FP_MPMC, who.STD_SIMPLE, 10, 10),
             Pairing(who.FP_QUEUE, who.LOCKED_DEQUE),
         ),
+        pictured=True,
         bound=BOUND,
     ),
     *PRIMITIVES,
     *MAPS,
     *TOPIC_CASES,
 )
+
+
+# What --only may name besides: bench.latency, bench.memory, bench.native, bench.processes.
+OTHERS = ("latency", "map-memory", "native", "shm")
+
+
+def unknown_names(patterns: list[str]) -> list[str]:
+    """Those that match nothing that is measured."""
+    names = [*(case.key for case in SUITE), *OTHERS]
+    return [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
 
 
 def select(patterns: list[str]) -> tuple[Case, ...]:
