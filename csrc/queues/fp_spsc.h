@@ -57,7 +57,7 @@ struct fp_spsc {
     uint64_t lap; /* between positions of one index: a power of two */
     bool light; /* the publications are light stores (fp_fence.h) */
     fp_u64 end; /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
-    fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
+    fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: none */
     fp_u64 discarding; /* once closed: the items left are not to be delivered */
     fp_u64 abandoned; /* 1: fp_spsc_abandon was called before */
     /* Written by waiters. */
