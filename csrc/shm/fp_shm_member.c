@@ -41,7 +41,7 @@ struct fp_shm_member *fp__shm_find(uint64_t device, uint64_t inode) {
     return m;
 }
 
-/* Who we are ----------------------------------------------------------------------------------- */
+/* This process --------------------------------------------------------------------------------- */
 
 /* Draws a number for this process. With the table's lock, or in a child that was just forked. 0 or
  * errno. */
