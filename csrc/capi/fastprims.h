@@ -68,8 +68,7 @@ enum fastprims_kind { FASTPRIMS_SPSC = 1, FASTPRIMS_MPMC = 2 };
 
 typedef struct fastprims_ring fastprims_ring;
 
-/* capacity: 1 or more words. The caller has the only reference. NULL: capacity 0, or out of memory.
- */
+/* capacity: words, 1 or more. The caller has the only reference. NULL: capacity 0 or no memory. */
 FASTPRIMS_EXPORT fastprims_ring *fastprims_ring_new(enum fastprims_kind kind, uint64_t capacity);
 
 /* Adds a reference. Any thread gives a reference back with fastprims_ring_release; giving the last

@@ -4,8 +4,7 @@
  * this file in one process (the Python module's, one in a program's own library) can pass rings to
  * each other: serial numbers of threads, kept memory and the state of sleeping are always those of
  * the copy that made the ring. The copies have to agree on `struct calls`, and on where a ring
- * keeps its pointer to it. So calls are only added, at the end, with a new FASTPRIMS_API_VERSION.
- */
+ * has its pointer to it. Calls are only added, at the end, with a new FASTPRIMS_API_VERSION. */
 #include "capi/fp_raw_internal.h"
 
 #include "base/fp_mem.h"

@@ -217,9 +217,7 @@ static void bytes_retain(fastprims_bytes *ring) {
 }
 
 static void bytes_release(fastprims_bytes *ring) {
-    /* Release half: what this holder did. Acquire half: pairs with the release halves of all
-     * others.
-     */
+    /* Release half: what this holder did. Acquire half: pairs with those of all others. */
     if (fp_sync_u64_fetch_add_seq_cst(&ring->references, UINT64_MAX) != 1)
         return;
     fp_mem_free(ring->lane.data, (size_t)bytes_room(ring));

@@ -106,8 +106,7 @@ static inline uint64_t fp_channel_drops(struct fp_channel *c, enum fp_drop_reaso
 
 /* Is the caller (thread `me`) to make a report now? If so, `news` has what was dropped since the
  * last one, by reason, and the caller has to end the report. False if there is nothing to tell, if
- * another thread is reporting, or if it is too early (unless `urgent`, or the channel is closed).
- */
+ * another thread is reporting, or if it is too early (unless `urgent` or the channel is closed). */
 bool fp_channel_begin_report(struct fp_channel *c, uint64_t me, bool urgent, uint64_t *news);
 
 /* Marks `news` as told. To be called just before the call that tells it, which may run any code. No

@@ -71,8 +71,7 @@ static inline enum fp_status get_from(struct fp_mpmc *r, uint64_t *h, uint64_t *
     for (;;) {
         uint64_t index = fp__mpmc_index(r, *h);
         struct fp_pair *slot = fp__mpmc_slot(r, index);
-        /* Acquire half: pairs with put's swap. Seq_cst: as in put, for a consumer about to sleep.
-         */
+        /* Acquire half: pairs with put's swap. Seq_cst: as in put, for a consumer. */
         uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
         uint64_t position = stamp & FP_MPMC_POSITION, closed = stamp & FP_MPMC_CLOSED;
         FP_STEP();

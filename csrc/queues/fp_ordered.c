@@ -51,8 +51,7 @@ static enum fp_status shut(uint64_t state) {
     return state & FP_ORDERED_MOVED ? FP_MOVED : FP_CLOSED;
 }
 
-/* A batch holds the lock throughout, so that an interruption can only come before its first item.
- */
+/* A batch holds the lock throughout, so an interruption can only come before its first item. */
 enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
                                    size_t *done) {
     *done = 0;

@@ -2,8 +2,7 @@
  *
  * A host that embeds several structures (the Python package) is written once, against this table.
  * Each function takes the structure as `void *` and does what its namesake in the structure's own
- * header says; that header also has the contract (which calls may run at the same time, progress).
- */
+ * header says; the contract (which calls may run at the same time, progress) is there, too. */
 #ifndef FP_QUEUE_H
 #define FP_QUEUE_H
 

@@ -15,8 +15,7 @@ struct segment {
     FP_LINE fp_u64 slot[];
 };
 
-/* A marker, in a slot or as the `next` of a full segment: nothing may be put there, nor behind it.
- */
+/* In a slot, or as the `next` of a full segment: nothing may be put there or behind it. */
 static inline bool is_marker(uint64_t found) {
     return found != FP_SEGQ_VACANT && found <= FP_SEGQ_MOVED_CLOSED;
 }

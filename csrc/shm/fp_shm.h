@@ -219,9 +219,7 @@ bool fp_shm_is_discarding(struct fp_shm *h);
  * no process writes meanwhile, it is no less than the number of records at the end of the call. */
 uint64_t fp_shm_records(struct fp_shm *h);
 
-/* Would a record of the largest size find room now? Changes nothing; in particular it takes no
- * lane.
- */
+/* Would a record of the largest size find room now? Changes nothing: it takes no lane to know. */
 bool fp_shm_has_room(struct fp_shm *h);
 
 /* The number of forks that led to this process; and whether an operation that began with such a

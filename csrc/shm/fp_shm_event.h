@@ -56,8 +56,7 @@ static inline void fp_shm_event_notify_all(struct fp_shm_event *b) {
         fp__shm_event_notify_all(b);
 }
 
-/* Announces a waiter; returns the key for the next function. After it, look at the structure again.
- */
+/* Announces a waiter; returns the key for the next function. Then look at the structure again. */
 static inline uint32_t fp_shm_event_prepare(struct fp_shm_event *b) {
     return (uint32_t)fp_sync_u64_fetch_or_seq_cst(&b->word, FP_SHM_EVENT_HEEDED);
 }

@@ -35,8 +35,7 @@ bool fp__shm_begin_late(struct fp_shm_member *m);
 static inline bool fp__shm_enter(struct fp_shm_member *m) {
     return FP_LIKELY(fp__shm_me(m) != 0) || fp__shm_begin_late(m);
 }
-/* A descriptor of the segment, even if the program has closed the member's; -1: it cannot be had.
- */
+/* A descriptor of the segment, even if the program has closed the member's; -1: there is none. */
 int fp__shm_fd(struct fp_shm_member *m);
 bool fp__shm_is_gone(struct fp_shm_member *m, uint64_t number);
 

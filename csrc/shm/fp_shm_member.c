@@ -243,8 +243,7 @@ static void give_back(struct fp_shm_member *m, uint64_t mine) {
 
 void fp__shm_leave(struct fp_shm_member *m) {
     uint64_t nobody = 0;
-    /* Either this swap succeeds, or the writing thread finds `open` at 0 when it is done (seq_cst).
-     */
+    /* Either this swap succeeds, or the writing thread finds `open` at 0 at its end (seq_cst). */
     if (!fp_sync_u64_cas_seq_cst(&m->writing, &nobody, fp_thread_serial()))
         return;
     fp__shm_lock_table();

@@ -323,7 +323,7 @@ static void count_up(int id, void *arg) {
             atomic_fetch_add(&counted[key], 1);
         if (snapshots && i % 7 == id % 7)
             fp_version_release(fp_ctrie_snapshot(shared));
-        if (i % 5 == 0) /* other keys come and go, so that levels do */
+        if (i % 5 == 0) /* other keys come and go: levels are made and given up */
             ctrie_do(shared, i % 2 ? FP_CTRIE_REMOVE : FP_CTRIE_STORE,
                      COUNTERS + torture_random(200), 7, -1);
     }
@@ -416,8 +416,7 @@ static void chains(void) {
     }
 }
 
-/* All operations at once, on few keys: a value that is found must have been stored under that key.
- */
+/* All operations at once, on few keys: a value that is found was stored under that key. */
 static void mix(int id, void *arg) {
     (void)id, (void)arg;
     struct fp_version *kept = NULL;

@@ -105,8 +105,7 @@ static void jumping_clock(void) {
     /* The end of the clock, 292 years after the first reading. */
     atomic_store(&told, 0);
     CHECK(fp_gcra_init(&g, 3e-9, 1, 0) == FP_OK && drain(&g) == 1, "the first");
-    for (int64_t third = 1; third < 3;
-         third++) { /* in steps, since more than 136 years at once are too many */
+    for (int64_t third = 1; third < 3; third++) { /* in steps: more than 136 years are too many */
         atomic_store(&told, INT64_MAX / 3 * third);
         CHECK(drain(&g) == 1, "after 97 years");
     }
@@ -150,7 +149,7 @@ static void out_of_range(void) {
           "a clock that fails");
 }
 
-/* The clock is within the glance's bounds, which are close together, whatever the thread waits for.
+/* The clock is within the glance's bounds, which are close together, however long a thread waits.
  */
 static void glances(void) {
     const int64_t end = fp_now() + scaled(300) * (int64_t)1000000;

@@ -157,9 +157,7 @@ static void nested(void) {
 }
 
 #if !TORTURE_TSAN
-/* Fork while another thread is in a comparison: the queue has not changed yet, so the child goes
- * on.
- */
+/* Fork while another thread is in a comparison: nothing has changed yet, so the child goes on. */
 static atomic_int comparing;
 
 static int less_slow(uint64_t a, uint64_t b) {

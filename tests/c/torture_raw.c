@@ -226,8 +226,7 @@ static void bytes(int writers, int items) {
 static void records_of_one(void) { bytes(1, 20000); }
 static void records_of_three(void) { bytes(3, 200000); }
 
-/* One thread puts, one gets, one closes at some moment: exactly the accepted words are delivered.
- */
+/* One thread puts, one gets, one closes at some moment: just the accepted words are delivered. */
 static uint64_t accepted, delivered;
 
 static void race_the_closing(int id, void *unused) {

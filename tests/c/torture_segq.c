@@ -26,8 +26,7 @@ static void burst_of(struct subject s, uint32_t count) {
 }
 
 static void burst(void) {
-    struct subject first =
-        subject_segq(FP_UNBOUNDED); /* a thread's first use takes an epoch record for good */
+    struct subject first = subject_segq(FP_UNBOUNDED); /* the first use takes an epoch record */
     burst_of(first, 10);
     long bytes = torture_memory_bytes(), pieces = torture_memory_pieces();
     struct subject s = subject_segq(FP_UNBOUNDED);

@@ -864,8 +864,7 @@ static void read_on(int id) {
     leave(&h);
 }
 
-/* Records that may be missing: a killed writer had begun them, or a killed reader was taking them.
- */
+/* Records that may be missing: a killed writer had begun, or a killed reader was taking them. */
 static atomic_uchar unsure[SIDES][RECORDS];
 
 static void bury(int id) {
@@ -1028,8 +1027,7 @@ static void fuzz(void) {
     free(copy);
 }
 
-/* Whatever the word says that counts the lanes in use, a get looks at no more lanes than there are.
- */
+/* Whatever the number of lanes in use seems to be, a get looks at no more than there are. */
 static void absurd_use(void) {
     struct fp_shm h;
     make(&h, 4096, 0);

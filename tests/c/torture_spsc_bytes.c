@@ -68,8 +68,7 @@ static const uint64_t starts[] = {0, ((uint64_t)1 << 36) - 3, (((uint64_t)1 << 2
                                   ~FP_SPSC_BYTES_CLOSED};
 enum { UNITS = sizeof units / sizeof *units, STARTS = sizeof starts / sizeof *starts };
 
-/* One thread, batches on both sides; both sides are taken over now and then. The model is a count.
- */
+/* One thread, batches on both sides, both taken over now and then. The model is a count. */
 static void drive(struct memory *m, uint64_t steps) {
     struct fp_spsc_bytes_writer w;
     struct fp_spsc_bytes_reader r;
