@@ -201,7 +201,7 @@ void fp_shm_accept(struct fp_shm *h, struct fp_shm_view *v);
 void fp_shm_reject(struct fp_shm *h, struct fp_shm_view *v);
 
 /* Waiting. -------------------------------------------------------------------------------------
- * As fp_wait: repeats the operation while it says FULL, EMPTY, BUSY or NOT_YET. */
+ * As fp_wait: repeats the operation while it answers FULL, EMPTY or BUSY. */
 enum fp_status fp_shm_wait(struct fp_shm *h, bool writer, const struct fp_attempt *op,
                            int64_t deadline, const struct fp_host *host);
 

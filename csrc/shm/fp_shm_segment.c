@@ -100,7 +100,7 @@ static enum fp_shm_fault build(struct fp_shm *h, int fd, const struct fp_shm_hea
     if (ftruncate(fd, (off_t)bytes) != 0)
         return FP_SHM_SYSTEM;
     FP_STEP();
-    /* If a page could not be had later, that would be a signal, not an error. */
+    /* Now, since a lack of pages later would be a signal, not an error. */
     errno = posix_fallocate(fd, 0, (off_t)data_at(s->lanes));
     if (errno != 0)
         return FP_SHM_SYSTEM;
@@ -158,7 +158,7 @@ static int open_segment(const struct path *path) {
     return open(path->text, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* The header is read into private memory before it is looked at. */
+/* Reads the header into private memory before it looks at it. */
 static enum fp_shm_fault check_file(int fd, const struct stat *st, bool anyone,
                                     struct fp_shm_header *s, uint64_t *bytes) {
     if (!S_ISREG(st->st_mode))

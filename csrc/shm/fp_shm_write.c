@@ -27,7 +27,7 @@ static bool take(struct fp_shm_member *m, uint64_t i) {
     return taken;
 }
 
-/* Allocates the lane's memory: if it could not be had later, that would be a signal, no error. */
+/* Allocates the lane's memory now: a lack of it later would be a signal, not an error. */
 static bool has_memory(struct fp_shm_member *m, const struct fp_spsc_bytes *at) {
     off_t where = (char *)at->data - (char *)m->shared;
     int error;

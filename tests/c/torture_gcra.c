@@ -149,8 +149,7 @@ static void out_of_range(void) {
           "a clock that fails");
 }
 
-/* The clock is within the glance's bounds, which are close together, however long a thread waits.
- */
+/* The clock is within the glance's bounds, which are close together, however long it waits. */
 static void glances(void) {
     const int64_t end = fp_now() + scaled(300) * (int64_t)1000000;
     for (int64_t before = 0, after = 0; after < end;) {
