@@ -1,10 +1,10 @@
-/* fp_raw.c - the C face of the rings: what fastprims.h promises.
+/* fp_raw.c - the C API of the rings: what fastprims.h promises.
  *
- * Every public function goes through the table of calls that the ring carries, so several copies of
+ * Every public function goes through the table of calls that the ring carries. So several copies of
  * this file in one process (the Python module's, one in a program's own library) can pass rings to
  * each other: serial numbers of threads, kept memory and the state of sleeping are always those of
- * the copy that made the ring. The copies have to agree on `struct calls` and on where a ring has
- * its pointer to it: calls are only added, at the end, with a new FASTPRIMS_API_VERSION. */
+ * the copy that made the ring. The copies have to agree on `struct calls`, and on where a ring
+ * has its pointer to it. Calls are only added, at the end, with a new FASTPRIMS_API_VERSION. */
 #include "capi/fp_raw_internal.h"
 
 #include "base/fp_mem.h"
@@ -48,13 +48,13 @@ static void *nothing_before(void) { return NULL; }
 static void nothing_after(void *state) { (void)state; }
 static bool never(void) { return false; }
 
-/* No host: threads of the operating system, and nothing to be interrupted by. */
+/* For callers without a host: threads of the operating system, which nothing interrupts. */
 static const struct fp_host watching = {
     .before_sleep = nothing_before,
     .after_sleep = nothing_after,
     .interrupted = never,
     .spin = 12,     /* polls, about two microseconds */
-    .watch = 10000, /* about what going to sleep and being woken costs */
+    .watch = 10000, /* nanoseconds: about what going to sleep and being woken costs */
 };
 static const struct fp_host on_one_processor = {
     .before_sleep = nothing_before,
@@ -72,8 +72,8 @@ int64_t fp__raw_deadline(int64_t timeout) {
     return timeout < 0 || timeout > FP_FOREVER - now ? FP_FOREVER : now + timeout;
 }
 
-/* What waits for a ring, and the operations that fp_wait repeats: those that the call tried first.
- * A batch begins as one word does. */
+/* The arguments of a waiting call, and the operations that fp_wait repeats, the same that the call
+ * tried first. `struct batch` begins like `struct single`: has_words and has_room take both. */
 struct single {
     fastprims_ring *ring;
     uint64_t word;
@@ -186,7 +186,7 @@ static status mpmc_get(fastprims_ring *ring, uint64_t *word, int64_t timeout) {
 
 static status ring_put_many(fastprims_ring *ring, const uint64_t *words, size_t count, size_t *done,
                             int64_t timeout) {
-    struct batch b = {ring, (uint64_t *)(uintptr_t)words, count, 0}; /* it only reads */
+    struct batch b = {ring, (uint64_t *)(uintptr_t)words, count, 0}; /* put_many only reads them */
     status s = fp__raw_answer(count == 0 ? FP_OK : run_put_many(&b));
     if (s == FASTPRIMS_FULL && timeout != 0)
         s = put_waiting(ring, run_put_many, &b, timeout);
@@ -247,12 +247,12 @@ static status no_role(fastprims_ring *ring, bool force) {
 }
 
 static void ring_retain(fastprims_ring *ring) {
-    fp_sync_u64_fetch_add_relaxed(&ring->references, 1); /* the caller's own keeps it alive */
+    fp_sync_u64_fetch_add_relaxed(&ring->references, 1); /* the caller's reference keeps it alive */
 }
 
 static void ring_release(fastprims_ring *ring) {
-    /* Release half: what this holder did; acquire half: pairs with those of all others, so that
-     * the last one frees what nobody is using any more. */
+    /* Release half: what this holder did. Acquire half: pairs with the release halves of all
+     * others, so that the last holder frees a ring that no thread is using any more. */
     if (fp_sync_u64_fetch_add_seq_cst(&ring->references, UINT64_MAX) != 1)
         return;
     ring->queue_calls->destroy(ring->queue);
@@ -282,7 +282,7 @@ static const struct calls mpmc_calls = {
     no_role,        ring_retain, ring_release,  FASTPRIMS_MPMC,
 };
 
-/* The face. ------------------------------------------------------------------------------------ */
+/* The C API. ----------------------------------------------------------------------------------- */
 
 fastprims_ring *fastprims_ring_new(enum fastprims_kind kind, uint64_t capacity) {
     if (capacity == 0 || (kind != FASTPRIMS_SPSC && kind != FASTPRIMS_MPMC))

@@ -1,7 +1,8 @@
 /* fp_raw_bytes.c - rings of byte records: what fastprims.h promises, over a lane (fp_spsc_bytes.h)
  * in private memory, with the roles of fp_spsc.h and with waiting.
  *
- * As in fp_raw.c, a ring carries the calls of the copy that made it; the same rule for changes. */
+ * As in fp_raw.c, a ring carries the calls of the copy that made it; the same rule applies to
+ * changes of the table. */
 #include "capi/fp_raw_internal.h"
 
 #include <string.h>
@@ -34,8 +35,8 @@ struct fastprims_bytes {
     const struct fp_host *host;
     struct fp_spsc_bytes lane;
     fp_sync_u64 references;
-    fp_sync_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
-    fp_sync_u64 dropping;           /* once closed: what is left is not to be delivered */
+    fp_sync_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: none */
+    fp_sync_u64 dropping;           /* once closed: the records left are not to be delivered */
     struct fp_event not_empty, not_full;
     FP_LINE struct fp_spsc_bytes_writer writer; /* the producer's */
     FP_LINE fp_sync_u64 tail;
@@ -46,7 +47,7 @@ struct fastprims_bytes {
 
 /* Roles. --------------------------------------------------------------------------------------- */
 
-/* Acquire half: pairs with give_back, so that the owner sees what the last one left. */
+/* Acquire half: pairs with bytes_give_back, so that the owner sees what the last one left. */
 static FP_NOINLINE bool claim(fp_sync_u64 *role, uint64_t me) {
     uint64_t owner = fp_sync_u64_load_relaxed(role);
     if (owner != 0 && !fp_thread_lost_by_fork(owner))
@@ -97,11 +98,11 @@ static enum fp_status run_reserve(void *arg) {
     enum fp_status s = enter_producer(w->ring);
     if (s == FP_OK)
         s = fp_spsc_bytes_reserve(&w->ring->writer, w->size, &w->where);
-    /* A closed ring takes no more; who waits for room has to hear of it. */
+    /* A closed ring takes no more records; a producer that waits for room has to learn of it. */
     return s == FP_FULL && fp_spsc_bytes_is_closed(&w->ring->lane) ? FP_CLOSED : s;
 }
 
-/* Only one thread can write. */
+/* There is one producer, so a woken waiter has no other to wake. */
 static bool no_more_room(void *arg) { return (void)arg, false; }
 
 static status bytes_reserve(fastprims_bytes *ring, size_t size, void **where, int64_t timeout) {
@@ -137,8 +138,8 @@ static status bytes_put(fastprims_bytes *ring, const void *data, size_t size, in
 
 /* Reading. ------------------------------------------------------------------------------------- */
 
-/* Closing with dropping takes effect in one step, that of the closing bit. Who has met the bit sees
- * `dropping` too, which was stored before it. */
+/* Closing with dropping takes effect in one step, the setting of the closed bit. A thread that has
+ * seen the bit sees `dropping` too, which was stored before it. */
 static inline bool drops(fastprims_bytes *ring) {
     return fp_sync_u64_load_relaxed(&ring->dropping) && fp_spsc_bytes_is_closed(&ring->lane);
 }
@@ -177,7 +178,7 @@ static status bytes_peek(fastprims_bytes *ring, const void **where, size_t *size
 }
 
 static void bytes_take(fastprims_bytes *ring) {
-    /* Only the consumer changes it. */
+    /* Only the consumer changes this counter. */
     fp_sync_u64_store_relaxed(&ring->gets, fp_sync_u64_load_relaxed(&ring->gets) + 1);
     fp_spsc_bytes_take(&ring->reader);
     fp_spsc_bytes_release(&ring->reader);
@@ -212,11 +213,11 @@ static uint64_t bytes_room(fastprims_bytes *ring) { return ring->lane.units * FP
 static uint64_t bytes_most(fastprims_bytes *ring) { return ring->lane.most; }
 
 static void bytes_retain(fastprims_bytes *ring) {
-    fp_sync_u64_fetch_add_relaxed(&ring->references, 1); /* the caller's own keeps it alive */
+    fp_sync_u64_fetch_add_relaxed(&ring->references, 1); /* the caller's reference keeps it alive */
 }
 
 static void bytes_release(fastprims_bytes *ring) {
-    /* Release half: what this holder did; acquire half: pairs with those of all others. */
+    /* Release half: what this holder did. Acquire half: pairs with those of all others. */
     if (fp_sync_u64_fetch_add_seq_cst(&ring->references, UINT64_MAX) != 1)
         return;
     fp_mem_free(ring->lane.data, (size_t)bytes_room(ring));
@@ -229,7 +230,7 @@ static const struct calls own_calls = {
     bytes_most,  bytes_give_back, bytes_retain, bytes_release,
 };
 
-/* The face. ------------------------------------------------------------------------------------ */
+/* The C API. ----------------------------------------------------------------------------------- */
 
 fastprims_bytes *fastprims_bytes_new(uint64_t room, uint64_t most) {
     uint64_t units = FP_SPSC_BYTES_LEAST_UNITS;

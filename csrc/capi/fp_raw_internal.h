@@ -6,7 +6,7 @@
 
 #include "wait/fp_wait.h"
 
-/* The public numbers are for good; so they are compared, and not translated at each call. */
+/* The public numbers never change; so they are compared here, and not translated at each call. */
 _Static_assert((int)FASTPRIMS_OK == FP_OK && (int)FASTPRIMS_FULL == FP_FULL &&
                    (int)FASTPRIMS_EMPTY == FP_EMPTY && (int)FASTPRIMS_CLOSED == FP_CLOSED &&
                    (int)FASTPRIMS_NOT_OWNER == FP_NOT_OWNER &&
@@ -17,10 +17,10 @@ static inline enum fastprims_status fp__raw_answer(enum fp_status s) {
     return (enum fastprims_status)s;
 }
 
-/* How threads without a host wait (fp_wait.h). */
+/* The host (fp_wait.h) of threads that have none of their own. */
 const struct fp_host *fp__raw_host(void);
 
-/* By fp_now's clock. */
+/* When the time-out ends, by fp_now's clock. */
 int64_t fp__raw_deadline(int64_t timeout_ns);
 
 #endif

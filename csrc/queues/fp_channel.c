@@ -6,7 +6,7 @@
 #include "queues/fp_queue_ops.h"
 
 struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated) {
-    struct fp_channel *c = fp_mem_alloc(sizeof *c); /* zeroed: nothing dropped, nobody reports */
+    struct fp_channel *c = fp_mem_alloc(sizeof *c); /* zeroed: nothing dropped, no reporter */
     if (c == NULL)
         return NULL;
     if (fp_segq_init(&c->q, limit) != FP_OK) {
@@ -35,7 +35,7 @@ static enum fp_status closed_meanwhile(void *c) {
     return fp_segq_is_closed(c) ? FP_CLOSED : FP_FULL;
 }
 
-/* Closing wakes all. */
+/* Leaving the event hands nothing on: only closing notifies it, and wakes all. */
 static bool never(void *c) {
     (void)c;
     return false;
@@ -53,7 +53,7 @@ enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const str
         if (delay > deadline - now)
             return FP_TIMED_OUT;
         s = fp_wait(&c->paced, &op, now + delay, host);
-    } while (s == FP_TIMED_OUT); /* a token is due; somebody else may have it by now */
+    } while (s == FP_TIMED_OUT); /* a token is due; another thread may have taken it by now */
     return s;
 }
 
@@ -82,7 +82,7 @@ void fp_channel_count(struct fp_channel *c, uint64_t *puts, uint64_t *gets) {
     fp_segq_count(&c->q, puts, gets);
     uint64_t limit = fp_segq_limit(&c->q);
     if (*puts - *gets > limit)
-        *puts = *gets + limit; /* those behind do not count yet */
+        *puts = *gets + limit; /* items behind it do not count yet */
 }
 
 /* Reports. ------------------------------------------------------------------------------------ */
@@ -99,7 +99,7 @@ static bool become_reporter(struct fp_channel *c, uint64_t me) {
     uint64_t owner = fp_sync_u64_load_seq_cst(&c->reporter);
     if (owner != 0 && !fp_thread_lost_by_fork(owner))
         return false;
-    /* Acquire half: `told` as the last reporter left it. */
+    /* Acquire half: reads `told` as the last reporter left it. */
     return fp_sync_u64_cas_seq_cst(&c->reporter, &owner, me);
 }
 
@@ -118,8 +118,8 @@ bool fp_channel_begin_report(struct fp_channel *c, uint64_t me, bool urgent, uin
         }
         if (any)
             return true;
-        /* Another report told it all. Release: pairs with become_reporter. Seq_cst: before the
-         * loads of untold(), for the sake of a drop that found this report under way. */
+        /* Another report told everything. Release: pairs with become_reporter. Seq_cst: comes
+         * before the loads of untold(), for the sake of a drop that found this report under way. */
         fp_sync_u64_store_seq_cst(&c->reporter, 0);
     }
     return false;

@@ -1,41 +1,42 @@
-/* fp_channel.h - a bounded FIFO queue that can make room by dropping its oldest items, counts what
- * was dropped by reason, and decides who tells about it, and when.
+/* fp_channel.h - a bounded FIFO queue that can make room by dropping its oldest items, counts the
+ * drops by reason, and decides which thread reports them, and when.
  *
  * It is an fp_segq; a put that finds room is a put of that queue, and nothing else. What is added:
  *
- * Dropping the oldest. A put that finds no room is put all the same, behind the others (force), and
- * then takes away the oldest items for as long as more than `limit` stand (trim). An item is taken
- * away at position i only by a swap of deq from i to i + 1 after limit more than i + 1 had been
- * put: then and only then is it one too many. Looking first and taking afterwards would drop items
- * for which a get had made room in between, and taking before putting would drop one for nothing
- * if the put then failed.
+ * Dropping the oldest. A put that finds no room puts its item behind the others nevertheless
+ * (force), and then takes the oldest items away as long as more than `limit` stand (trim). A trim
+ * takes the item at position i away only by a swap of deq from i to i + 1, and only after more than
+ * i + limit items had been put: then, and only then, there is one too many. Looking first and
+ * taking afterwards would drop items for which a get had made room in between. Taking before
+ * putting would drop one for nothing if the put then failed.
  *
  *   content   positions head .. min(tail, head + limit) - 1. What stands behind was put but does
- *             not count yet; nobody can see it, since a get takes at the head, and `count` says so.
+ *             not count yet. No thread can see it: a get takes at the head, and `count` leaves it
+ *             out.
  *   put at t  takes effect at the first moment at which the slot is filled and head > t - limit:
- *             at its own swap if there was room; otherwise when the head moves from t - limit on.
- *             If a trim moves it, the oldest item goes at the very moment at which the new one
- *             comes, and there are `limit` items before and after. If a get moves it, the get comes
- *             just before the put, and nothing is dropped.
- *   progress  whoever trims does it for all puts that are under way, so nobody waits for a put that
- *             is suspended between force and trim. Lock-free.
- *   closing   a put that was forced before the closing has to count before it too: who closes, and
- *             who was told FP_CLOSED, trims before telling anybody.
+ *             at its own swap if there was room; otherwise when the head moves beyond t - limit.
+ *             If a trim moves the head, the oldest item goes at the very moment at which the new
+ *             one comes, and there are `limit` items before and after. If a get moves it, the get
+ *             comes just before the put, and nothing is dropped.
+ *   progress  a trim does the work of all puts that are under way, so no thread waits for a put
+ *             that is suspended between force and trim. Lock-free.
+ *   closing   a put that was forced before the closing has to count before it, too. So a thread
+ *             that closes, or that was told FP_CLOSED, trims before it returns the answer.
  *
- * In memory there may be as many items more than `limit` as there are threads inside of a put.
+ * Memory may hold as many items more than `limit` as there are threads inside of a put.
  *
  * Pacing. A channel may have a rate (fp_gcra.h): each put takes a token first, whether it then
- * finds room or not. Who waits for one sleeps until it is due, on an event of its own: a consumer's
- * news of room is not for those. Closing wakes them.
+ * finds room or not. A producer that waits for a token sleeps until it is due, on a separate event,
+ * since a consumer's news of room is not for such a producer. Closing wakes it.
  *
  * Telling. Counting and telling are apart: a drop adds to a counter; a report takes what was added
  * since the last one. At most one report is under way at a time; begin_report answers whether the
- * caller is to make one now. What it leaves untold goes into a later report. After the closing none
- * is left: a drop is counted, then `reporter` is read (both seq_cst); who ends a report clears
- * `reporter`, then reads the counters. One of the two sees the other. A forked child takes over
- * from a reporter that does not exist there.
+ * caller is to make one now. What it leaves untold goes into a later report. After the closing
+ * nothing stays untold: a dropping thread counts the drop, then reads `reporter` (both seq_cst); a
+ * reporter that ends clears `reporter`, then reads the counters. One of the two sees the other. A
+ * forked child takes over from a reporter that does not exist there.
  *
- * Contract: any thread beside any other; create, set_rate and ops.destroy alone. All of it is
+ * Contract: any thread beside any other; create, set_rate and ops.destroy alone. Everything is
  * lock-free, except that pace may wait. */
 #ifndef FP_CHANNEL_H
 #define FP_CHANNEL_H
@@ -59,11 +60,11 @@ struct fp_channel {
     bool evicts;      /* a full channel drops its oldest item */
     bool gated;       /* every put takes the long way */
     struct fp_gcra *pace;  /* NULL: no rate */
-    struct fp_event paced; /* slept on by who waits for a token; notified by closing only */
+    struct fp_event paced; /* for producers that wait for a token; notified by closing only */
     FP_LINE fp_sync_u64 drops[FP_DROPS]; /* only grow */
     fp_sync_u64 told[FP_DROPS];          /* of which were reported; written by the reporter */
     fp_sync_u64 reporter;                /* serial number of the thread that reports, 0: none */
-    fp_sync_u64 quiet_until;             /* no report before this time, unless asked for */
+    fp_sync_u64 quiet_until;             /* no report before this time, unless urgent or closed */
 };
 
 extern const struct fp_queue_ops fp_channel_ops;
@@ -75,8 +76,8 @@ struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated);
  * fp_gcra_init. */
 enum fp_status fp_channel_set_rate(struct fp_channel *c, double rate, uint64_t burst);
 
-/* Takes a token of a channel that has a rate. FP_OK; FP_FULL: none is there, and host is NULL.
- * With a host it waits: FP_TIMED_OUT at once if none will come before `deadline`, FP_INTERRUPTED,
+/* Takes a token of a channel that has a rate. FP_OK; FP_FULL: there is no token, and host is NULL.
+ * With a host it waits: FP_TIMED_OUT at once if no token is due by `deadline`, FP_INTERRUPTED,
  * FP_CLOSED; no token was taken then. */
 enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const struct fp_host *host);
 
@@ -85,10 +86,11 @@ enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const str
 enum fp_status fp_channel_put(struct fp_channel *c, uint64_t item);
 
 /* The long way, for an item that may enter: FP_OK, FP_FULL (unless the channel evicts), FP_CLOSED,
- * FP_NO_MEMORY. If it evicts, trim until that answers less than `max`, whatever the answer. */
+ * FP_NO_MEMORY. If the channel evicts, the caller then repeats trim until it returns less than its
+ * `max`, whatever the answer here was. */
 enum fp_status fp_channel_store(struct fp_channel *c, uint64_t item);
 
-/* Takes up to `max` items away that are too many, and counts them; returns how many. */
+/* Takes up to `max` surplus items away, and counts them as dropped; returns how many. */
 size_t fp_channel_trim(struct fp_channel *c, uint64_t *items, size_t max);
 
 /* As fp_segq_count, of the content as defined above. */
@@ -102,16 +104,16 @@ static inline uint64_t fp_channel_drops(struct fp_channel *c, enum fp_drop_reaso
     return fp_sync_u64_load_relaxed(&c->drops[reason]);
 }
 
-/* Is the caller (thread `me`) to make a report now? Then `news` has what was dropped since the
- * last one, by reason, and the caller has to end the report. No, if there is nothing to tell; if
- * somebody is at it; and before its time, unless `urgent` or the channel is closed. */
+/* Is the caller (thread `me`) to make a report now? If so, `news` has what was dropped since the
+ * last one, by reason, and the caller has to end the report. False if there is nothing to tell, if
+ * another thread is reporting, or if it is too early (unless `urgent` or the channel is closed). */
 bool fp_channel_begin_report(struct fp_channel *c, uint64_t me, bool urgent, uint64_t *news);
 
-/* `news` is told now: just before the call that tells it, which may run any code. No other report
- * is due within `interval` nanoseconds. */
+/* Marks `news` as told. To be called just before the call that tells it, which may run any code. No
+ * other report is due within `interval` nanoseconds. */
 void fp_channel_tell(struct fp_channel *c, const uint64_t *news, int64_t interval);
 
-/* True: begin another one, which nobody else is bound to. */
+/* True: the caller has to begin another report, since no other thread is bound to. */
 bool fp_channel_end_report(struct fp_channel *c);
 
 #endif

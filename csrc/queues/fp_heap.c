@@ -22,7 +22,7 @@ enum fp_status fp_heap_reserve(struct fp_heap *h) {
     return resize(h, h->room ? 2 * h->room : LEAST_ROOM) ? FP_OK : FP_NO_MEMORY;
 }
 
-/* Gives memory back once three quarters are unused; a failure to shrink is none. */
+/* Gives memory back once more than three quarters are unused; ignores a failure to shrink. */
 static void shrink(struct fp_heap *h) {
     while (h->room > LEAST_ROOM && h->count < h->room / 4 && resize(h, h->room / 2))
         ;
@@ -74,8 +74,8 @@ static enum fp_status find_place(struct fp_heap *h, fp_less less, size_t *place)
     }
 }
 
-/* The last item goes to `place`, those above it move up by one, and the first one is taken. The
- * room at the end keeps the place, so that it can be undone. */
+/* Takes the first item. The last item goes to `place`, and the items on the way up from there move
+ * up by one. The freed room at the end keeps the place, so that undo_take can undo this. */
 static uint64_t take_first(struct fp_heap *h, size_t place) {
     size_t end = --h->count;
     uint64_t carried = h->items[end];

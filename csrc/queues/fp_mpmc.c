@@ -1,4 +1,4 @@
-/* fp_mpmc.c - what both variants of the MPMC ring share: set-up, counting, the host's face. */
+/* fp_mpmc.c - what both variants of the MPMC ring share: set-up, counting, the table for hosts. */
 #include "queues/fp_mpmc_internal.h"
 
 #include "base/fp_mem.h"
@@ -52,7 +52,7 @@ void fp_mpmc_count(struct fp_mpmc *r, uint64_t *puts, uint64_t *gets) {
     bool closed;
     uint64_t head = fp__mpmc_head(r), before;
     int attempts = 16;
-    /* An unmoved head means that both were true at the moment the tail was read. */
+    /* An unmoved head means that both numbers were true at the moment the tail was read. */
     do {
         before = head;
         *puts = items_before(r, fp__mpmc_tail(r, &closed));

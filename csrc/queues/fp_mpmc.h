@@ -6,29 +6,29 @@
  * changed in one step, so that no thread ever owns a slot half-way.
  *
  * Positions count puts (and gets) from 0. As in crossbeam's ArrayQueue a position is split into
- * lap and index, position = lap * LAP + index, LAP = the power of two above the capacity: any
- * capacity works without a division, and the stamps of one slot never coincide, not even with
+ * lap and index: position = lap * LAP + index, where LAP is the power of two above the capacity. So
+ * any capacity works without a division, and the stamps of one slot never coincide, not even with
  * capacity 1. The stamp of slot `index(p)` is
  *
- *      p          vacant, waits for the put at position p
+ *      p          vacant; waits for the put at position p
  *      p + 1      holds the item of position p
  *      p + LAP    item taken; the same as "vacant, waits for the next lap"
  *
  *   put   {any, t} -> {item, t + 1}: one 16-byte swap, the linearization point
- *   get   the stamp alone, h + 1 -> h + LAP: one 8-byte swap. The value was read before; since
+ *   get   the stamp alone, h + 1 -> h + LAP: one 8-byte swap. The get read the value before; since
  *         stamps never repeat, an unchanged stamp means an unchanged value.
  *
- * `tail` and `head` are only hints: never beyond the first position not yet put (taken); they may
- * lag and, since they are mere stores after the swap (release, read with acquire: who starts from
- * one sees the swaps before it), move backwards. A thread that finds its
- * position outrun walks on; the stamp it finds tells how far the slot's lap has come. So each
- * operation has one locked instruction, and a thread that is suspended between swap and store
- * stops nobody.
+ * `tail` and `head` are only hints. They are never beyond the first position not yet put (taken).
+ * They may lag, and they may move backwards, since they are mere stores after the swap (release,
+ * read with acquire: a thread that starts from a hint sees the swaps before it). A thread that
+ * finds its position outrun walks on; the stamp that it finds tells how far the slot's lap has
+ * come. So each operation has one locked instruction, and a thread that is suspended between swap
+ * and store stops no other.
  *
  *   full    slot index(t) still holds the item of position t - LAP: that item was not taken, and
- *           everything up to t was put, so `capacity` items were there when the stamp was loaded
+ *           everything before t was put, so `capacity` items were there when the stamp was loaded
  *   empty   the stamp is h: position h was not put, everything before it was taken
- *   closed  bit 63 of the stamp of the first vacant position is set, in a swap of its own; no put
+ *   closed  bit 63 of the stamp of the first vacant position is set, by a separate swap; no put
  *           succeeds on that slot, so none succeeds anywhere; a get leaves the bit alone
  *
  * Contract, any thread beside any other: put, get, close, count. Alone only: init, destroy, visit.
@@ -45,7 +45,7 @@
 struct fp_mpmc {
     FP_LINE fp_u64 tail;
     FP_LINE fp_u64 head;
-    FP_LINE struct fp_pair *slot; /* this line is read only, but for waiters */
+    FP_LINE struct fp_pair *slot; /* only waiters write to this line */
     uint64_t capacity, lap;
     uint64_t start; /* position of the first put: 0 but in tests of the wrap-around */
     struct fp_event not_empty, not_full;
@@ -63,17 +63,18 @@ void fp_mpmc_destroy(struct fp_mpmc *r);
 /* FP_OK, FP_FULL, FP_CLOSED. Every item is allowed. */
 enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item);
 
-/* FP_OK, FP_EMPTY, FP_CLOSED (drained, and nothing will come). */
+/* FP_OK, FP_EMPTY, FP_CLOSED (drained, and no item will come). */
 enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item);
 
-/* One after the other; *n counts, the answer is why it stopped (FP_OK: at the end). */
+/* Puts (gets) the items one after the other. *n: how many; the answer says why it stopped (FP_OK:
+ * it came to the end). */
 enum fp_status fp_mpmc_put_many(struct fp_mpmc *r, const uint64_t *items, size_t count, size_t *n);
 enum fp_status fp_mpmc_get_many(struct fp_mpmc *r, uint64_t *items, size_t max, size_t *n);
 
 void fp_mpmc_close(struct fp_mpmc *r);
 bool fp_mpmc_is_closed(struct fp_mpmc *r);
 
-/* Items ever put and ever taken, as fp_segq_count. */
+/* Items ever put and ever taken, as in fp_segq_count. */
 void fp_mpmc_count(struct fp_mpmc *r, uint64_t *puts, uint64_t *gets);
 
 int fp_mpmc_visit(struct fp_mpmc *r, int (*fn)(uint64_t item, void *arg), void *arg);

@@ -7,9 +7,9 @@
 /* Positions have 63 bits; bit 63 of a stamp (or, in the fallback, of the tail) means closed. */
 #define FP_MPMC_POSITION (~FP_MPMC_CLOSED)
 
-/* Pairs from one slot to the next. In the fallback each slot has a line of its own, because a slot
- * is touched twice by each side, and one side's claim of the neighbour must not take it away in
- * between; the lock-free ring changes a slot in one step, and is as fast with four to a line. */
+/* Pairs from one slot to the next. In the fallback each slot has its own line: each side touches a
+ * slot twice, and another thread's claim of the neighbouring slot must not take the line away in
+ * between. The lock-free ring changes a slot in one step, and is as fast with four to a line. */
 #if !FP_CAS16 && FP_CACHELINE >= 64
 #define FP__MPMC_STRIDE (64 / sizeof(struct fp_pair))
 #else
@@ -38,8 +38,8 @@ static inline uint64_t fp__mpmc_lap_after(const struct fp_mpmc *r, uint64_t posi
     return (position + r->lap) & FP_MPMC_POSITION;
 }
 
-/* The first position not yet put, and the first not yet taken; fp_mpmc.c walks the slots to find
- * them, the fallback reads its counters. */
+/* The first position not yet put, and the first not yet taken. fp_mpmc_lockfree.c walks the slots
+ * to find them; the fallback reads its counters. */
 uint64_t fp__mpmc_tail(struct fp_mpmc *r, bool *closed);
 uint64_t fp__mpmc_head(struct fp_mpmc *r);
 

@@ -5,17 +5,17 @@
 
 #if FP_CAS16
 
-/* The last position put into the slot with this stamp. */
+/* The last position put into the slot at `index`, given its stamp. */
 static uint64_t last_put(const struct fp_mpmc *r, uint64_t index, uint64_t stamp) {
     return fp__mpmc_index(r, stamp) == index ? fp__mpmc_lap_before(r, stamp) : stamp - 1;
 }
 
-/* The last position taken from it. */
+/* The last position taken from that slot. */
 static uint64_t last_taken(const struct fp_mpmc *r, uint64_t index, uint64_t stamp) {
     return fp__mpmc_lap_before(r, fp__mpmc_index(r, stamp) == index ? stamp : stamp - 1);
 }
 
-/* Puts at the first free position, looked for from *t on; *t is then the one after it. */
+/* Puts the item at the first free position, searched from *t on; *t is then the one after it. */
 static inline enum fp_status put_from(struct fp_mpmc *r, uint64_t *t, uint64_t item) {
     for (;;) {
         uint64_t index = fp__mpmc_index(r, *t);
@@ -28,7 +28,7 @@ static inline enum fp_status put_from(struct fp_mpmc *r, uint64_t *t, uint64_t i
             if (stamp & FP_MPMC_CLOSED)
                 return FP_CLOSED;
             uint64_t stale = fp_u64_load_relaxed(&slot->value);
-            /* The linearization point. Release half: publishes the item, pairs with get's load of
+            /* The linearization point. Release half: publishes the item; pairs with get's load of
              * the stamp. Seq_cst: the waiters' pairing (fp_event.h). */
             if (FP_LIKELY(fp_pair_cas_seq_cst(slot, stale, stamp, item, *t + 1))) {
                 *t = fp__mpmc_next(r, *t);
@@ -66,20 +66,20 @@ enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
     return put_run(r, &item, 1, &n);
 }
 
-/* Takes the first item, looked for from *h on; *h is then the position after it. */
+/* Takes the first item, searched from *h on; *h is then the position after it. */
 static inline enum fp_status get_from(struct fp_mpmc *r, uint64_t *h, uint64_t *item) {
     for (;;) {
         uint64_t index = fp__mpmc_index(r, *h);
         struct fp_pair *slot = fp__mpmc_slot(r, index);
-        /* Acquire half: pairs with put's swap. Seq_cst: as in put, for consumers. */
+        /* Acquire half: pairs with put's swap. Seq_cst: as in put, for a consumer. */
         uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);
         uint64_t position = stamp & FP_MPMC_POSITION, closed = stamp & FP_MPMC_CLOSED;
         FP_STEP();
         if (FP_LIKELY(position == *h + 1)) {
             uint64_t value = fp_u64_load_relaxed(&slot->value);
             FP_STEP();
-            /* The linearization point; the winner owns the item. Release half: keeps the value's
-             * load before it. Seq_cst: the waiting producers' pairing. */
+            /* The linearization point; the winner owns the item. Release half: the load of the
+             * value stays before it. Seq_cst: the waiting producers' pairing. */
             if (FP_LIKELY(fp_u64_cas_seq_cst(&slot->stamp, &stamp,
                                              fp__mpmc_lap_after(r, *h) | closed))) {
                 *h = fp__mpmc_next(r, *h);
@@ -117,7 +117,7 @@ enum fp_status fp_mpmc_get(struct fp_mpmc *r, uint64_t *item) {
     return get_run(r, item, 1, &n);
 }
 
-/* The first position not yet put, found from the hint; *stamp is its slot's. */
+/* Walks from the hint to the first position not yet put; *stamp is its slot's stamp. */
 static uint64_t find_tail(struct fp_mpmc *r, uint64_t *stamp) {
     uint64_t t = fp_u64_load_acquire(&r->tail);
     for (;;) {
@@ -135,7 +135,8 @@ void fp_mpmc_close(struct fp_mpmc *r) {
     do {
         t = find_tail(r, &stamp);
         FP_STEP();
-        /* Seq_cst: the waiters' pairing. It fails if the slot was put to, taken from or closed. */
+        /* Seq_cst: the waiters' pairing. The swap fails if the slot was filled, emptied or closed
+         * meanwhile. */
     } while (!fp_u64_cas_seq_cst(&fp__mpmc_slot(r, fp__mpmc_index(r, t))->stamp, &stamp,
                                  stamp | FP_MPMC_CLOSED));
     fp_event_notify_all(&r->not_empty);

@@ -1,18 +1,18 @@
-/* fp_mpmc_vyukov.c - the MPMC ring for targets without a 16-byte compare-and-swap; D. Vyukov's
+/* fp_mpmc_vyukov.c - the MPMC ring for targets without a 16-byte compare-and-swap: D. Vyukov's
  * bounded queue with the stamps of fp_mpmc.h.
  *
  * A thread claims a position by advancing `tail` or `head` (here exact counters), then fills or
- * empties the slot. NOT lock-free: a thread suspended between the two stops whoever reaches that
- * slot; such a thread waits, because answering "full" or "empty" would not be true. Closed is bit
- * 63 of `tail`: a put's claim fails on it.
+ * empties the slot. NOT lock-free: a thread suspended between the two stops every other thread that
+ * reaches that slot. The other thread waits, because "full" or "empty" would be untrue. Closed is
+ * bit 63 of `tail`: a put's claim fails on it.
  *
  *   full    tail = t, then head = t - LAP: every position is claimed by a put, none by a get
  *   empty   head = h, then tail = h
  *
- * A claim is where an operation takes effect; the stamps only hand slots over. So who is about to
- * sleep looks at the counters after announcing itself; the claim, a seq_cst swap, and the look at
- * the event after it are the other half of the waiters' pairing (fp_event.h). The store of the
- * stamp in between need only be a release. */
+ * An operation takes effect with its claim; the stamps only hand slots over. So a waiter looks at
+ * the counters after announcing itself. The claim, a seq_cst swap, and the look at the event after
+ * it are the notifier's half of the waiters' pairing (fp_event.h). The store of the stamp in
+ * between need only be a release. */
 #include "queues/fp_mpmc_internal.h"
 
 #if !FP_CAS16
@@ -20,10 +20,10 @@
 #include "base/fp_backoff.h"
 #include "base/fp_park.h"
 
-/* A slot that is not ready. Its counter tells why, but it is the other side's: each look takes its
- * line from a thread that is about to advance it. So the slot gets a moment first. If it is
- * claimed and still not handed over after that, the thread that owes it does not run, as likely as
- * not, and needs this processor. */
+/* The slot is not ready. The other side's counter tells why, but each look at it takes its line
+ * from a thread that is about to advance it. So the slot gets a moment first: true if this is the
+ * first look. If the slot is claimed and still not handed over after that, the thread that has to
+ * hand it over is probably not running, and needs this processor. */
 static inline bool first_look(bool *looked) {
     if (*looked)
         return false;
@@ -32,18 +32,18 @@ static inline bool first_look(bool *looked) {
     return true;
 }
 
-/* One attempt at *t. False: *t is the new tail if it was claimed by another put or the ring was
- * closed, and what it was if the slot is not ready for it. */
+/* One attempt at *t. False: if another put claimed the position or the ring was closed, *t is the
+ * new tail; if the slot is not ready, *t is unchanged. */
 static inline bool put_at(struct fp_mpmc *r, uint64_t *t, uint64_t item) {
     struct fp_pair *slot = fp__mpmc_slot(r, fp__mpmc_index(r, *t));
     uint64_t stamp = fp_u64_load_acquire(&slot->stamp); /* pairs with get's last store */
     FP_STEP();
-    /* No stamp has the bit that says closed. Seq_cst: the waiters' pairing. */
+    /* No stamp has the closed bit, so a closed tail differs. Seq_cst: the waiters' pairing. */
     if (FP_UNLIKELY(stamp != *t) || !fp_u64_cas_seq_cst(&r->tail, t, fp__mpmc_next(r, *t)))
         return false;
     FP_STEP();
     fp_u64_store_relaxed(&slot->value, item);
-    fp_u64_store_release(&slot->stamp, stamp + 1); /* publishes the value */
+    fp_u64_store_release(&slot->stamp, stamp + 1); /* publishes the value; pairs with get's load */
     fp_event_notify(&r->not_empty);
     return true;
 }
@@ -57,7 +57,7 @@ static inline bool get_at(struct fp_mpmc *r, uint64_t *h, uint64_t *item) {
         return false;
     FP_STEP();
     *item = fp_u64_load_relaxed(&slot->value);
-    /* Release: the value is loaded before the next put stores its own. */
+    /* Release: the load of the value stays before the next put's store; pairs with put's load. */
     fp_u64_store_release(&slot->stamp, fp__mpmc_lap_after(r, stamp - 1));
     fp_event_notify(&r->not_full);
     return true;
@@ -100,7 +100,8 @@ static FP_NOINLINE enum fp_status get_slowly(struct fp_mpmc *r, uint64_t *item) 
     }
 }
 
-/* The first attempt apart, so that it saves no registers: the swap would wait for those stores. */
+/* The first attempt is a function apart, so that it saves no registers: the swap would wait for
+ * those stores. */
 enum fp_status fp_mpmc_put(struct fp_mpmc *r, uint64_t item) {
     uint64_t t = fp_u64_load_acquire(&r->tail);
     return FP_LIKELY(put_at(r, &t, item)) ? FP_OK : put_slowly(r, item);

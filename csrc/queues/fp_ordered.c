@@ -25,7 +25,7 @@ static bool has_moved(struct fp_ordered *q) {
 }
 
 void fp_ordered_destroy(struct fp_ordered *q) {
-    if (has_moved(q) && q->moved.items != q->heap.items) /* the same after a fork, at most */
+    if (has_moved(q) && q->moved.items != q->heap.items) /* the same only after a fork */
         fp_heap_destroy(&q->moved);
     fp_heap_destroy(&q->heap);
 }
@@ -51,8 +51,7 @@ static enum fp_status shut(uint64_t state) {
     return state & FP_ORDERED_MOVED ? FP_MOVED : FP_CLOSED;
 }
 
-/* The batches hold the lock throughout, so that an interruption can only come before the first
- * item. */
+/* A batch holds the lock throughout, so an interruption can only come before its first item. */
 enum fp_status fp_ordered_put_many(struct fp_ordered *q, const uint64_t *items, size_t count,
                                    size_t *done) {
     *done = 0;
@@ -146,10 +145,11 @@ enum fp_status fp_ordered_move(struct fp_ordered *q) {
     if (state & FP_ORDERED_MOVED) {
         s = FP_MOVED;
     } else {
-        /* In this order, so that a child of fork finds the items in one of the two, or in both. */
+        /* In this order, so that a forked child finds the items in one of the two heaps, or in
+         * both. */
         q->moved = q->heap;
         fp_sync_u64_store_relaxed(&q->state, state | FP_ORDERED_MOVED);
-        /* A heap without items sends whoever looks for one to the state, as ever. */
+        /* A get that finds no item here looks at the state, as for CLOSED. */
         q->heap = (struct fp_heap){0};
     }
     leave(q);
@@ -161,10 +161,10 @@ static bool deaf(void) { return false; }
 static void move_back(struct fp_ordered *q) {
     struct fp_host host = *q->host;
     host.interrupted =
-        deaf; /* there is no answer to give up with; nobody holds the lock for long */
+        deaf; /* this cannot give up, since it has no answer for that; locks are held briefly */
     if (locks(q))
         fp_lock_acquire(&q->lock, fp_thread_serial(), &host);
-    if (has_moved(q)) { /* it has not, where fork came before that */
+    if (has_moved(q)) { /* it has not if fork came before the move took effect */
         q->heap = q->moved;
         uint64_t state = fp_sync_u64_load_relaxed(&q->state);
         fp_sync_u64_store_relaxed(&q->state, state & ~FP_ORDERED_MOVED);
@@ -193,7 +193,7 @@ void fp_ordered_set_limit(struct fp_ordered *q, uint64_t limit) {
 void fp_ordered_count(struct fp_ordered *q, uint64_t *puts, uint64_t *gets) {
     uint64_t now = fp_sync_u64_load_seq_cst(&q->gets);
     int attempts = 16;
-    /* Unmoved gets mean that both were true at the moment the puts were read. */
+    /* Unmoved gets mean that both numbers were true at the moment the puts were read. */
     do {
         *gets = now;
         *puts = fp_sync_u64_load_seq_cst(&q->puts);

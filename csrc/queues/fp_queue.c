@@ -1,5 +1,5 @@
-/* fp_queue.c - the table of no queue: closed, empty, nothing to free. A host may point to it until
- * it has made the real one, and needs no test for "not yet" anywhere else. */
+/* fp_queue.c - the table of no queue: closed, empty, nothing to free. A host may point to this
+ * table until it has made the real queue; it then needs no test for "not yet" anywhere else. */
 #include "queues/fp_queue.h"
 
 static struct fp_event no_event;

@@ -1,8 +1,8 @@
-/* fp_queue.h - the face that all queue structures show to their host: one table of functions.
+/* fp_queue.h - the interface of all queue structures to their host: one table of functions.
  *
- * A host that embeds several structures (the Python package) is written once, against this. Each
- * function takes the structure as `void *` and does what its namesake in the structure's own
- * header says; the contracts (who may run beside whom, progress) are there. */
+ * A host that embeds several structures (the Python package) is written once, against this table.
+ * Each function takes the structure as `void *` and does what its namesake in the structure's own
+ * header says; the contract (which calls may run at the same time, progress) is there, too. */
 #ifndef FP_QUEUE_H
 #define FP_QUEUE_H
 
@@ -26,14 +26,15 @@ struct fp_queue_ops {
     size_t (*memory)(void *q); /* bytes, all of the structure's */
     struct fp_event *(*not_empty)(void *q);
     struct fp_event *(*not_full)(void *q);
-    /* Nobody is to use the queue any more: what is in it can be discarded. `alone`: nobody can;
-     * whoever had a role has lost it. Not alone: somebody may have got hold of it at the last
-     * moment, and nothing here harms him; a role that another thread has is lost at a second call,
-     * before which all threads were stopped outside of the structure (a garbage collection). */
+    /* The queue is not to be used any more: its items can be discarded. `alone`: no other thread
+     * can use it, and the owners of roles have lost them. Not alone: another thread may have got
+     * hold of the queue at the last moment, and this call does not harm it. Such a thread loses its
+     * role at a second call; before that call the host has stopped all threads outside of the
+     * structure (a garbage collection). */
     void (*abandon)(void *q, bool alone);
     /* Frees the structure, not the items. */
     void (*destroy)(void *q);
-    /* Of structures whose items can be moved elsewhere, and whose limit may change; NULL otherwise.
+    /* For structures whose items can be moved elsewhere and whose limit may change; otherwise NULL.
      * fp_segq.h and fp_ordered.h have the contract. */
     void (*set_limit)(void *q, uint64_t limit);
     enum fp_status (*move)(void *q);
@@ -41,7 +42,7 @@ struct fp_queue_ops {
     bool calls_host; /* an operation may run code of the host (a comparison) */
 };
 
-/* No queue: closed and empty (fp_queue.c). */
+/* The table of no queue: closed and empty (fp_queue.c). */
 extern const struct fp_queue_ops fp_no_queue_ops;
 
 extern const struct fp_queue_ops fp_segq_ops, fp_mpmc_ops, fp_spsc_ops, fp_ordered_ops;

@@ -1,11 +1,11 @@
-/* fp_queue_ops.h - how a structure makes its table of fp_queue.h: from its own functions, which
- * have the usual names and the structure's type. Included by the source file of a structure.
+/* fp_queue_ops.h - how a structure fills its table of fp_queue.h in, from its own functions, which
+ * have the usual names and take the structure's type. Included by the structure's source file.
  *
- * FP_QUEUE_WRAPPERS(own, base, SELF) defines the functions of the table that are the same for all:
- * fp_<own>_put and fp_<own>_count, and fp_<base>_... for the others, where <base> is <own> or the
- * structure that it begins with. SELF(q) is what these functions take for the queue. The source
- * file then defines op_discard, op_close, op_limit, op_memory, op_not_empty, op_not_full,
- * op_abandon and op_destroy, and FP_QUEUE_TABLE lists all of them. */
+ * FP_QUEUE_WRAPPERS(own, base, SELF) defines the functions of the table that look the same for all
+ * structures. put and count call fp_<own>_put and fp_<own>_count, the others fp_<base>_...; <base>
+ * is <own>, or the structure that <own> begins with. SELF(q) is what these functions take for the
+ * queue. The source file then defines op_discard, op_close, op_limit, op_memory, op_not_empty,
+ * op_not_full, op_abandon and op_destroy, and FP_QUEUE_TABLE lists all of them. */
 #ifndef FP_QUEUE_OPS_H
 #define FP_QUEUE_OPS_H
 
@@ -33,7 +33,7 @@
         return fp_##base##_visit(q, fn, arg);                                                      \
     }
 
-/* Followed by what not all structures have, if this one does. */
+/* A structure appends the entries that not every structure has. */
 #define FP_QUEUE_TABLE                                                                             \
     .put = op_put, .get = op_get, .put_many = op_put_many, .get_many = op_get_many,                \
     .discard = op_discard, .close = op_close, .is_closed = op_is_closed, .limit = op_limit,        \

@@ -26,8 +26,8 @@ static struct segment *new_segment(uint64_t base, size_t bytes) {
     return s;
 }
 
-/* A segment behind `last`: large when many items are waiting, so that a burst costs few
- * allocations, and small otherwise. */
+/* Makes a segment to follow `last`: large when many items are waiting, so that a burst costs few
+ * allocations; small otherwise. */
 static struct segment *following_segment(struct segment *last, uint64_t head) {
     uint64_t end = last->base + last->size;
     uint64_t waiting_bytes = (end - head) * sizeof(fp_u64);
@@ -60,7 +60,7 @@ void fp_segq_destroy(struct fp_segq *q) {
     fp_epoch_collect();
 }
 
-/* The head's position, exact at the moment of the last load. Pinned callers only. */
+/* The position of the head, exact at the moment of the last load. Pinned callers only. */
 static uint64_t head_position(struct fp_segq *q) {
     struct segment *s = fp_ptr_load_seq_cst(&q->head);
     for (;;) {
@@ -75,14 +75,15 @@ static uint64_t head_position(struct fp_segq *q) {
     }
 }
 
-/* A head beyond t: others have put there and taken meanwhile; a put at t will fail. */
+/* The head may be beyond t: other threads have put at t and taken the item meanwhile. A put at t
+ * then fails. */
 static inline uint64_t room_behind(uint64_t limit, uint64_t t, uint64_t head) {
     int64_t used = (int64_t)(t - head);
     int64_t room = (int64_t)limit - (used > 0 ? used : 0);
     return room > 0 ? (uint64_t)room : 0;
 }
 
-/* How many items may stand from position t on, which was the first vacant one a moment ago.
+/* How many items may be put from position t on, which was the first vacant one a moment ago.
  * Seq_cst: a producer that is about to sleep reads limit and head after announcing itself. */
 static uint64_t room_at(struct fp_segq *q, uint64_t t) {
     uint64_t limit = fp_u64_load_seq_cst(&q->limit);
@@ -91,12 +92,14 @@ static uint64_t room_at(struct fp_segq *q, uint64_t t) {
         return room;
     FP_STEP();
     uint64_t head = head_position(q);
-    /* Others may store older positions over it: still positions the head has reached. */
+    /* Other producers may store older positions over it; the head has reached those, too. Release:
+     * pairs with the acquire load above. */
     fp_u64_store_release(&q->head_seen, head);
     return room_behind(limit, t, head);
 }
 
-/* Puts `item` behind the full segment `s`. FP_RETRY: somebody else linked one; look again. */
+/* Puts `item` behind the full segment `s`. FP_RETRY: another thread linked a segment or a marker
+ * there; look again. */
 static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, uint64_t item) {
     struct segment *fresh = following_segment(s, head_position(q));
     if (fresh == NULL)
@@ -105,27 +108,27 @@ static enum fp_status put_in_new_segment(struct fp_segq *q, struct segment *s, u
     fp_u64_store_relaxed(&fresh->enq, 1);
     void *none = NULL;
     FP_STEP();
-    /* Release half: pairs with the loads of `next`, and publishes the segment and its item.
-     * Seq_cst: the write half of the waiters' pairing (fp_event.h). */
+    /* Release half: publishes the segment and its item; pairs with the loads of `next`. Seq_cst:
+     * the notifier's half of the waiters' pairing (fp_event.h). */
     if (!fp_ptr_cas_seq_cst(&s->next, &none, fresh)) {
         fp_mem_free(fresh, fresh->retired.bytes);
         return FP_RETRY;
     }
     FP_STEP();
     void *expected = s;
-    fp_ptr_cas_seq_cst(&q->tail, &expected, fresh); /* whoever comes first */
+    fp_ptr_cas_seq_cst(&q->tail, &expected, fresh); /* unless a helper came first */
     return FP_OK;
 }
 
 static inline uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Swaps items into slot `i` and those after it, until one is found filled; returns how many. */
+/* Swaps items into slot `i` and those after it, until a slot is found filled; returns how many. */
 static inline size_t fill_slots(struct segment *s, uint64_t i, const uint64_t *items, size_t n) {
     size_t filled = 0;
     for (; filled < n; filled++) {
         uint64_t vacant = FP_SEGQ_VACANT;
         FP_STEP();
-        /* The linearization point. Release half: publishes the item, pairs with get's load of the
+        /* The linearization point. Release half: publishes the item; pairs with get's load of the
          * slot. Seq_cst: the waiters' pairing. */
         if (!fp_u64_cas_seq_cst(&s->slot[i + filled], &vacant, items[filled]))
             break;
@@ -133,8 +136,8 @@ static inline size_t fill_slots(struct segment *s, uint64_t i, const uint64_t *i
     return filled;
 }
 
-/* Puts items into the vacant slots of `s`, the first one and those after it. FP_RETRY: the segment
- * is full. A marker needs no room, nor does what is forced. Pinned callers only. */
+/* Puts items into the vacant slots of `s`, from the first one on. FP_RETRY: the segment is full. A
+ * marker needs no room, nor does a forced item. Pinned callers only. */
 static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s, bool force,
                                             const uint64_t *items, size_t n, size_t *done) {
     uint64_t i = fp_u64_load_acquire(&s->enq);
@@ -147,7 +150,7 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
             continue;
         }
         bool marker = is_marker(items[*done]);
-        /* Holds for the slots from i on as long as they are this thread's, one after the other. */
+        /* Remains valid as long as this thread itself fills the slots from i on, without a gap. */
         uint64_t room = marker || force ? 1 : room_at(q, s->base + i);
         if (room == 0)
             return FP_FULL;
@@ -155,12 +158,13 @@ static inline enum fp_status put_in_segment(struct fp_segq *q, struct segment *s
         uint64_t run = n == 1 ? 1 : least(room, least(s->size - i, n - *done));
         size_t filled = fill_slots(s, i, items + *done, (size_t)run);
         if (FP_UNLIKELY(filled == 0))
-            continue; /* another's item is there now */
+            continue; /* another producer's item is there now */
         FP_STEP();
         if (marker)
             return FP_OK; /* no hint: every later put has to meet it */
         i += filled;
-        /* A hint; may go backwards. Release: who starts from it sees the slots filled. */
+        /* A hint; may go backwards. Release: a thread that starts from it sees the slots filled;
+         * pairs with the loads of `enq`. */
         fp_u64_store_release(&s->enq, i);
         *done += filled;
         if (*done == n)
@@ -229,7 +233,7 @@ enum fp_status fp_segq_force(struct fp_segq *q, uint64_t item) {
 
 void fp__segq_retire(struct fp_segq *q, struct fp_epoch_record *pin, struct segment *s,
                      struct segment *next) {
-    /* The tail leaves first: after that no new thread can reach the segment but through head. */
+    /* The tail leaves first: after that only `head` leads new threads to the segment. */
     void *expected = s;
     if (fp_ptr_load_seq_cst(&q->tail) == (void *)s)
         fp_ptr_cas_seq_cst(&q->tail, &expected, next);
@@ -256,8 +260,8 @@ static uint64_t copy_items(struct segment *s, uint64_t from, uint64_t *items, ui
 
 #define EVERYTHING UINT64_MAX /* no position */
 
-/* Takes items of one segment that stand before position `before`, behind the *n that were taken
- * already. Pinned callers only. */
+/* Takes items of one segment that stand before position `before`, and stores them behind the *n
+ * that were taken already. Pinned callers only. */
 static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_record *pin,
                                         uint64_t before, uint64_t *items, size_t max, size_t *n) {
     for (;;) {
@@ -287,8 +291,8 @@ static inline enum fp_status get_pinned(struct fp_segq *q, struct fp_epoch_recor
             return is_marker(found) ? shut(found) : FP_EMPTY;
         }
         FP_STEP();
-        /* The linearization point; the winner owns the items. Slots are used once, so what was
-         * read before still stands. Seq_cst: the waiting producers' pairing. */
+        /* The linearization point; the winner owns the items. Slots are used once, so the items
+         * that were read before still stand. Seq_cst: the waiting producers' pairing. */
         uint64_t expected = i;
         if (fp_u64_cas_seq_cst(&s->deq, &expected, end)) {
             *n += (size_t)(end - i);
@@ -342,7 +346,7 @@ enum fp_status fp_segq_close(struct fp_segq *q) {
     if (r == FP_MOVED)
         return r;
     fp__segq_notify_everybody(q);
-    return FP_OK; /* closed now, or it was */
+    return FP_OK; /* closed now, or closed before */
 }
 
 void fp_segq_set_limit(struct fp_segq *q, uint64_t limit) {
@@ -377,7 +381,7 @@ size_t fp_segq_trim(struct fp_segq *q, uint64_t *items, size_t max) {
     bool closed;
     uint64_t limit = fp_u64_load_relaxed(&q->limit), tail = tail_position(q, &closed);
     size_t n = 0;
-    /* The tail only grows, so what stands before tail - limit is too much, now and later. */
+    /* The tail only grows, so what stands before tail - limit is surplus, now and later. */
     while (tail > limit && n < max && get_pinned(q, pin, tail - limit, items, max, &n) == FP_OK)
         ;
     fp_epoch_unpin(pin);
@@ -402,7 +406,7 @@ void fp_segq_count(struct fp_segq *q, uint64_t *puts, uint64_t *gets) {
     bool closed;
     uint64_t head = head_position(q), before;
     int attempts = 16;
-    /* An unmoved head means that both were true at the moment the tail was read. */
+    /* An unmoved head means that both numbers were true at the moment the tail was read. */
     do {
         before = head;
         *puts = tail_position(q, &closed);

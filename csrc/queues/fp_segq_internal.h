@@ -15,22 +15,23 @@ struct segment {
     FP_LINE fp_u64 slot[];
 };
 
-/* In a slot, or as the `next` of a full segment: nothing may be put there, nor behind it. */
+/* In a slot, or as the `next` of a full segment: nothing may be put there or behind it. */
 static inline bool is_marker(uint64_t found) {
     return found != FP_SEGQ_VACANT && found <= FP_SEGQ_MOVED_CLOSED;
 }
 static inline bool links(void *next) { return (uintptr_t)next > FP_SEGQ_MOVED_CLOSED; }
 
-/* Bits of `deq`: nothing is taken here any more; the items are no longer this queue's. */
+/* Bits of `deq`. FROZEN: nothing is taken here any more. FORGOTTEN: the items are no longer this
+ * queue's. */
 #define FROZEN ((uint64_t)1 << 63)
 #define FORGOTTEN ((uint64_t)1 << 62)
 static inline uint64_t taken_of(uint64_t deq) { return deq & ~(FROZEN | FORGOTTEN); }
 
-/* Puts a marker in the first vacant place. FP_OK, or what the marker says that stands there. Pinned
+/* Puts a marker in the first vacant place. FP_OK, or what an earlier marker there says. Pinned
  * callers only. */
 enum fp_status fp__segq_mark(struct fp_segq *q, uint64_t marker);
 
-/* Every slot of `s` was taken and `next` follows: unlinks it. */
+/* Unlinks and retires `s`, of which every slot was taken and which `next` follows. */
 void fp__segq_retire(struct fp_segq *q, struct fp_epoch_record *pin, struct segment *s,
                      struct segment *next);
 

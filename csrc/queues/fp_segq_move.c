@@ -1,8 +1,8 @@
-/* fp_segq_move.c - ending a segment queue for somebody who takes its items elsewhere, or thinks
- * better of it. fp_segq.h has the contract, DESIGN.md the argument. */
+/* fp_segq_move.c - ending a segment queue for a mover that takes its items elsewhere, or gives up
+ * and goes back. fp_segq.h has the contract, DESIGN.md the argument. */
 #include "queues/fp_segq_internal.h"
 
-/* Puts one marker in the place of another, behind which nothing was put. Pinned callers only. */
+/* Replaces the marker `from`, behind which nothing was put, by `to`. Pinned callers only. */
 static bool change_marker(struct fp_segq *q, uint64_t from, uint64_t to) {
     struct segment *s = fp_ptr_load_seq_cst(&q->tail), *next;
     while (links(next = fp_ptr_load_seq_cst(&s->next)))
@@ -18,12 +18,12 @@ static bool change_marker(struct fp_segq *q, uint64_t from, uint64_t to) {
 /* Ends the puts: FP_OK for one caller, FP_MOVED for all others. */
 static enum fp_status mark_moved(struct fp_segq *q) {
     enum fp_status r = fp__segq_mark(q, FP_SEGQ_MOVED);
-    if (r == FP_CLOSED) /* for good: only a mover changes that marker */
+    if (r == FP_CLOSED) /* closed for good: only a mover changes that marker */
         r = change_marker(q, FP_SEGQ_CLOSED, FP_SEGQ_MOVED_CLOSED) ? FP_OK : FP_MOVED;
     return r;
 }
 
-/* Ends the gets. The head is the last segment, or has items: it stays the head. */
+/* Ends the gets. The segment that it freezes is the last one, or has items: it stays the head. */
 static void freeze(struct fp_segq *q, struct fp_epoch_record *pin) {
     for (;;) {
         struct segment *s = fp_ptr_load_seq_cst(&q->head);
@@ -52,12 +52,12 @@ enum fp_status fp_segq_move(struct fp_segq *q) {
     return r;
 }
 
-/* Gets first, then puts: whoever takes the marker away lets the next mover come, whose freezing
- * must not be undone. */
+/* Lets gets go on first, then puts: once the marker is gone the next mover may come, and its
+ * freezing must not be undone. */
 static void go_on(struct fp_segq *q, struct segment *head) {
     uint64_t deq = fp_u64_load_relaxed(&head->deq);
-    /* Release half: pairs with the gets' loads. A swap, for gets may run: those of a child that
-     * ends a move which fork has cut off before its freezing. */
+    /* Release half: pairs with the gets' loads. A swap, because gets may run: in a child that ends
+     * a move which fork has cut off before its freezing. */
     while (!fp_u64_cas_seq_cst(&head->deq, &deq, taken_of(deq)))
         ;
     FP_STEP();
@@ -71,7 +71,7 @@ enum fp_status fp_segq_end_move(struct fp_segq *q, bool keep) {
     if (pin == NULL)
         return FP_NO_MEMORY;
     struct segment *head = fp_ptr_load_seq_cst(&q->head);
-    if (keep) /* it is frozen, and stays the head. Release: pairs with visit */
+    if (keep) /* the head is frozen, and stays the head. Release: pairs with visit */
         fp_u64_store_release(&head->deq, fp_u64_load_relaxed(&head->deq) | FORGOTTEN);
     else
         go_on(q, head);

@@ -40,7 +40,7 @@ static inline uint64_t index_of(const struct fp_spsc *r, uint64_t position) {
     return position & (r->lap - 1);
 }
 
-/* `count` items on, a lap at most. */
+/* The position `count` items further, a lap at most. */
 static inline uint64_t after(const struct fp_spsc *r, uint64_t position, uint64_t count) {
     const bool next_lap = index_of(r, position) + count >= r->capacity;
     return position + count + (next_lap ? r->lap - r->capacity : 0);
@@ -60,9 +60,9 @@ static uint64_t count_of(const struct fp_spsc *r, uint64_t position) {
     return position / r->lap * r->capacity + index_of(r, position);
 }
 
-/* Lines of slots take longer from one processor to the other than the calls that go through them.
- * So each side asks for a line in advance, as far as it knows that the other one has done with it:
- * a line taken from who still works on it costs both. */
+/* A line of slots takes longer from one processor to the other than the calls that go through it.
+ * So each side asks for a line in advance, if it knows that the other side has finished with that
+ * line: taking a line from a thread that still works on it costs both sides. */
 #define AHEAD ((uint64_t)32)
 #define MARGIN ((uint64_t)8)
 
@@ -82,15 +82,15 @@ static inline void fetch_to_read(const struct fp_spsc *r, uint64_t head) {
 
 /* The end. ------------------------------------------------------------------------------------- */
 
-/* Once a closing has begun: finishes it, unless somebody has. The position at which the ring ends.
- */
+/* To be called once a closing has begun: finishes it, unless another thread has. Returns the
+ * position at which the ring ends. */
 static FP_NOINLINE uint64_t final_tail(struct fp_spsc *r) {
     uint64_t end = fp_u64_load_seq_cst(&r->end);
     if (end == FP_SPSC_CLOSING) {
         FP_STEP();
         if (r->light)
-            fp_fence_heavy(); /* of those who found 0 */
-        /* Acquire half: pairs with publish_tail; who meets the end has not loaded tail himself. */
+            fp_fence_heavy(); /* for the threads that found 0 */
+        /* Acquire half: pairs with publish_tail, also for threads that load only `end`. */
         uint64_t last = fp_u64_load_seq_cst(&r->tail) | FP_SPSC_CLOSED;
         FP_STEP();
         if (fp_u64_cas_seq_cst(&r->end, &end, last)) /* release half: pairs with the load above */
@@ -99,13 +99,14 @@ static FP_NOINLINE uint64_t final_tail(struct fp_spsc *r) {
     return end & ~FP_SPSC_CLOSED;
 }
 
-/* Where the items end, or ended at some moment. */
+/* The position where the items end, or ended at some moment. */
 static inline uint64_t tail_of(struct fp_spsc *r, bool *closed) {
     /* Acquire half: pairs with publish_tail. Seq_cst: a consumer about to sleep loads it after
      * announcing itself. */
     uint64_t tail = fp_u64_load_seq_cst(&r->tail);
     FP_STEP();
-    /* After tail (its acquire half), before which whoever stores CLOSING has his fence. */
+    /* Loaded after tail (by its acquire half); the partner, a closing thread, has its heavy fence
+     * between its store of CLOSING and its load of tail. */
     if (FP_LIKELY(fp_u64_load_seq_cst(&r->end) == 0))
         return tail;
     *closed = true;
@@ -114,8 +115,8 @@ static inline uint64_t tail_of(struct fp_spsc *r, bool *closed) {
 
 /* Roles. --------------------------------------------------------------------------------------- */
 
-/* Acquire half of the claim: pairs with release(), so that the fields of the role are those that
- * its last owner left. */
+/* Acquire half of the claim: pairs with release(), so that the new owner finds the role's fields as
+ * the last owner left them. */
 static FP_NOINLINE bool claim(fp_u64 *role, uint64_t me) {
     uint64_t owner = fp_u64_load_relaxed(role);
     if (owner != 0 && !fp_thread_lost_by_fork(owner))
@@ -123,8 +124,8 @@ static FP_NOINLINE bool claim(fp_u64 *role, uint64_t me) {
     return fp_u64_cas_seq_cst(role, &owner, me);
 }
 
-/* What the owner keeps for itself follows from the shared words. It is derived anew with each
- * claim: a fork may have left a lost owner's copies half-way through an operation. */
+/* The owner's private copies follow from the shared words. They are derived anew with each claim: a
+ * fork may have left a lost owner's copies half-way through an operation. */
 static inline bool owns_producer(struct fp_spsc *r, uint64_t me) {
     if (FP_LIKELY(fp_u64_load_relaxed(&r->producer) == me))
         return true;
@@ -147,7 +148,7 @@ static enum fp_status release(fp_u64 *role, uint64_t me, bool force) {
     uint64_t owner = fp_u64_load_relaxed(role);
     do {
         if (owner == 0)
-            return FP_OK; /* not ours to touch: somebody may be claiming it */
+            return FP_OK; /* without a store: another thread may be claiming it */
         if (owner != me && !force && !fp_thread_lost_by_fork(owner))
             return FP_NOT_OWNER;
     } while (!fp_u64_cas_seq_cst(role, &owner, 0)); /* release half: pairs with claim() */
@@ -165,8 +166,8 @@ enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool for
 /* Putting. ------------------------------------------------------------------------------------- */
 
 static inline void look_at_head(struct fp_spsc *r) {
-    /* Acquire half: pairs with publish_head; the slots were read. Seq_cst: a producer about to
-     * sleep loads it after announcing itself. */
+    /* Acquire half: pairs with publish_head, since the consumer has read the slots before. Seq_cst:
+     * a producer about to sleep loads it after announcing itself. */
     r->head_seen = fp_u64_load_seq_cst(&r->head);
 }
 
@@ -174,18 +175,18 @@ static inline void look_at_head(struct fp_spsc *r) {
 static bool is_full(struct fp_spsc *r, uint64_t tail) {
     look_at_head(r);
     if (tail - r->head_seen == r->lap && r->light) {
-        /* The consumer may have found the ring empty, since the tail is still on its way to him. It
-         * is full once he can see that it is. */
+        /* The consumer may have found the ring empty, since the tail is still on its way to it. The
+         * ring is full once the consumer can see that it is. */
         fp_fence_seq_cst();
         look_at_head(r);
     }
     return tail - r->head_seen == r->lap;
 }
 
-/* With a tail behind those items. */
+/* The put that stored `tail` found a closing. FP_OK if the ring ends at `tail` or later. */
 static FP_NOINLINE enum fp_status meet_end(struct fp_spsc *r, uint64_t tail) {
     if (final_tail(r) < tail)
-        return FP_CLOSED; /* they are in nobody's ring */
+        return FP_CLOSED; /* the put's items lie behind the end: no consumer gets them */
     fp_event_notify_light(&r->not_empty, r->light);
     return FP_OK;
 }
@@ -193,8 +194,8 @@ static FP_NOINLINE enum fp_status meet_end(struct fp_spsc *r, uint64_t tail) {
 /* FP_OK or FP_CLOSED. */
 static inline enum fp_status publish_tail(struct fp_spsc *r, uint64_t tail) {
     const bool light = r->light;
-    /* Release half: publishes the slots, pairs with tail_of() and final_tail(). Light: the pairing
-     * with those who close and wait, and their fences. */
+    /* Release half: publishes the slots; pairs with tail_of() and final_tail(). Light: the pairing
+     * with threads that close or wait, which make the fences. */
     fp_u64_store_light(&r->tail, tail, light);
     FP_STEP();
     if (FP_UNLIKELY(fp_u64_load_light(&r->end, light) != 0))
@@ -203,7 +204,7 @@ static inline enum fp_status publish_tail(struct fp_spsc *r, uint64_t tail) {
     return FP_OK;
 }
 
-/* With room for the item. */
+/* There is room for the item. */
 static inline enum fp_status put_at(struct fp_spsc *r, uint64_t tail, uint64_t item) {
     fetch_to_write(r, tail);
     r->slot[index_of(r, tail)] = item;
@@ -211,7 +212,7 @@ static inline enum fp_status put_at(struct fp_spsc *r, uint64_t tail, uint64_t i
     return publish_tail(r, next_of(r, tail));
 }
 
-/* The rare ways of fp_spsc_put, which for their sake need not save a register. */
+/* The rare paths of fp_spsc_put, apart, so that the frequent one need not save a register. */
 static FP_NOINLINE enum fp_status put_anew(struct fp_spsc *r, uint64_t me, uint64_t item) {
     if (!owns_producer(r, me))
         return FP_NOT_OWNER;
@@ -222,7 +223,7 @@ static FP_NOINLINE enum fp_status put_anew(struct fp_spsc *r, uint64_t me, uint6
 }
 
 enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item) {
-    uint64_t tail = fp_u64_load_relaxed(&r->tail); /* own, if it is */
+    uint64_t tail = fp_u64_load_relaxed(&r->tail); /* own, if this is the producer */
     if (FP_UNLIKELY(fp_u64_load_relaxed(&r->producer) != me || tail - r->head_seen == r->lap))
         return put_anew(r, me, item);
     return put_at(r, tail, item);
@@ -256,19 +257,19 @@ enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *
 
 static inline void publish_head(struct fp_spsc *r, uint64_t head) {
     const bool light = r->light;
-    /* Release half: the slots were read, pairs with look_at_head. Light: the waiters' pairing. */
+    /* Release half: the slots were read; pairs with look_at_head. Light: the waiters' pairing. */
     fp_u64_store_light(&r->head, head, light);
     FP_STEP();
     fp_event_notify_light(&r->not_full, light);
 }
 
-/* Closing with discarding takes effect for both sides in one step, that of deciding the end. Who
- * has met the end sees `discarding` too, which was stored before it. */
+/* Closing with discarding takes effect for both sides in one step, that of deciding the end. A
+ * thread that has met the end sees `discarding` too, which was stored before it. */
 static inline bool discards(struct fp_spsc *r) {
     return FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding)) && fp_spsc_is_closed(r);
 }
 
-/* A role that had to be claimed first may have been a discarder's in between. */
+/* The role has to be claimed first. A discarding thread may have had it in between. */
 static FP_NOINLINE enum fp_status enter_anew(struct fp_spsc *r, uint64_t me) {
     bool claimed = owns_consumer(r, me);
     FP_STEP();
@@ -287,7 +288,7 @@ static inline enum fp_status enter(struct fp_spsc *r, uint64_t me) {
     return FP_LIKELY(fp_u64_load_relaxed(&r->consumer) == me) ? FP_OK : enter_anew(r, me);
 }
 
-/* Is there nothing behind this head? Closed: nor will there be. */
+/* Is there no item at this head? *closed: and none will come. */
 static bool is_empty(struct fp_spsc *r, uint64_t head, bool *closed) {
     r->tail_seen = tail_of(r, closed);
     if (r->tail_seen == head && r->light) {
@@ -305,7 +306,7 @@ static inline enum fp_status get_at(struct fp_spsc *r, uint64_t head, uint64_t *
     return FP_OK;
 }
 
-/* The rare ways of fp_spsc_get. */
+/* The rare paths of fp_spsc_get. */
 static FP_NOINLINE enum fp_status get_anew(struct fp_spsc *r, uint64_t me, uint64_t *item) {
     bool closed = false;
     enum fp_status s = enter(r, me);
@@ -318,14 +319,14 @@ static FP_NOINLINE enum fp_status get_anew(struct fp_spsc *r, uint64_t me, uint6
 }
 
 enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item) {
-    uint64_t head = fp_u64_load_relaxed(&r->head); /* own, if it is */
+    uint64_t head = fp_u64_load_relaxed(&r->head); /* own, if this is the consumer */
     if (FP_UNLIKELY(fp_u64_load_relaxed(&r->discarding) != 0 ||
                     fp_u64_load_relaxed(&r->consumer) != me || r->tail_seen == head))
         return get_anew(r, me, item);
     return get_at(r, head, item);
 }
 
-/* By who has the consumer's role. */
+/* The caller has the consumer's role. */
 static enum fp_status take_many(struct fp_spsc *r, uint64_t *out, size_t max, size_t *n) {
     bool closed = false;
     *n = 0;
@@ -391,11 +392,11 @@ bool fp_spsc_is_closed(struct fp_spsc *r) {
 
 void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets) {
     if (r->light)
-        fp_fence_seq_cst(); /* who counts what he did sees what the others see */
+        fp_fence_seq_cst(); /* a caller that counts its own calls sees what the others see */
     uint64_t head = fp_u64_load_seq_cst(&r->head), tail, before;
     int attempts = 16;
     bool closed;
-    /* An unmoved head means that both were true at the moment the tail was read. */
+    /* An unmoved head means that both numbers were true at the moment the tail was read. */
     do {
         before = head;
         tail = tail_of(r, &closed);

@@ -3,29 +3,31 @@
  *
  * Lamport's ring with the refinement of Rigtorp and of FastForward's family: each side keeps a
  * private copy of the other side's index and looks at the real one only when the copy says full
- * (or empty), so in steady state the two sides touch each other's line once per lap, not once per
+ * (or empty). So in steady state the two sides touch each other's line once per lap, not once per
  * item.
  *
  *   put   writes the slot, then stores tail; then looks for waiters, and whether the ring is closed
  *   get   reads the slot, then stores head; then looks for waiters
  *
- * Store, then look: the stores are light ones, and the fence that this takes is on the other side
- * (fp_fence.h), with who is about to sleep (fp_event.h), and with who closes:
+ * The order "store, then look" takes a fence. The stores are light ones, and the fence is on the
+ * other side (fp_fence.h): a waiter that is about to sleep makes it (fp_event.h), and so does a
+ * thread that closes:
  *
  *   close     end: 0 -> CLOSING; heavy fence; load tail; end: CLOSING -> CLOSED | tail
- *   put       store tail; load end: 0: done. Otherwise it finishes the closing, as if it were its
- *             own, and its item is in the ring if it lies before the end
- *   get       load tail; load end: 0: the items before tail are in the ring. Otherwise it finishes
- *             the closing, and those before the end are
+ *   put       store tail; load end. 0: done. Otherwise the put finishes the closing, as if the
+ *             closing were its own, and its item is in the ring if it lies before the end
+ *   get       load tail; load end. 0: the items before tail are in the ring. Otherwise the get
+ *             finishes the closing, and the items before the end are in the ring
  *
  * Closing takes effect when `end` is decided, by one swap, and is exact: a put either precedes it,
  * and its item is delivered, or fails. A put that found 0 stored its tail before the heavy fence,
- * and a get that found 0 loaded its tail before it, so whoever decides loads no smaller tail, and
- * neither has to come back. (Fences of several that finish the closing: each has seen CLOSING
- * before its own.) Who is suspended while it closes stops nobody.
+ * and a get that found 0 loaded its tail before it. So the thread that decides loads no smaller
+ * tail, and neither put nor get has to look again. (Several threads may finish the closing, each
+ * with its own fence; each has seen CLOSING before that fence.) A thread suspended while it closes
+ * stops no other.
  *
- * tail and head are positions: the lap in the upper bits, the index in the lower ones, as many as
- * hold capacity - 1. So a side stores one word for each item, besides the item.
+ * tail and head are positions: the lap in the upper bits, the index in the lower ones, which are as
+ * many as hold capacity - 1. So a side stores one word for each item, besides the item.
  *
  * Roles. Two producers at once would corrupt the ring, so each role belongs to the first thread
  * that uses it, until that thread gives it back or a fork leaves it behind; another thread gets
@@ -44,7 +46,7 @@
 
 struct fp_spsc {
     /* The producer's line. */
-    FP_LINE fp_u64 tail; /* where the next item goes. What lies behind `end` is in nobody's ring */
+    FP_LINE fp_u64 tail; /* where the next item goes. What lies behind `end` is not in the ring */
     uint64_t head_seen; /* a value head had */
     /* The consumer's line. */
     FP_LINE fp_u64 head; /* where the next item is */
@@ -55,10 +57,10 @@ struct fp_spsc {
     uint64_t lap; /* between positions of one index: a power of two */
     bool light; /* the publications are light stores (fp_fence.h) */
     fp_u64 end; /* 0: open; FP_SPSC_CLOSING; FP_SPSC_CLOSED | position */
-    fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: nobody */
+    fp_u64 producer, consumer; /* serial numbers of the owners (fp_thread.h), 0: none */
     fp_u64 discarding; /* once closed: the items left are not to be delivered */
-    fp_u64 abandoned; /* once */
-    /* Written by those who wait. */
+    fp_u64 abandoned; /* 1: fp_spsc_abandon was called before */
+    /* Written by waiters. */
     FP_LINE struct fp_event not_empty, not_full;
 };
 
@@ -71,7 +73,7 @@ void fp_spsc_destroy(struct fp_spsc *r);
 /* `me`: the caller's serial number. FP_OK, FP_FULL, FP_CLOSED, FP_NOT_OWNER. */
 enum fp_status fp_spsc_put(struct fp_spsc *r, uint64_t me, uint64_t item);
 
-/* Stores as many as fit and publishes them at once. */
+/* Stores as many items as fit, and publishes them by one store. *n: how many. */
 enum fp_status fp_spsc_put_many(struct fp_spsc *r, uint64_t me, const uint64_t *items, size_t count,
                                 size_t *n);
 
@@ -80,20 +82,21 @@ enum fp_status fp_spsc_get(struct fp_spsc *r, uint64_t me, uint64_t *item);
 enum fp_status fp_spsc_get_many(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
                                 size_t *n);
 
-/* Takes items from a ring that is discarding (from another: nothing, FP_EMPTY). By the consumer,
- * or by anyone while nobody is: the role stays free. */
+/* Takes items from a ring that is discarding; from any other ring it takes nothing and answers
+ * FP_EMPTY. For the consumer, or for any thread while there is none: the role then stays free. */
 enum fp_status fp_spsc_discard(struct fp_spsc *r, uint64_t me, uint64_t *items, size_t max,
                                size_t *n);
 
-/* The ring is closed and discarding. The consumer's role is free if the caller is `alone`, nobody
- * else having the ring nor getting it. Otherwise whoever got hold of it may be in the middle of a
- * get, with the role, and the role stays his. A get that begins from now on touches no slot, so it
- * is free when the host calls a second time: it has seen all threads outside of gets in between. */
+/* Closes the ring and makes it discarding. If the caller is `alone` (no other thread has the ring,
+ * nor gets it), the consumer's role becomes free. Otherwise a thread that got hold of the ring may
+ * be in the middle of a get, with the role, and keeps the role. A get that begins from now on
+ * touches no slot. So the role becomes free when the host calls a second time, after it has seen
+ * all threads outside of gets in between. */
 void fp_spsc_abandon(struct fp_spsc *r, bool alone);
 
-/* Gives a role back. FP_OK (also if nobody had it) or FP_NOT_OWNER. What the next owner does comes
- * after what this one did. `force` takes it from another thread: the caller knows, by means of its
- * own, that the owner has ended or will not use the ring again. */
+/* Gives a role back. FP_OK (also if no thread had it) or FP_NOT_OWNER. What the next owner does
+ * comes after what this one did. `force` takes the role from another thread: the caller has to know
+ * by other means that the owner has ended or will not use the ring again. */
 enum fp_status fp_spsc_release_producer(struct fp_spsc *r, uint64_t me, bool force);
 enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool force);
 
@@ -101,7 +104,7 @@ enum fp_status fp_spsc_release_consumer(struct fp_spsc *r, uint64_t me, bool for
 void fp_spsc_close(struct fp_spsc *r, bool discard);
 bool fp_spsc_is_closed(struct fp_spsc *r);
 
-/* Items ever put and ever taken, as fp_segq_count; never more apart than the capacity. */
+/* Items ever put and ever taken, as in fp_segq_count; never further apart than the capacity. */
 void fp_spsc_count(struct fp_spsc *r, uint64_t *puts, uint64_t *gets);
 
 int fp_spsc_visit(struct fp_spsc *r, int (*fn)(uint64_t item, void *arg), void *arg);

@@ -1,6 +1,6 @@
 /* fp_spsc_bytes.c - see fp_spsc_bytes.h for the idea and the contract.
  *
- * FP_STEP() stands behind every store to the shared memory: a test build kills the process there.
+ * FP_STEP() follows every store to the shared memory: a test build kills the process there.
  */
 #include "queues/fp_spsc_bytes.h"
 
@@ -16,14 +16,14 @@ static inline uint64_t records(uint64_t to, uint64_t from) {
            RECORDS;
 }
 
-/* A word `units` and one record further. */
+/* The word advanced by `units` and by one record. */
 static inline uint64_t advance(uint64_t word, uint64_t units) {
     uint64_t position = (word + units) & POSITION;
     uint64_t count = (word / RECORD + 1) & RECORDS;
     return count * RECORD | position;
 }
 
-/* Units that a record takes, its header included. */
+/* Units that a record of `size` bytes takes, its header included. */
 static inline uint64_t units_of(uint64_t size) {
     return 1 + (size + FP_SPSC_BYTES_UNIT - 1) / FP_SPSC_BYTES_UNIT;
 }
@@ -32,14 +32,15 @@ static inline uint64_t place(const struct fp_spsc_bytes *at, uint64_t word) {
     return word & (at->units - 1);
 }
 
-/* Units that a record of so many at `word` leaves out, since it does not fit before the end. */
+/* Units that a record of `needed` units at `word` leaves out, since it does not fit before the end
+ * of the memory. */
 static inline uint64_t units_before(const struct fp_spsc_bytes *at, uint64_t word,
                                     uint64_t needed) {
     uint64_t to_end = at->units - place(at, word);
     return needed > to_end ? to_end : 0;
 }
 
-/* Can the ring be in the state that these two words tell? */
+/* Is the state that these two words describe possible? */
 static inline bool is_possible(const struct fp_spsc_bytes *at, uint64_t tail, uint64_t head) {
     uint64_t used = distance(tail, head);
     return used <= at->units && records(tail, head) <= used &&
@@ -69,8 +70,8 @@ enum fp_status fp_spsc_bytes_writer_open(struct fp_spsc_bytes_writer *w,
 static enum fp_status make_room(struct fp_spsc_bytes_writer *w, uint64_t needed) {
     if (FP_LIKELY(w->at.units - distance(w->put, w->head_seen) >= needed))
         return FP_OK;
-    /* Acquire half: pairs with fp_spsc_bytes_release; the records were read. Seq_cst: a writer
-     * about to sleep loads it after announcing itself. */
+    /* Acquire half: pairs with fp_spsc_bytes_release, since the reader has read the records before.
+     * Seq_cst: a writer about to sleep loads it after announcing itself. */
     uint64_t head = fp_sync_u64_load_seq_cst(w->at.head);
     if (FP_UNLIKELY(!is_possible(&w->at, w->published, head)))
         return FP_DAMAGED;
@@ -106,7 +107,7 @@ void fp_spsc_bytes_stage(struct fp_spsc_bytes_writer *w, uint64_t size) {
 
 enum fp_status fp_spsc_bytes_publish(struct fp_spsc_bytes_writer *w) {
     uint64_t found = w->published;
-    /* Release half: publishes bytes and headers, pairs with fp_spsc_bytes_peek. Seq_cst: the
+    /* Release half: publishes bytes and headers; pairs with the load in look(). Seq_cst: the
      * readers' pairing (fp_spsc_bytes.h). */
     if (FP_UNLIKELY(!fp_sync_u64_cas_seq_cst(w->at.tail, &found, w->put))) {
         w->put = w->published;
@@ -128,8 +129,8 @@ enum fp_status fp_spsc_bytes_reader_open(struct fp_spsc_bytes_reader *r,
 }
 
 enum fp_status fp_spsc_bytes_reader_again(struct fp_spsc_bytes_reader *r) {
-    /* Relaxed: the caller has ordered the last owner's release before this. If nobody has read in
-     * between, the tail that was seen still stands. */
+    /* Relaxed: the caller has ordered the last owner's release before this. If no other reader has
+     * read in between, the tail that was seen is still valid. */
     if (FP_LIKELY(fp_sync_u64_load_relaxed(r->at.head) == r->get))
         return FP_OK;
     const struct fp_spsc_bytes at = r->at;
@@ -178,7 +179,7 @@ enum fp_status fp_spsc_bytes_peek(struct fp_spsc_bytes_reader *r, const void **w
 }
 
 void fp_spsc_bytes_release(struct fp_spsc_bytes_reader *r) {
-    /* Release half: the records were read, pairs with make_room. Seq_cst: the writer's pairing. */
+    /* Release half: the records were read; pairs with make_room. Seq_cst: the writer's pairing. */
     fp_sync_u64_store_seq_cst(r->at.head, r->get);
     FP_STEP();
 }
@@ -196,7 +197,7 @@ bool fp_spsc_bytes_is_closed(const struct fp_spsc_bytes *at) {
 }
 
 uint64_t fp_spsc_bytes_records(const struct fp_spsc_bytes *at) {
-    /* The head first: it does not pass a tail that is loaded later. */
+    /* The head first: it cannot have passed a tail that is loaded later. */
     uint64_t head = fp_sync_u64_load_seq_cst(at->head);
     uint64_t count = records(fp_sync_u64_load_seq_cst(at->tail), head);
     return count < at->units ? count : at->units;
@@ -209,7 +210,7 @@ bool fp_spsc_bytes_is_empty(const struct fp_spsc_bytes *at) {
 
 bool fp_spsc_bytes_has_before(const struct fp_spsc_bytes *at, uint64_t tail) {
     /* The head first, as above. What was written since lies between the two tails; positions that
-     * have come round since then are of an emptied lane, or of one that will be. */
+     * have come round since then belong to a lane that was emptied, or that will be. */
     uint64_t head = fp_sync_u64_load_seq_cst(at->head), left = distance(tail, head);
     return left != 0 && left <= distance(fp_sync_u64_load_seq_cst(at->tail), head);
 }

@@ -13,13 +13,14 @@
 
 enum { PAGE = 4096 };
 
-/* Byte number n is that of process number n; bytes that a file has are below them all. */
+/* Byte FIRST + n is the one of process number n; the bytes that a file really has are below all of
+ * them. */
 #define FIRST ((uint64_t)1 << 62)
 #define NUMBERS ((uint64_t)1 << 61)
 
 static bool is_number(uint64_t number) { return number != 0 && number < NUMBERS; }
 
-/* The byte of `number`, or all if that is 0. */
+/* The lock of the byte of `number`; for 0 that of all bytes. */
 static struct flock lock_of(uint64_t number) {
     return (struct flock){.l_type = F_WRLCK,
                           .l_whence = SEEK_SET,
@@ -38,8 +39,8 @@ bool fp_process_is_file(int fd, uint64_t device, uint64_t inode) {
     return fstat(fd, &s) == 0 && s.st_dev == device && s.st_ino == inode;
 }
 
-/* A description of its own of the file that `fd` is. /proc/self is this process in any namespace
- * that knows it; the name may be another file's by now, or nobody's. */
+/* Opens a separate description of the file of `fd`. /proc/self is this process in any namespace
+ * that knows it; the name `path` may be another file's by now, or no file's. */
 static int open_again(int fd, const char *path) {
     char text[40];
     snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
@@ -57,7 +58,7 @@ static int open_again(int fd, const char *path) {
     return -1;
 }
 
-/* The page that holds the description, once it has the lock. */
+/* Maps the page that keeps the description alive, and takes the lock. NULL: errno. */
 static void *hold(int own, uint64_t number) {
     struct flock lock = lock_of(number);
     void *page = mmap(NULL, PAGE, PROT_NONE, MAP_SHARED, own, 0);
@@ -81,7 +82,7 @@ int fp_process_begin(struct fp_process *p, int fd, const char *path, uint64_t nu
     if (p->page == NULL)
         error = errno;
     close(own);
-    if (error == 0) /* release: `page`; pairs with who asks whether it has begun */
+    if (error == 0) /* release: publishes `page`; pairs with the load in fp__shm_me */
         fp_sync_u64_store_seq_cst(&p->number, number);
     return error;
 }

@@ -15,7 +15,7 @@ static const void *futex_word(struct fp_shm_event *b) {
 /* The next epoch, with the bit or without it. */
 static uint64_t next(uint64_t word, uint64_t heeded) { return (uint32_t)(word + 1) | heeded; }
 
-/* False: nobody heeds the bell any more. */
+/* Raises the epoch; *word is then the new word. False: no waiter heeds the bell any more. */
 static bool raise_epoch(struct fp_shm_event *b, uint64_t *word, uint64_t heeded) {
     *word = fp_sync_u64_load_seq_cst(&b->word);
     do {
@@ -31,7 +31,7 @@ FP_NOINLINE void fp__shm_event_notify(struct fp_shm_event *b) {
     uint64_t word;
     if (!raise_epoch(b, &word, FP_SHM_EVENT_HEEDED) || fp_unpark_shared(futex_word(b), 1) != 0)
         return;
-    /* Nobody slept. If this fails, somebody else has rung and looks after it. */
+    /* No waiter slept. If this swap fails, another ringer has rung and takes care of the bit. */
     fp_sync_u64_cas_seq_cst(&b->word, &word, next(word, 0));
     FP_STEP();
 }

@@ -1,27 +1,27 @@
 /* fp_shm_event.h - lets threads of several processes sleep until "something may have changed",
  * where any of them may be killed at any point.
  *
- * fp_event.h counts those who wait; a count that a killed process has raised stays wrong for ever.
- * Here one bit says that somebody may wait, and whoever finds nobody clears it:
+ * fp_event.h counts waiters; a count that a killed process has raised stays wrong for ever. Here
+ * one bit says that a waiter may be there, and a ringer that finds none clears it:
  *
  *      bits 0-31   epoch    the futex word; each ring adds one
- *      bit  32     heeded   somebody may be waiting
+ *      bit  32     heeded   a waiter may be there
  *
- *   wait   set `heeded`, which tells the epoch; look at the structure once more; sleep while the
- *          epoch is that one
- *   ring   change the structure; if heeded, raise the epoch and wake one sleeper. If there was
- * none, clear the bit and raise the epoch again, so that one who had set the bit and was not asleep
- * yet does not go to sleep on it
+ *   wait   set `heeded`, by an operation that also returns the epoch; look at the structure once
+ *          more; sleep while the epoch is the same
+ *   ring   change the structure; if heeded, raise the epoch and wake one sleeper. If there was no
+ *          sleeper, clear the bit and raise the epoch again, so that a waiter that had set the bit
+ *          and was not asleep yet does not go to sleep on the old epoch
  *
- * No lost wake-up, for the reason given in fp_event.h: the waiter's fetch-or and its look, the
- * ringer's change and its load of the word are seq_cst, so not both miss the other.
+ * No lost wake-up, for the reason given in fp_event.h: the waiter's fetch-or and its look, and the
+ * ringer's change and its load of the word, are seq_cst, so at least one side sees the other.
  *
- * Death. A waiter that dies leaves the bit set: the next ring finds nobody and clears it; a wake-up
- * that it had received and not used is lost. A ringer that dies between its change and the wake has
- * changed something that nobody was told of. For both, nobody sleeps for longer than
- * FP_SHM_EVENT_SLICE without another look: that is the detection time.
+ * Death. A waiter that dies leaves the bit set: the next ring finds no sleeper and clears it. If it
+ * had received a wake-up and not used it, that wake-up is lost. A ringer that dies between its
+ * change and the wake has changed something without news. Because of both, no waiter sleeps for
+ * longer than FP_SHM_EVENT_SLICE without another look: that is the detection time.
  *
- * Whoever was woken and leaves more behind than it took rings again. Linux only.
+ * A woken waiter that leaves something behind for others rings again. Linux only.
  */
 #ifndef FP_SHM_EVENT_H
 #define FP_SHM_EVENT_H
@@ -40,7 +40,7 @@ struct fp_shm_event {
 void fp__shm_event_notify(struct fp_shm_event *b);
 void fp__shm_event_notify_all(struct fp_shm_event *b);
 
-/* To be called after the structure was changed, with a seq_cst write. Seq_cst: the ringer's half of
+/* To be called after the structure was changed by a seq_cst write. Seq_cst: the ringer's half of
  * the pairing. */
 static inline bool fp_shm_event_has_waiters(struct fp_shm_event *b) {
     return (fp_sync_u64_load_seq_cst(&b->word) & FP_SHM_EVENT_HEEDED) != 0;
@@ -56,12 +56,12 @@ static inline void fp_shm_event_notify_all(struct fp_shm_event *b) {
         fp__shm_event_notify_all(b);
 }
 
-/* Announces a waiter; the answer is the key for the next function. After it, look again. */
+/* Announces a waiter; returns the key for the next function. Then look at the structure again. */
 static inline uint32_t fp_shm_event_prepare(struct fp_shm_event *b) {
     return (uint32_t)fp_sync_u64_fetch_or_seq_cst(&b->word, FP_SHM_EVENT_HEEDED);
 }
 
-/* Sleeps until a ring that came after the key, or `deadline`; answers as fp_park does. */
+/* Sleeps until a ring after the key was drawn, or until `deadline`; answers as fp_park does. */
 enum fp_status fp_shm_event_sleep(struct fp_shm_event *b, uint32_t key, int64_t deadline);
 
 #endif

@@ -1,5 +1,5 @@
 /* fp_shm_member.c - this process as a member of segments: see fp_shm.h. Process-wide state: the
- * table of members, and what lanes they left records in. */
+ * table of members, and the lanes in which they left records. */
 #if defined(__linux__)
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
@@ -16,14 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A lane that was given back with records in it, to be gone on with. */
+/* A lane that was given back with records in it, and that this process is to go on with. */
 struct left {
     uint64_t device, inode, made; /* the segment's; `made` is 0: none */
     uint64_t lane;
     uint64_t tail; /* behind the last record */
 };
 
-/* If there are too many, what was left first is forgotten. */
+/* If there are more, the oldest is forgotten. */
 enum { MOST_LEFT = 128 };
 
 static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
@@ -41,9 +41,10 @@ struct fp_shm_member *fp__shm_find(uint64_t device, uint64_t inode) {
     return m;
 }
 
-/* Who we are ----------------------------------------------------------------------------------- */
+/* This process --------------------------------------------------------------------------------- */
 
-/* With the table's lock, or in a child that was just forked. 0 or errno. */
+/* Draws a number for this process. With the table's lock, or in a child that was just forked. 0 or
+ * errno. */
 static int begin(struct fp_shm_member *m) {
     uint64_t number = fp_sync_u64_fetch_add_seq_cst(&m->shared->numbers, 1) + 1;
     FP_STEP();
@@ -53,12 +54,13 @@ static int begin(struct fp_shm_member *m) {
 static void open_readers(struct fp_shm_member *m) {
     for (uint64_t i = 0; i < m->lanes; i++) {
         const struct fp_spsc_bytes at = fp__shm_at(m, i);
-        fp_spsc_bytes_reader_open(&m->readers[i], &at); /* damage is reported by whoever reads it */
+        fp_spsc_bytes_reader_open(&m->readers[i], &at); /* later reads report damage */
     }
 }
 
-/* The child is another process, with the parent's handles: it needs a number of its own, and gets
- * it now, while it may still open the file. What threads of the parent had begun is theirs. */
+/* The child is another process, with the parent's handles. It needs another number, and gets it
+ * now, while it may still open the file. Operations that the parent's threads had begun remain
+ * theirs. */
 static void in_child(void) {
     for (struct fp_shm_member *m = members; m != NULL; m = m->after) {
         fp_process_forget(&m->me);
@@ -91,14 +93,14 @@ int fp__shm_fd(struct fp_shm_member *m) {
     uint64_t was = fp_sync_u64_load_seq_cst(&m->fd);
     if (fp_process_is_file((int)was, m->device, m->inode))
         return (int)was;
-    /* The program has closed all descriptors, as daemons do; the number may be another file's. */
+    /* The program has closed all descriptors, as daemons do; this one may be another file's now. */
     int fd = open(m->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return -1;
     if (fp_process_is_file(fd, m->device, m->inode) &&
         fp_sync_u64_cas_seq_cst(&m->fd, &was, (uint64_t)fd))
         return fd;
-    close(fd); /* another segment's, or another thread was first */
+    close(fd); /* it is another segment's, or another thread came first */
     return fp_process_is_file((int)was, m->device, m->inode) ? (int)was : -1;
 }
 
@@ -216,7 +218,7 @@ bool fp__shm_left_lane(struct fp_shm_member *m, uint64_t *lane) {
     return is_left;
 }
 
-/* Can this process still come again, and find records that it has to stay behind? */
+/* Can this process still attach again, and find records that its new ones have to stay behind? */
 static bool is_left_behind(struct fp_shm_member *m, const struct fp_spsc_bytes *at) {
     struct stat s;
     return !fp_spsc_bytes_is_empty(at) && fp_sync_u64_load_seq_cst(&m->shared->state) == 0 &&
@@ -234,14 +236,14 @@ static void give_back(struct fp_shm_member *m, uint64_t mine) {
         *l = (struct left){m->device, m->inode, m->made, mine, m->writer.published};
     }
     fp_sync_u64_store_relaxed(&m->mine, FP_SHM_NO_LANE);
-    /* Release half: what was published; pairs with the claim. */
+    /* Release half: what was published; pairs with take(). */
     fp_sync_u64_store_seq_cst(&m->lane[mine].owner, 0);
     FP_STEP();
 }
 
 void fp__shm_leave(struct fp_shm_member *m) {
     uint64_t nobody = 0;
-    /* Either this succeeds, or the one who is writing finds `open` at 0 when done (seq_cst). */
+    /* Either this swap succeeds, or the writing thread finds `open` at 0 at its end (seq_cst). */
     if (!fp_sync_u64_cas_seq_cst(&m->writing, &nobody, fp_thread_serial()))
         return;
     fp__shm_lock_table();
@@ -249,7 +251,7 @@ void fp__shm_leave(struct fp_shm_member *m) {
     if (mine != FP_SHM_NO_LANE && fp_sync_u64_load_relaxed(&m->open) == 0)
         give_back(m, mine);
     fp__shm_unlock_table();
-    /* Release half: as in end(). */
+    /* Release half: pairs with begin(), as in end(). */
     fp_sync_u64_store_seq_cst(&m->writing, 0);
 }
 

@@ -1,5 +1,5 @@
-/* fp_shm_read.c - the readers' half of fp_shm.h, closing, and what is left by the dead. FP_STEP()
- * stands behind every shared store. */
+/* fp_shm_read.c - the readers' half of fp_shm.h, waiting, closing, and rescuing what dead processes
+ * hold. FP_STEP() follows every shared store. */
 #if defined(__linux__)
 #include "shm/fp_shm_internal.h"
 
@@ -12,16 +12,18 @@ static bool is_empty(const struct fp_shm_member *m, uint64_t i) {
 
 /* Gives the lane to other readers. */
 static void let_go(struct fp_shm_member *m, uint64_t i) {
-    /* Release half: `readers` of this process; pairs with hold. Seq_cst: who found the lane held
-     * announces itself, then looks again; we let go, then look for announcements. */
+    /* Release half: this process's `readers`, and the head; pairs with hold. Seq_cst: a reader that
+     * found the lane held announces itself, then looks again; this one lets go, then looks for
+     * announcements. */
     fp_sync_u64_store_seq_cst(&m->lane[i].reader, 0);
     FP_STEP();
 }
 
-/* Peeks at lane number i, and holds it if there is something. */
+/* Peeks at lane number i, and holds it if there is a record. */
 static enum fp_status hold(struct fp_shm_member *m, uint64_t i, struct fp_shm_view *v) {
     uint64_t nobody = 0;
-    /* Acquire half: pairs with let_go, and so orders the last reader's head before ours. */
+    /* Acquire half: pairs with let_go, and so orders the last reader's store of head before this
+     * one's. */
     if (!fp_sync_u64_cas_seq_cst(&m->lane[i].reader, &nobody, fp__shm_me(m)))
         return FP_BUSY;
     FP_STEP();
@@ -53,7 +55,7 @@ static enum fp_status go_round(struct fp_shm_member *m, struct fp_shm_view *v) {
     return answer;
 }
 
-/* The state says so: nothing is published any more once all lanes are closed. */
+/* To be called once the state says closed. After it no lane publishes any more. */
 static void close_lanes(struct fp_shm_member *m) {
     for (uint64_t i = 0; i < m->lanes; i++) {
         const struct fp_spsc_bytes at = {.tail = &m->lane[i].tail};
@@ -71,7 +73,7 @@ enum fp_status fp_shm_peek(struct fp_shm *h, struct fp_shm_view *v) {
     if (FP_UNLIKELY((state & FP_SHM_DISCARDING) != 0 ||
                     fp_sync_u64_load_seq_cst(&h->released) != 0))
         return FP_CLOSED;
-    /* A guess that spares a look at the writers' lines. */
+    /* The guess spares a look at the writers' lines. */
     if (known != 0 && known <= m->lanes && hold(m, known - 1, v) == FP_OK)
         return FP_OK;
     enum fp_status s = go_round(m, v);
@@ -89,7 +91,8 @@ static bool has_records(struct fp_shm_member *m) {
     return i < used;
 }
 
-/* After lane number i was let go. Whoever was woken for a record may have taken another one. */
+/* After lane number i was let go. A reader that was woken for one record may have taken another, so
+ * it wakes the next reader if there is more. */
 static void tell(struct fp_shm_member *m, uint64_t i, bool gave_room) {
     if (gave_room)
         fp_shm_event_notify_all(m->limit != 0 ? &m->shared->room : &m->lane[i].room);
@@ -113,7 +116,7 @@ bool fp_shm_next(struct fp_shm *h, struct fp_shm_view *v) {
 static void finish(struct fp_shm_member *m, struct fp_shm_view *v) {
     struct fp_spsc_bytes_reader *r = &m->readers[v->lane];
     bool gave_room = gives_room(r);
-    /* Lanes take turns: the guess is for when there is only one. */
+    /* Lanes take turns, so the guess is only for a segment with one lane in use. */
     bool only = fp__shm_used(m) == 1;
     fp_sync_u64_store_relaxed(&m->known, only && fp_spsc_bytes_knows_more(r) ? v->lane + 1 : 0);
     let_go(m, v->lane);
@@ -131,8 +134,8 @@ void fp_shm_reject(struct fp_shm *h, struct fp_shm_view *v) { finish(h->member, 
 
 static bool must_wait(enum fp_status s) { return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY; }
 
-/* A sleep ends after FP_SHM_EVENT_SLICE: a ringer may have died, an owner too, and a signal may
- * have come just before it. */
+/* A sleep ends after FP_SHM_EVENT_SLICE: a ringer or an owner may have died, or a signal may have
+ * come just before the sleep. */
 static enum fp_status sleep_slice(struct fp_shm_event *bell, uint32_t key, int64_t deadline) {
     int64_t end = fp_now() + FP_SHM_EVENT_SLICE;
     if (deadline <= end)
@@ -141,7 +144,8 @@ static enum fp_status sleep_slice(struct fp_shm_event *bell, uint32_t key, int64
     return woke == FP_TIMED_OUT ? FP_INTERRUPTED : woke;
 }
 
-/* An answer that takes microseconds should not cost two system calls. */
+/* Repeats the operation for a while: an answer that takes microseconds should not cost two system
+ * calls. */
 static enum fp_status watch(const struct fp_attempt *op, int64_t ns, enum fp_status s) {
     int64_t end = fp_now() + ns;
     do {
@@ -156,15 +160,15 @@ static enum fp_status wait_once(struct fp_shm *h, bool writer, const struct fp_a
     struct fp_shm_event *bell = writer ? fp__shm_room(h->member) : &h->member->shared->items;
     uint32_t key = fp_shm_event_prepare(bell);
     FP_STEP();
-    /* Again, after the announcement: a change that came before it is seen here, one that comes
-     * after it finds the announcement. */
+    /* Again, after the announcement: this attempt sees a change that came before it; a later change
+     * finds the announcement. */
     enum fp_status s = op->run(op->arg);
     if (!must_wait(s))
         return s;
     if (fp_shm_rescue(h))
         return op->run(op->arg);
     *woke = sleep_slice(bell, key, deadline);
-    /* The operation first, then deadline and signal: this thread may have been the one woken. */
+    /* The operation first, then deadline and signal: this thread may be the one that was woken. */
     return op->run(op->arg);
 }
 
@@ -189,7 +193,7 @@ enum fp_status fp_shm_wait(struct fp_shm *h, bool writer, const struct fp_attemp
     return s;
 }
 
-/* Everybody ------------------------------------------------------------------------------------ */
+/* Anyone --------------------------------------------------------------------------------------- */
 
 static bool take_away(struct fp_shm_member *m, fp_sync_u64 *word) {
     uint64_t owner = fp_sync_u64_load_seq_cst(word);

@@ -30,7 +30,7 @@ static bool make_path(struct path *p, const char *name) {
     return true;
 }
 
-/* Where the data of the first lane are. */
+/* The offset of the first lane's data. */
 static uint64_t data_at(uint64_t lanes) {
     uint64_t end = sizeof(struct fp_shm_header) + lanes * sizeof(struct fp_shm_lane);
     return (end + PAGE - 1) / PAGE * PAGE;
@@ -52,14 +52,14 @@ struct fp_spsc_bytes fp__shm_at(const struct fp_shm_member *m, uint64_t i) {
                                   m->units, m->most};
 }
 
-/* Lanes that may hold something; whatever the word says, there are no more than `lanes`. */
+/* How many lanes may hold records; whatever the word says, no more than `lanes`. */
 uint64_t fp__shm_used(const struct fp_shm_member *m) {
     uint64_t used = fp_sync_u64_load_seq_cst(&m->shared->used);
     return used < m->lanes ? used : m->lanes;
 }
 
-/* A thread that waits for the first write of another one, which has no lane yet, waits at the wrong
- * bell: until it looks by itself, once. */
+/* While another thread makes the process's first write, the process has no lane yet. A thread that
+ * waits for that write waits at the wrong bell, once, until it looks by itself. */
 struct fp_shm_event *fp__shm_room(struct fp_shm_member *m) {
     uint64_t mine = fp_sync_u64_load_relaxed(&m->mine);
     return m->limit == 0 && mine != FP_SHM_NO_LANE ? &m->lane[mine].room : &m->shared->room;
@@ -86,8 +86,8 @@ static uint64_t units_for(uint64_t capacity) {
     return units * FP_SPSC_BYTES_UNIT >= capacity ? units : 0;
 }
 
-/* Gives the file its name, which is the last thing: nobody sees it before, and its maker is in it
- * by then. */
+/* Gives the file its name, as the last step: no other process sees it before, and by then its maker
+ * is a member. */
 static bool give_name(int fd, const struct path *path) {
     char name[40];
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
@@ -100,7 +100,7 @@ static enum fp_shm_fault build(struct fp_shm *h, int fd, const struct fp_shm_hea
     if (ftruncate(fd, (off_t)bytes) != 0)
         return FP_SHM_SYSTEM;
     FP_STEP();
-    /* A page that cannot be had later would be a signal, not an error. */
+    /* Now, since a lack of pages later would be a signal, not an error. */
     errno = posix_fallocate(fd, 0, (off_t)data_at(s->lanes));
     if (errno != 0)
         return FP_SHM_SYSTEM;
@@ -111,7 +111,7 @@ static enum fp_shm_fault build(struct fp_shm *h, int fd, const struct fp_shm_hea
     memcpy(m->shared, s, offsetof(struct fp_shm_header, state)); /* everything else is 0 */
     FP_STEP();
     if (!give_name(fd, path)) {
-        fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* the caller's */
+        fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* it remains the caller's */
         fp__shm_part(m);
         return errno == ENOENT ? FP_SHM_NO_PROC : FP_SHM_SYSTEM;
     }
@@ -158,7 +158,7 @@ static int open_segment(const struct path *path) {
     return open(path->text, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* The header is read into private memory before it is looked at. */
+/* Reads the header into private memory before it looks at it. */
 static enum fp_shm_fault check_file(int fd, const struct stat *st, bool anyone,
                                     struct fp_shm_header *s, uint64_t *bytes) {
     if (!S_ISREG(st->st_mode))
@@ -173,8 +173,9 @@ static enum fp_shm_fault check_file(int fd, const struct stat *st, bool anyone,
     return size_of(s, bytes) && *bytes == (uint64_t)st->st_size ? FP_SHM_FINE : FP_SHM_BROKEN;
 }
 
-/* Becomes a member of what `fd` is. Who removes what nobody uses keeps others from that meanwhile,
- * so either it finds us, or we find that the name has gone. */
+/* Makes this process a member of the segment of `fd`. A process that removes an unused segment
+ * keeps others from joining meanwhile. So either the remover finds this process, or this process
+ * finds that the name has gone. */
 static enum fp_shm_fault join(struct fp_shm *h, int fd, const struct fp_shm_header *s,
                               uint64_t bytes, const struct path *path) {
     struct stat st;
@@ -186,7 +187,7 @@ static enum fp_shm_fault join(struct fp_shm *h, int fd, const struct fp_shm_head
         fp__shm_use(h, m);
         return FP_SHM_FINE;
     }
-    fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* the caller's */
+    fp_sync_u64_store_relaxed(&m->fd, (uint64_t)-1); /* it remains the caller's */
     fp__shm_part(m);
     errno = ENOENT;
     return FP_SHM_SYSTEM;
@@ -225,7 +226,8 @@ enum fp_shm_fault fp_shm_attach(struct fp_shm *h, const char *name, bool anyone)
         fp__shm_lock_table();
         fault = attach(h, &path, anyone);
         fp__shm_unlock_table();
-        /* Somebody is about to remove it if nobody uses it, a matter of a few system calls. */
+        /* EAGAIN: a process is just removing the segment if it is unused, which takes a few system
+         * calls. */
         if (fault != FP_SHM_SYSTEM || errno != EAGAIN)
             break;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -260,7 +262,7 @@ int fp_shm_remove_unused(const char *name, uint64_t inode) {
     int error = EBUSY;
     if (fstat(fd, &st) == 0 && st.st_ino == inode && fp_process_exclude(fd)) {
         FP_STEP();
-        /* The name may have been removed, and given to another one, since it was opened. */
+        /* Since the file was opened, its name may have been removed and given to another file. */
         error = ESTALE;
         if (lstat(path.text, &st) == 0 && fp_process_is_file(fd, st.st_dev, st.st_ino))
             error = unlink(path.text) == 0 ? 0 : errno;
@@ -280,7 +282,7 @@ void fp_shm_release(struct fp_shm *h) {
     fp__shm_unlock_table();
     if (last)
         fp__shm_leave(m);
-    for (uint64_t i = 0; i < m->lanes; i++) /* threads that wait with this handle have to notice */
+    for (uint64_t i = 0; i < m->lanes; i++) /* for threads that wait with this handle */
         fp_shm_event_notify_all(&m->lane[i].room);
     fp_shm_event_notify_all(&m->shared->room);
     fp_shm_event_notify_all(&m->shared->items);

@@ -1,4 +1,4 @@
-/* fp_shm_write.c - the writers' half of fp_shm.h. FP_STEP() stands behind every shared store. */
+/* fp_shm_write.c - the writers' half of fp_shm.h. FP_STEP() follows every shared store. */
 #if defined(__linux__)
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
@@ -15,19 +15,19 @@ static bool has_owner(struct fp_shm_member *m, uint64_t owner) {
     return owner != 0 && !fp__shm_is_gone(m, owner);
 }
 
-/* Takes lane number i if it has no owner, or one that has gone. */
+/* Takes lane number i if it has no owner, or an owner that has gone. */
 static bool take(struct fp_shm_member *m, uint64_t i) {
     uint64_t owner = fp_sync_u64_load_seq_cst(&m->lane[i].owner);
     if (has_owner(m, owner))
         return false;
-    /* Acquire half: what the last owner published; pairs with give_back. One that has gone has
+    /* Acquire half: what the last owner published; pairs with give_back. An owner that has gone has
      * published whatever can be seen: its stores came before its end. */
     bool taken = fp_sync_u64_cas_seq_cst(&m->lane[i].owner, &owner, fp__shm_me(m));
     FP_STEP();
     return taken;
 }
 
-/* Memory for lane number i. What cannot be had later would be a signal, not an error. */
+/* Allocates the lane's memory now: a lack of it later would be a signal, not an error. */
 static bool has_memory(struct fp_shm_member *m, const struct fp_spsc_bytes *at) {
     off_t where = (char *)at->data - (char *)m->shared;
     int error;
@@ -37,7 +37,7 @@ static bool has_memory(struct fp_shm_member *m, const struct fp_spsc_bytes *at) 
     return error == 0;
 }
 
-/* Readers look at the first `used` lanes: to be raised before the first record. */
+/* Readers look at the first `used` lanes, so a writer raises `used` before its first record. */
 static void raise_used(struct fp_shm_member *m, uint64_t least) {
     uint64_t used = fp_sync_u64_load_seq_cst(&m->shared->used);
     while (used < least && !fp_sync_u64_cas_seq_cst(&m->shared->used, &used, least))
@@ -45,7 +45,7 @@ static void raise_used(struct fp_shm_member *m, uint64_t least) {
     FP_STEP();
 }
 
-/* Makes lane number i, which was taken, the one to be written to. */
+/* Makes lane number i, which this process has taken, the one that it writes to. */
 static enum fp_status open_lane(struct fp_shm_member *m, uint64_t i) {
     const struct fp_spsc_bytes at = fp__shm_at(m, i);
     enum fp_status s =
@@ -60,7 +60,7 @@ static enum fp_status open_lane(struct fp_shm_member *m, uint64_t i) {
     return FP_OK;
 }
 
-/* Has somebody given the lane back with records in it, after which he might come again? */
+/* Has a process given the lane back with records in it? It might come again for that lane. */
 static bool is_left(struct fp_shm_member *m, uint64_t i) {
     const struct fp_spsc_bytes at = fp__shm_at(m, i);
     return fp_sync_u64_load_seq_cst(&m->lane[i].owner) == 0 && !fp_spsc_bytes_is_empty(&at);
@@ -68,7 +68,7 @@ static bool is_left(struct fp_shm_member *m, uint64_t i) {
 
 static FP_NOINLINE enum fp_status claim(struct fp_shm_member *m) {
     uint64_t before;
-    if (fp__shm_left_lane(m, &before)) /* another lane's records could overtake those in it */
+    if (fp__shm_left_lane(m, &before)) /* records in another lane could overtake those in it */
         return take(m, before) ? open_lane(m, before) : FP_FULL;
     enum fp_status s = FP_FAILED;
     for (int left = 0; left <= 1; left++)
@@ -78,15 +78,15 @@ static FP_NOINLINE enum fp_status claim(struct fp_shm_member *m) {
             s = open_lane(m, i);
             if (s != FP_NO_MEMORY)
                 return s;
-            break; /* the next ones need some, too, but those that were used before */
+            break; /* the next lanes need memory, too, unless they were used before */
         }
     return s;
 }
 
 static void end(struct fp_shm_member *m) {
     struct fp_shm_event *bell = fp__shm_room(m);
-    /* Release half: `writer`; pairs with begin. Seq_cst: pairs with fp_shm_release, and with who
-     * waits for the lane. */
+    /* Release half: `writer`; pairs with begin. Seq_cst: pairs with fp_shm_release, and with
+     * threads that wait for the lane. */
     fp_sync_u64_store_seq_cst(&m->writing, 0);
     fp_shm_event_notify_all(bell); /* some wait for this, some for room */
     if (FP_UNLIKELY(fp_sync_u64_load_seq_cst(&m->open) == 0))
@@ -102,7 +102,8 @@ static enum fp_status begin(struct fp_shm *h) {
         return FP_CLOSED;
     uint64_t me = fp_thread_serial(), owner = 0;
     struct fp_backoff pause = {0};
-    /* Acquire half: pairs with end. Most of the time it is a matter of a few copied bytes. */
+    /* Acquire half: pairs with end. Another thread's write mostly takes no longer than copying a
+     * few bytes. */
     while (!fp_sync_u64_cas_seq_cst(&m->writing, &owner, me)) {
         if (owner == me)
             return FP_NOT_OWNER;
@@ -126,11 +127,11 @@ static enum fp_status publish(struct fp_shm *h) {
     if (fp_sync_u64_cas_seq_cst(&m->shared->turn, &nobody, fp__shm_me(m))) {
         FP_STEP();
         s = fp_shm_records(h) < m->limit ? FP_OK : FP_FULL;
-        FP_STEP(); /* another one who counted now would find the same room */
+        FP_STEP(); /* another process that counted now would find the same room */
         if (s == FP_OK)
             s = fp_spsc_bytes_publish(&m->writer);
         fp_sync_u64_store_seq_cst(&m->shared->turn, 0);
-        FP_STEP(); /* the others are told by end() */
+        FP_STEP(); /* end() wakes the others */
     }
     fp_spsc_bytes_withdraw(&m->writer);
     return s;
@@ -164,7 +165,7 @@ enum fp_status fp_shm_put(struct fp_shm *h, const struct fp_shm_part *parts, siz
     if (s != FP_OK)
         return s;
     if (h->limit != 0 && fp_shm_records(h) >= h->limit)
-        s = FP_FULL; /* no need to copy it */
+        s = FP_FULL; /* without copying the record */
     else
         s = stage(h->member, parts, count);
     if (s == FP_OK)

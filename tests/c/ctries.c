@@ -26,7 +26,7 @@ static int equal(uint64_t a, uint64_t b) {
     return id_of(a) == id_of(b);
 }
 
-/* Relaxed up, like real reference counts. */
+/* The increment is relaxed, as in real reference counts. */
 static void retain(uint64_t h) {
     int before = atomic_fetch_add_explicit(&references[h], 1, memory_order_relaxed);
     CHECK(before > 0, "retained after the last release: %llu", (unsigned long long)h);

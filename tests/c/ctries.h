@@ -1,7 +1,7 @@
-/* ctries.h - a host for the Ctrie in tests: handles that are counted, and answer like objects.
+/* ctries.h - a host for the Ctrie in tests: its handles are counted, and compare like objects.
  *
- * A handle is id * 16 + variant; handles of one id are equal. `same` knows only even variants, so
- * that both ways of comparing are used. */
+ * A handle is id * 16 + variant + 1; handles of one id are equal. `same` knows only even variants,
+ * so that both ways of comparing are used. */
 #ifndef CTRIES_H
 #define CTRIES_H
 
@@ -11,7 +11,7 @@ enum { CTRIE_HANDLES = 1 << 20 };
 
 extern const struct fp_ctrie_host ctrie_test_host;
 
-/* Called for each question; NULL: none. Negative: it fails. */
+/* Called at each comparison by `equal`; NULL: nothing is called. Negative: the comparison fails. */
 extern int (*ctrie_on_equal)(void);
 
 static inline uint64_t handle_of(unsigned id, unsigned variant) {
@@ -19,22 +19,22 @@ static inline uint64_t handle_of(unsigned id, unsigned variant) {
 }
 static inline unsigned id_of(uint64_t handle) { return (unsigned)((handle - 1) / 16); }
 
-/* Makes a handle: one reference, the caller's. */
+/* Makes a handle with one reference, the caller's. */
 uint64_t make_handle(unsigned id, unsigned variant);
-/* Handles that have references, and those references. */
+/* The number of handles that have references, and of those references. */
 long live_handles(void);
 long live_references(void);
 int references_of(uint64_t handle);
-/* Pieces of memory that the core has from the host. */
+/* The number of pieces of memory that the core has from the host. */
 long live_nodes(void);
-/* So many are too many, where there is little but garbage. */
+/* More live nodes than this are too many for a test with little but garbage. */
 enum { PILE = 100000 };
 
-/* How many different hashes the ids get; 0: 2^64. */
+/* The number of different hashes that the ids get; 0: 2^64. */
 extern unsigned ctrie_hashes;
 uint32_t hash_of(unsigned id);
 
-/* The sequential calls of the tests, in terms of ids. -1: absent. */
+/* Calls for sequential tests, in terms of ids. -1: absent. */
 int ctrie_find_id(struct fp_ctrie *t, struct fp_version *v, unsigned id);
 struct fp_ctrie_change ctrie_do(struct fp_ctrie *t, enum fp_ctrie_mode mode, unsigned id, int value,
                                 int expected);

@@ -45,7 +45,7 @@ struct subject subject_lifo(uint64_t limit) {
     return (struct subject){&fp_ordered_ops, q, false, ordered_limit, false};
 }
 
-/* Calls that wait, as a host makes them
+/* Calls that wait, as hosts implement them
  * ------------------------------------------------------------ */
 
 struct request {
@@ -327,7 +327,7 @@ struct model {
 
 static int same_as_model(uint64_t item, void *arg) {
     struct model *m = arg;
-    return item != m->item[m->first + m->puts++]; /* puts: borrowed as the index */
+    return item != m->item[m->first + m->puts++]; /* `puts` serves as the index here */
 }
 
 static void model_put(struct subject *s, struct model *m, uint64_t *next, size_t many) {
@@ -387,7 +387,7 @@ void flow_model(struct subject s, int calls) {
     struct model m = {.item = malloc(((size_t)calls * BATCH + 1) * sizeof(uint64_t)),
                       .limit = s.ops->limit(s.queue)};
     uint64_t next = 0;
-    unsigned bias = 4; /* of eight calls, so many are puts */
+    unsigned bias = 4; /* how many of eight calls are puts */
     for (int i = 0; i < calls; i++) {
         if (torture_random(100) == 0)
             bias = 1 + torture_random(7);

@@ -1,4 +1,4 @@
-/* flows.h - ways to load a queue that every kind has to survive. */
+/* flows.h - loads that every kind of queue has to survive. */
 #ifndef FLOWS_H
 #define FLOWS_H
 
@@ -8,7 +8,7 @@
 struct subject {
     const struct fp_queue_ops *ops;
     void *queue;
-    bool fifo;                                    /* else last in, first out */
+    bool fifo;                                    /* otherwise last in, first out */
     void (*set_limit)(void *queue, uint64_t limit); /* NULL: fixed */
     bool single;                                  /* one producer, one consumer */
 };
@@ -19,7 +19,7 @@ struct subject subject_segq(uint64_t limit);
 struct subject subject_spsc(uint64_t capacity);
 struct subject subject_lifo(uint64_t limit);
 
-/* A get that waits, as a host makes it. */
+/* A get that waits, as hosts implement it. */
 enum fp_status subject_get(struct subject *s, uint64_t *item);
 
 enum {
@@ -27,7 +27,7 @@ enum {
     FLOW_WAIT = 2, /* blocking, no time-outs: a lost wake-up is a hang */
     FLOW_MOODY = 4, /* blocking with short time-outs, interrupts and signals as well */
     FLOW_LIMITS = 8, /* the limit changes all the time */
-    FLOW_OBSERVE = 16, /* a thread that looks at count, is_closed and bytes */
+    FLOW_OBSERVE = 16, /* a thread looks at count, is_closed and memory */
     FLOW_CLOSE = 32 /* closed in the middle */
 };
 
@@ -35,15 +35,16 @@ enum {
  * order of each producer, the bound, and the answers around the closing; destroys the queue. */
 void flow(struct subject s, int producers, int consumers, int each, int mode);
 
-/* All threads put until full, then all take until empty, again and again: nobody may say "full"
+/* All threads put until full, then all take until empty, again and again. No call may answer "full"
  * before the last place is taken, nor "empty" before the last item is. Destroys the queue. */
 void flow_tides(struct subject s, int threads, int rounds);
 
 /* One thread, random calls, compared with an array. Destroys the queue. */
 void flow_model(struct subject s, int calls);
 
-/* A victim stops at each step of each operation in turn; the others go on. blocks: it is known to
- * stop them (and must be found to). A child forked meanwhile must find a queue that works. */
+/* A victim stops at each step of each operation in turn; the others go on. blocks: a stopped victim
+ * is known to stop the others, and the test must find that it does. Otherwise a child forked
+ * meanwhile must find a queue that works. */
 void flow_stalls(struct subject (*make)(uint64_t), uint64_t capacity, bool blocks);
 
 #endif

@@ -21,7 +21,7 @@ struct scene {
     int step;         /* where it stops */
     struct ledger ledger;
     uint32_t put[PRODUCERS];
-    int64_t last[PRODUCERS]; /* of the victim as a consumer; the others have their own */
+    int64_t last[PRODUCERS]; /* for the victim as a consumer; each other thread has its own */
     atomic_bool reached, ended;
     atomic_int started, finished; /* workers */
 };
@@ -98,8 +98,8 @@ static void *go_on(void *arg) {
     return NULL;
 }
 
-/* In a forked child, where the victim is gone for good. What it was putting or taking may be there
- * or not; everything else must be. */
+/* In a forked child, where the victim is gone for good. The items that it was putting or taking may
+ * be there or not; all others must be there. */
 static void use_as_child(struct scene *c, uint32_t filled) {
     uint64_t item, puts, gets, room = c->s.ops->limit(c->s.queue);
     uint32_t mine = 0, taken = 0;
@@ -147,7 +147,7 @@ static void fork_and_use(struct scene *c, uint32_t filled) {
           status);
 }
 
-/* True: the others went on while the victim stood still. */
+/* True: the other threads went on while the victim stood still. */
 static bool others_go_on(struct scene *c, pthread_t *worker) {
     for (int i = 0; i < WORKERS; i++)
         pthread_create(&worker[i], NULL, go_on, c);
@@ -203,7 +203,7 @@ static enum outcome play(struct subject s, char call, int step, uint32_t fill, b
     enum outcome outcome = NOT_REACHED;
     if (!atomic_load(&c.ended)) {
         outcome = WENT_ON;
-        if (!blocks && !TORTURE_TSAN) /* which does not support it */
+        if (!blocks && !TORTURE_TSAN) /* the sanitizer does not support threads after fork */
             fork_and_use(&c, fill < c.put[0] ? fill : c.put[0]);
         if (s.single)
             other_side_goes_on(&c);
@@ -233,7 +233,7 @@ void flow_stalls(struct subject (*make)(uint64_t), uint64_t capacity, bool block
                 reached++;
                 blocked += o == BLOCKED;
                 if (blocked > 2)
-                    return; /* shown; each costs seconds */
+                    return; /* it is shown that it blocks; each more would cost seconds */
             }
         }
 #ifdef FP_TEST_STEPS

@@ -189,7 +189,7 @@ void torture_stall_at(int step) {
 bool torture_stop_stalling(void) {
     stall_in = -1;
     if (!stalled_here)
-        sem_post(&stalled); /* whoever waits for it need not wait longer */
+        sem_post(&stalled); /* torture_wait_stalled need not wait longer */
     return stalled_here;
 }
 
@@ -235,10 +235,10 @@ void fp_test_step(void) {
 }
 
 #if TORTURE_TSAN && FP_CAS16
-/* gcc's ThreadSanitizer does a 16-byte swap under a mutex of its own, which the 8-byte accesses to
- * the same words pass by: a bit set in between would be lost. This does it in one step and tells
- * the sanitizer what it orders (also where it fails, which may hide a race there). The program is
- * linked with --wrap for it. */
+/* gcc's ThreadSanitizer does a 16-byte swap under an internal mutex, which the 8-byte accesses to
+ * the same words do not take: a bit set in between would be lost. This function swaps in one step
+ * and tells the sanitizer what the swap orders (even if the swap fails, which may hide a race
+ * there). The program is linked with --wrap for it. */
 void __tsan_acquire(void *word);
 void __tsan_release(void *word);
 int __wrap___tsan_atomic128_compare_exchange_strong(volatile unsigned __int128 *p,
@@ -306,7 +306,7 @@ void __wrap_fp_mem_free(void *p, size_t bytes) {
     if (p != NULL) {
         atomic_fetch_sub_explicit(&bytes_held, (long)bytes, memory_order_relaxed);
         atomic_fetch_sub_explicit(&pieces_held, 1, memory_order_relaxed);
-        memset(p, 0xDD, bytes < 4096 ? bytes : 4096); /* who still reads it will notice */
+        memset(p, 0xDD, bytes < 4096 ? bytes : 4096); /* a thread that still reads it will notice */
     }
     __real_fp_mem_free(p, bytes);
 }
@@ -331,7 +331,7 @@ void ledger_take(struct ledger *l, uint64_t item, int64_t *last) {
     CHECK(producer >= 0 && producer < l->producers && number < l->each,
           "an item that nobody put: %llx", (unsigned long long)item);
     size_t place = (size_t)producer * l->each + number;
-    /* Relaxed: the test must not add the order that the queue has to give. */
+    /* Relaxed: the test must not add the ordering that the queue itself has to give. */
     unsigned before = atomic_fetch_add_explicit(&l->taken[place], 1, memory_order_relaxed);
     CHECK(before == 0, "item %u of producer %d came twice", number, producer);
     atomic_fetch_add_explicit(&l->total, 1, memory_order_relaxed);

@@ -16,10 +16,10 @@ struct torture_case {
     void (*run)(void);
 };
 
-/* Runs each case in a process of its own, so that a crash or a hang is one case's. Prints a line
- * for each; the value is main's. `program [part of a name]` runs the cases that match.
- * Environment: TORTURE_STOP ends it at the first failure; TORTURE_SECONDS is what a case may take.
- */
+/* Runs each case in a separate process, so that a crash or a hang ends that case alone. Prints a
+ * line for each case; returns the value for main. `program [part of a name]` runs the cases that
+ * match. Environment: TORTURE_STOP ends the program at the first failure; TORTURE_SECONDS is how
+ * long a case may take. */
 int torture_main(int argc, char **argv, const struct torture_case *cases, size_t count);
 
 /* Ends the case with a message unless `condition` holds. Any thread. */
@@ -28,22 +28,22 @@ int torture_main(int argc, char **argv, const struct torture_case *cases, size_t
         if (!(condition))                                                                          \
             torture_fail(__FILE__, __LINE__, __VA_ARGS__);                                         \
     } while (0)
-/* How a process ends that has said why; sanitizers end it otherwise. */
+/* The exit status of a process that has reported its failure; sanitizers use another one. */
 enum { TORTURE_SAID_WHY = 3 };
 
 __attribute__((noreturn, format(printf, 3, 4))) void torture_fail(const char *file, int line,
                                                                   const char *format, ...);
 
-/* For messages from now on. */
+/* The case's name in messages from now on. */
 void torture_rename_case(const char *name);
 
-/* `n` times the effort asked for (TORTURE_SCALE, in percent), at least 1. */
+/* `n` times the effort that TORTURE_SCALE asks for (in percent), at least 1. */
 int scaled(int n);
 
 /* Pseudo-random, per thread; 0 .. below - 1. */
 unsigned torture_random(unsigned below);
 
-/* Runs fn(0, arg) .. fn(count - 1, arg) on threads of their own, and waits for them. */
+/* Runs fn(0, arg) .. fn(count - 1, arg), each on a new thread, and waits for them. */
 void torture_threads(int count, void (*fn)(int id, void *arg), void *arg);
 
 void torture_one_core(void);
@@ -56,19 +56,19 @@ extern const struct fp_host torture_host, torture_moody_host;
 void torture_random_steps(bool on);
 void torture_stall_at(int step);
 bool torture_stop_stalling(void); /* by the victim, after its call; true: the step was reached */
-bool torture_wait_stalled(int milliseconds); /* until the victim has stopped, or said the above */
+bool torture_wait_stalled(int milliseconds); /* until the victim has stopped, or called the above */
 void torture_release(void);
 /* The process kills itself at its step number `step` (from 1); 0: it does not. */
 void torture_kill_at(int step);
 
-/* The memory meter: bytes and pieces got through fp_mem and not given back; and the allocation
- * (counted from 1, fp_mem's and the heap's) that will fail, 0: none. */
+/* The memory meter: bytes and pieces allocated through fp_mem and not freed; and the number of the
+ * allocation that will fail (counted from 1, fp_mem's and the heap's), 0: none. */
 long torture_memory_bytes(void);
 long torture_memory_pieces(void);
 void torture_fail_allocation(long number);
 bool torture_allocation_failed(void);
 
-/* Items name their producer and their place in its order. */
+/* An item names its producer and its place in that producer's order. */
 static inline uint64_t item_of(int producer, uint32_t number) {
     return (uint64_t)(producer + 1) << 32 | number;
 }
@@ -83,8 +83,8 @@ struct ledger {
 };
 
 void ledger_open(struct ledger *l, int producers, uint32_t each);
-/* Checks that the item exists and comes the first time; with `last` (one per producer, of this
- * consumer) also that it comes after those of the same producer. */
+/* Checks that the item was put and comes for the first time; with `last` (this consumer's, one
+ * number per producer) also that it comes after the earlier items of the same producer. */
 void ledger_take(struct ledger *l, uint64_t item, int64_t *last);
 /* Were numbers 0 .. each - 1 of the producer all taken, and no other? */
 void ledger_check(struct ledger *l, int producer, uint32_t each);

@@ -71,7 +71,7 @@ enum { ALIVE = 0x600D600D };
 struct object {
     atomic_long references;
     uint64_t magic;
-    uint64_t payload; /* plain: ordered by the reference's operations only */
+    uint64_t payload; /* plain: only the reference's operations order it */
 };
 
 static atomic_long made, freed;
@@ -134,7 +134,7 @@ static void ref_alone(void) {
 enum { PLACES = 2 };
 static struct fp_ref place[PLACES];
 
-/* Objects move between the places, so that they come back to where they were. */
+/* Objects move between the places, so that they also come back to where they were (ABA). */
 static void ref_thread(int id, void *arg) {
     for (int i = 0, rounds = *(int *)arg; i < rounds; i++) {
         struct fp_ref *r = &place[torture_random(PLACES)];
@@ -158,7 +158,7 @@ static void ref_load(int threads, int rounds) {
         fp_ref_init(&place[i], new_object(7));
     rounds = scaled(rounds);
     torture_threads(threads, ref_thread, &rounds);
-    for (int i = 1; i < PLACES; i++) /* the same object may be in several */
+    for (int i = 1; i < PLACES; i++) /* several places may hold the same object */
         drop(fp_ref_peek(&place[i]));
     ref_end(&place[0]);
 }
@@ -193,7 +193,7 @@ static void operate(struct fp_ref *r, int operation) {
     drop(o);
 }
 
-/* A thread stopped inside an operation hinders nobody and pins its object. */
+/* A thread stopped inside an operation hinders no other, and its object stays alive. */
 static void stall_thread(int id, void *arg) {
     struct stalled *s = arg;
     if (id == 0) {
@@ -246,7 +246,7 @@ struct flags {
     int rounds;
 };
 
-/* A lock made of the flag; waiting for "clear" between the attempts. */
+/* A lock made of the flag; the threads wait for "clear" between their attempts. */
 static void flag_thread(int id, void *arg) {
     struct flags *s = arg;
     (void)id;
@@ -273,15 +273,15 @@ static void flag_threads(void) {
 static void start_thread(int id, void *arg) {
     struct flags *s = arg;
     if (id == 0) {
-        usleep(2000); /* most are asleep by now */
+        usleep(2000); /* most waiters are asleep by now */
         fp_flag_exchange(&s->turn, true);
     } else {
         CHECK(fp_flag_wait(&s->turn, true, FP_FOREVER, &torture_host) == FP_OK, "the start");
     }
 }
 
-/* Without a wake-up a sleeper looks by itself, after 50 ms: that must not be what ends the sleep.
- */
+/* Without a wake-up a sleeper looks by itself after 50 ms. The wake-up has to end the sleep before
+ * that. */
 static void flag_wakes_all(void) {
     const int rounds = scaled(200);
     int quick = 0;

@@ -1,4 +1,4 @@
-/* torture_channel.c - the channel: as a queue, and dropping its oldest items. */
+/* torture_channel.c - the channel: as a queue, and when it drops its oldest items. */
 #include "flows.h"
 
 #include "base/fp_thread.h"
@@ -26,7 +26,7 @@ static void model(void) {
         flow_model(as_queue(limits[i]), scaled(50000));
 }
 
-/* A put as the host makes it; returns its answer. What goes is given to `dropped`. */
+/* A put as the host implements it; returns its answer. Calls `dropped` for each item that goes. */
 static enum fp_status put_evicting(struct fp_channel *c, uint64_t item,
                                    void (*dropped)(uint64_t item, void *arg), void *arg) {
     uint64_t items[BATCH];
@@ -104,7 +104,7 @@ static void queue_flows(void) {
     }
 }
 
-/* Producers flood, consumers take, an observer looks; everything put is taken or dropped, once. */
+/* Producers flood, consumers take, an observer looks. Every item put is taken or dropped, once. */
 struct flood {
     struct fp_channel *c;
     struct ledger ledger;
@@ -112,7 +112,7 @@ struct flood {
     uint32_t each, stored[MANY];
     atomic_int producing, working;
     atomic_long taken, dropped, told;
-    bool closing; /* somebody closes in the middle */
+    bool closing; /* a thread closes it in the middle */
     int64_t last[MANY][MANY];
 };
 
@@ -260,7 +260,7 @@ static void wait_for_token(int id, void *arg) {
         while (f->closing && fp_event_waiters(&f->c->paced) == 0)
             sched_yield();
         fp_channel_ops.close(f->c, false);
-        /* They would notice by themselves, some time. */
+        /* Announced waiters would also notice by themselves, sooner or later. */
         CHECK(!f->closing || (uint32_t)fp_sync_u64_load_seq_cst(&f->c->paced.word) != 0,
               "closing has woken nobody");
         return;
@@ -289,14 +289,14 @@ static void paced(void) {
     CHECK(atomic_load(&f.taken) >= 5 && atomic_load(&f.taken) <= most, "%ld tokens of %ld",
           atomic_load(&f.taken), most);
     fp_channel_ops.destroy(f.c);
-    f.c = fp_channel_create(3, false, true); /* no token in days: only the closing helps */
+    f.c = fp_channel_create(3, false, true); /* no token for days: only the closing ends a wait */
     f.closing = true;
     CHECK(fp_channel_set_rate(f.c, 1e-6, 1) == FP_OK, "set_rate");
     torture_threads(30, wait_for_token, &f);
     fp_channel_ops.destroy(f.c);
 }
 
-/* Nobody takes anything: exactly what came too late to fit is dropped. */
+/* No consumer takes anything: exactly the items that do not fit are dropped. */
 static void flood_only(int id, void *arg) {
     struct flood *f = arg;
     for (uint32_t i = 0; i < f->each; i++)
@@ -324,8 +324,8 @@ static void no_consumer(void) {
 }
 
 #ifdef FP_TEST_STEPS
-/* A put is stopped at each of its steps: puts, gets and looks of the others go on, within the
- * bound; and so they do in a child forked then, reports included. */
+/* A put is stopped at each of its steps. Puts, gets and looks of the other threads go on, within
+ * the bound. So they do in a child forked at that moment, reports included. */
 struct scene {
     struct fp_channel *c;
     int step;
@@ -402,7 +402,7 @@ static bool stall(uint64_t limit, int step) {
     CHECK(torture_wait_stalled(20000), "the victim neither stops nor ends");
     bool reached = !atomic_load(&s.ended);
     long taken = use(&s, limit);
-    if (reached && !TORTURE_TSAN) /* which does not support it */
+    if (reached && !TORTURE_TSAN) /* the sanitizer does not support threads after fork */
         use_in_child(&s, limit);
     if (reached)
         torture_release();

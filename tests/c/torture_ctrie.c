@@ -98,8 +98,8 @@ static void end_model(struct model *m) {
     m->version = NULL;
 }
 
-/* What a garbage collector is shown: each handle once for each reference, whichever of the lineages
- * owns it. */
+/* What the core shows to a garbage collector: each handle once for each reference, whichever of the
+ * lineages owns it. */
 enum { VISITED = (IDS + 1000) * 16 + 1, LINEAGES = 1000 };
 static int visits[VISITED];
 
@@ -113,7 +113,7 @@ static void check_visits(const struct model *m, int count) {
     struct fp_ctrie *met[LINEAGES];
     int lineages = 0;
     long total = 0;
-    fp_lineage_collect(); /* what waits is not shown */
+    fp_lineage_collect(); /* waiting garbage is not shown */
     memset(visits, 0, sizeof visits);
     for (int i = 0; i < count; i++) {
         struct fp_ctrie *t = m[i].version != NULL ? fp_ctrie_of(m[i].version) : m[i].trie;
@@ -122,7 +122,7 @@ static void check_visits(const struct model *m, int count) {
             while (known < lineages && met[known] != t)
                 known++;
             if (known < lineages)
-                break; /* and so are those that it branched off */
+                break; /* and so are the lineages that it branched off from */
             CHECK(lineages < LINEAGES, "too many lineages");
             met[lineages++] = t;
             fp_ctrie_visit(t, count_visit, &total);
@@ -240,7 +240,7 @@ static void failed_allocations(void) {
     }
 }
 
-/* The host says that it cannot compare: no effect. */
+/* The host cannot compare: the call has no effect. */
 static int fail_often(void) { return torture_random(3) ? 0 : -1; }
 
 static void failed_comparisons(void) {
@@ -272,7 +272,7 @@ static void failed_comparisons(void) {
     nothing_left();
 }
 
-/* A comparison that uses the trie it is called from. */
+/* A comparison that uses the trie from which it is called. */
 static struct fp_ctrie *nested;
 static int nested_depth;
 
@@ -306,7 +306,8 @@ static void nested_calls(void) {
 
 enum { COUNTERS = 40 };
 
-/* Each thread counts keys up by compare-and-set: no update may be lost, snapshots or not. */
+/* Each thread counts the values of keys up by compare-and-set: no update may be lost, with
+ * snapshots or without. */
 static struct fp_ctrie *shared;
 static atomic_long counted[COUNTERS];
 static int rounds;
@@ -322,7 +323,7 @@ static void count_up(int id, void *arg) {
             atomic_fetch_add(&counted[key], 1);
         if (snapshots && i % 7 == id % 7)
             fp_version_release(fp_ctrie_snapshot(shared));
-        if (i % 5 == 0) /* come and go between the counters: levels are made and given up */
+        if (i % 5 == 0) /* other keys come and go: levels are made and given up */
             ctrie_do(shared, i % 2 ? FP_CTRIE_REMOVE : FP_CTRIE_STORE,
                      COUNTERS + torture_random(200), 7, -1);
     }
@@ -353,8 +354,9 @@ static void counters_delayed(void) {
     counters_with(3, true);
 }
 
-/* Writers store n under key 0, then 1, then 2 ... Whoever takes a snapshot must see values that
- * only go down along the keys, and by one at most; and sees no less than in his last one. */
+/* A writer stores n under key 0, then 1, then 2 ... A thread that takes a snapshot must see values
+ * that only go down along the keys, and by one at most; and no smaller ones than in its last
+ * snapshot. */
 enum { CHAIN = 12 };
 static atomic_bool done;
 
@@ -414,7 +416,7 @@ static void chains(void) {
     }
 }
 
-/* Everything at once, on few keys: what is found must have been stored under that key. */
+/* All operations at once, on few keys: a value that is found was stored under that key. */
 static void mix(int id, void *arg) {
     (void)id, (void)arg;
     struct fp_version *kept = NULL;
@@ -468,7 +470,7 @@ static void mixed_delayed(void) {
     mixed_with(3, 3000);
 }
 
-/* Short-lived threads strand nothing, and the limbo stays small. */
+/* Short-lived threads leave no garbage behind, and the limbo stays small. */
 static void churn(void) {
     long most = 0;
     rounds = 200;
@@ -485,8 +487,8 @@ static void churn(void) {
     nothing_left();
 }
 
-/* Snapshots that are taken and dropped as fast as it goes, each of another state: whoever makes
- * garbage clears up in his turn, or waits, so that it does not pile up. */
+/* Snapshots are taken and dropped as fast as possible, each of another state. A thread that makes
+ * garbage sweeps in its turn, or waits, so that garbage does not pile up. */
 static void snapshot_in_passing(int id, void *arg) {
     (void)arg;
     for (int i = 0; i < rounds; i++) {
@@ -506,8 +508,8 @@ static void passing(void) {
     nothing_left();
 }
 
-/* Threads that share nothing but the sweeps: whoever drops a map sweeps those of others, too. Each
- * drops its map and goes on reading a snapshot of it. */
+/* Threads that share nothing but the sweeps: a thread that drops a map sweeps the maps of others,
+ * too. Each drops its map and goes on reading a snapshot of it. */
 static void outlive(int id, void *arg) {
     (void)arg;
     for (int i = 0; i < rounds; i++) {
@@ -548,11 +550,11 @@ static void outliving_delayed(void) {
     outliving_with(3000);
 }
 
-/* A map that is garbage, beside finalizers and the sweeps of others. */
+/* A map that is garbage, beside finalizers and the sweeps of other threads. */
 static void be_garbage(int id, void *arg) {
     (void)arg;
     if (id == 0) {
-        if (fp_ctrie_hold(shared)) { /* the garbage collector: it knows the lineage only */
+        if (fp_ctrie_hold(shared)) { /* as the garbage collector, which knows only the lineage */
             fp_ctrie_clear(shared);
             fp_ctrie_end(shared);
         }
@@ -584,7 +586,7 @@ static void garbage(void) {
 }
 
 #ifdef FP_TEST_STEPS
-/* A thread that stops at any step stops nobody. */
+/* A thread that stops at any step stops no other. */
 static atomic_bool victim_ended;
 
 static void victim(int step) {

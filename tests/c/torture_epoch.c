@@ -1,4 +1,4 @@
-/* torture_epoch.c - reclamation: nobody meets freed memory, and nothing stays in limbo. */
+/* torture_epoch.c - reclamation: no thread meets freed memory, and nothing stays in limbo. */
 #include "torture.h"
 
 #include "base/fp_mem.h"
@@ -30,7 +30,7 @@ static void free_node(struct fp_retired *r) {
     fp_mem_free(n, sizeof *n);
 }
 
-/* bytes: what the node claims to weigh; a heavy one makes a collection worth while. */
+/* bytes: the size that the node claims; a heavy node makes a collection worth while. */
 static struct node *new_node(size_t bytes) {
     struct node *n = fp_mem_alloc(sizeof *n);
     CHECK(n != NULL, "no memory");
@@ -135,7 +135,7 @@ static void short_lived(void) {
     CHECK(torture_memory_pieces() <= 7, "%ld records for 7 threads", torture_memory_pieces());
 }
 
-/* A destructor of the thread's own may use the queues after the record was handed on. */
+/* The thread's other destructors may use the queues after its record was handed on. */
 static pthread_key_t late_key;
 
 static void late_use(void *arg) {
@@ -161,7 +161,7 @@ static void late_destructors(void) {
     empty();
 }
 
-/* A pinned thread delays frees and nothing else. */
+/* A pinned thread delays frees, and nothing else. */
 static atomic_int stage;
 
 static void *stay_pinned(void *arg) {
@@ -195,7 +195,7 @@ static void pinned_for_long(void) {
 #if !TORTURE_TSAN
     fflush(stdout);
     pid_t pid = fork();
-    if (pid == 0) { /* the pinned thread is not here: frees go on */
+    if (pid == 0) { /* the pinned thread does not exist here: frees go on */
         for (int i = 0; i < 10; i++) {
             struct fp_epoch_record *pin = fp_epoch_pin();
             replace(pin, i % PLACES, 64);

@@ -19,7 +19,7 @@
 static void alone(void) {
     struct fp_event e;
     fp_event_init(&e);
-    fp_event_notify(&e); /* nobody: nothing */
+    fp_event_notify(&e); /* no waiter: no effect */
     CHECK(fp_event_waiters(&e) == 0, "waiters");
     uint64_t key = fp_event_enter(&e);
     CHECK(fp_event_waiters(&e) == 1, "waiters");
@@ -51,7 +51,7 @@ static bool no_more(void *arg) { return (void)arg, false; }
 static bool always(void) { return true; }
 static void ignore(int number) { (void)number; }
 
-/* The operation is tried once more after every sleep, then signals and deadlines are looked at. */
+/* After every sleep fp_wait tries the operation once more, then looks at signals and deadlines. */
 static void ways_out(void) {
     struct fp_event e;
     int tried = 0;
@@ -176,7 +176,7 @@ static void serials(void) {
         torture_threads(20, draw, NULL);
 }
 
-/* Fork: sleepers and holders of the parent do not exist in the child. ThreadSanitizer does not
+/* Fork: the parent's sleepers and lock holders do not exist in the child. ThreadSanitizer does not
  * support threads there. */
 #if !TORTURE_TSAN
 
@@ -195,11 +195,11 @@ static void put_later(int id, void *arg) {
         sleep_on_queue(s);
         return;
     }
-    usleep(30000); /* the other one sleeps by then */
+    usleep(30000); /* the other thread sleeps by then */
     CHECK(s->ops->put(s->queue, item_of(0, 1)) == FP_OK, "put");
 }
 
-/* Runs `work` in a child; it must end well within ten seconds. */
+/* Runs `work` in a child, which has to end without failure within ten seconds. */
 static void in_child(void (*work)(void), const char *what) {
     fflush(stdout);
     pid_t pid = fork();

@@ -27,8 +27,8 @@ static uint64_t drain(struct fp_gcra *g) {
     return n;
 }
 
-/* Token number i after the first burst is there at i / rate seconds, not a nanosecond before and
- * not two after, for as long as one likes. */
+/* Token number i after the first burst is there at i / rate seconds, rounded down to nanoseconds:
+ * not a nanosecond earlier, and at most three later, however large i is. */
 static void no_drift(void) {
     for (int k = 0; k < RATES; k++) {
         struct fp_gcra g;
@@ -62,7 +62,7 @@ static void no_drift(void) {
     }
 }
 
-/* Over a long time without any call in between, and past the end of the word. */
+/* Long times without any call in between, and times past the end of the word. */
 static void long_runs(void) {
     struct fp_gcra g;
     atomic_store(&told, 0);
@@ -117,7 +117,7 @@ static void jumping_clock(void) {
     }
     atomic_store(&told, INT64_MIN);
     CHECK(drain(&g) <= 1, "past the end of the clock");
-    /* A small step back delays by as much, and gives nothing away. */
+    /* A small step back of the clock delays by as much, and grants no extra tokens. */
     atomic_store(&told, 0);
     CHECK(fp_gcra_init(&g, 1000, 10, 0) == FP_OK && drain(&g) == 10, "the first burst");
     atomic_store(&told, 3000000);
@@ -149,7 +149,7 @@ static void out_of_range(void) {
           "a clock that fails");
 }
 
-/* The clock is within the bounds, which are close together, whatever the thread waits for. */
+/* The clock is within the glance's bounds, which are close together, however long it waits. */
 static void glances(void) {
     const int64_t end = fp_now() + scaled(300) * (int64_t)1000000;
     for (int64_t before = 0, after = 0; after < end;) {
@@ -166,8 +166,8 @@ static void glances(void) {
     }
 }
 
-/* What is decided at a glance is what the clock decides, wherever it is in between; but a bucket
- * that may be full is full as of the latest. */
+/* A decision at a glance is the one that the clock would give, wherever between the bounds it is.
+ * But a bucket that may be full counts as full only as of the latest bound. */
 static void decisions(void) {
     int answers[FP_FAILED + 1] = {0};
     for (int i = 0; i < scaled(300000); i++) {
@@ -175,14 +175,14 @@ static void decisions(void) {
         const double rate = rates[torture_random(RATES)];
         const uint64_t burst = rate < 1e-6 ? 1 : 1 + torture_random(1000);
         CHECK(fp_gcra_init(&g, rate, burst, 0) == FP_OK, "refused");
-        const double full = (double)burst / rate * 1e9; /* nanoseconds until then */
+        const double full = (double)burst / rate * 1e9; /* nanoseconds until the bucket is full */
         const int64_t now = (int64_t)(full / 1000 * (double)torture_random(3000));
         const int64_t width = torture_random(4) == 0 ? 0 : torture_random(10000);
         const int64_t early = now - (width > 0 ? torture_random((uint32_t)width + 1) : 0);
         const uint64_t n = 1 + torture_random((uint32_t)burst);
         atomic_store(&told, 0);
         CHECK(fp_gcra_try(&g, 1 + torture_random((uint32_t)burst), &clock_told) == FP_OK, "full");
-        if (torture_random(8) == 0) /* from the future, perhaps */
+        if (torture_random(8) == 0) /* perhaps a state from the future */
             fp_u64_fetch_add_relaxed(&g.used, 2 * g.depth);
         exact = g;
         atomic_store(&told, now);
@@ -204,7 +204,7 @@ static void decisions(void) {
               "the counts");
     }
     CHECK(answers[FP_OK] != 0 && answers[FP_FULL] != 0 && answers[FP_RETRY] != 0, "one-sided");
-    struct fp_gcra g; /* the word was changed by somebody else */
+    struct fp_gcra g; /* as if another thread had changed the word */
     CHECK(fp_gcra_init(&g, 1, 2, 0) == FP_OK, "refused");
     const struct fp_glance begin = {0, 0};
     const uint64_t used = fp_u64_load_relaxed(&g.used);
@@ -229,7 +229,7 @@ static void waiting_alone(void) {
     CHECK(fp_u64_load_relaxed(&g.granted) == 30 && fp_u64_load_relaxed(&g.refused) == 2, "counts");
 }
 
-/* The interrupted and the late take nothing. */
+/* Interrupted calls, and calls that time out, take no token. */
 static void waiting_in_vain(void) {
     struct fp_gcra g;
     CHECK(fp_gcra_init(&g, 1e-3, 1, fp_now()) == FP_OK, "refused");
@@ -240,7 +240,7 @@ static void waiting_in_vain(void) {
         s = fp_gcra_acquire(&g, 1, FP_FOREVER, &fp_system_clock, &torture_moody_host);
         CHECK(fp_u64_load_relaxed(&g.used) == before, "tokens were kept");
     }
-    /* A clock that stands still: only the deadline ends it. */
+    /* The clock stands still: only the deadline ends the wait. */
     struct fp_gcra h;
     CHECK(fp_gcra_init(&h, 1000, 1, 0) == FP_OK && drain(&h) == 1, "the first");
     before = fp_u64_load_relaxed(&h.used);
@@ -273,7 +273,7 @@ static void crowd_thread(int id, void *arg) {
     } while (fp_now() < c->end);
 }
 
-/* However many ask: never more than burst + rate * time. */
+/* However many threads ask, they never get more than burst + rate * time. */
 static void crowd(int threads, int mode, double rate, uint64_t burst) {
     struct crowd c;
     int64_t begin = fp_now();

@@ -1,5 +1,6 @@
-/* torture_moves.c - queues that are moved elsewhere while threads put and get: again and again to
- * go on as before, and in the end for good, into an array behind a mutex, where all go on. */
+/* torture_moves.c - queues that are moved elsewhere while threads put and get. Again and again the
+ * mover goes back; in the end it moves for good, into an array behind a mutex, where all threads go
+ * on. */
 #include "flows.h"
 
 #include "queues/fp_ordered.h"
@@ -23,7 +24,7 @@ struct place {
     void *queue;
     bool fifo;
     int mode;
-    pthread_mutex_t moving; /* held by who moves; who was told FP_MOVED waits for it */
+    pthread_mutex_t moving; /* held by the mover; threads that were told FP_MOVED wait for it */
     atomic_bool over;
     /* Elsewhere. */
     pthread_mutex_t mutex;
@@ -34,7 +35,7 @@ struct place {
     struct ledger ledger;
     int producers, consumers, each;
     atomic_int producing, consuming;
-    uint32_t *written[MOST_PRODUCERS]; /* plain: before the put */
+    uint32_t *written[MOST_PRODUCERS]; /* plain: written before the put */
 };
 
 static enum fp_status move(struct place *p) {
@@ -52,7 +53,7 @@ static void await(struct place *p) {
     pthread_mutex_unlock(&p->moving);
 }
 
-/* Elsewhere. The first or the last item: LIFO and priority are not told apart here. */
+/* Elsewhere. A get takes the first or the last item: LIFO and priority are not told apart here. */
 static enum fp_status put_there(struct place *p, uint64_t item, const struct timespec *end) {
     int late = 0;
     pthread_mutex_lock(&p->mutex);
@@ -226,7 +227,7 @@ static void consume(struct place *p) {
     atomic_fetch_sub(&p->consuming, 1);
 }
 
-/* Of two movers, the first to see that enough was taken moves for good. */
+/* There are two movers; the first that sees that enough was taken moves for good. */
 static void keep_moving(struct place *p) {
     long total = (long)p->producers * p->each, enough = (long)torture_random((unsigned)total);
     while (atomic_load(&p->consuming) > 0 && !atomic_load(&p->over)) {
@@ -324,7 +325,8 @@ static int take_down(uint64_t item, void *arg) {
 
 static int by_value(uint64_t a, uint64_t b) { return a < b; }
 
-/* One thread: the items in the order of the structure, and all as before after going back. */
+/* One thread: visit shows the items in the order of the structure, and after going back everything
+ * is as before. */
 static void ordered_at_every_fill(void) {
     for (uint32_t round = 0; round < 400; round++) {
         bool stack = round % 2 != 0, closed = round % 3 == 0;
@@ -351,7 +353,7 @@ static void ordered_at_every_fill(void) {
                             : i == 0 || found[(i - 1) / 2] <= found[i],
                       "another order");
             CHECK(fp_ordered_end_move(q, keep != 0) == FP_OK, "end");
-            if (keep == 0) /* when nothing is moved, it does nothing */
+            if (keep == 0) /* without a move, it does nothing */
                 CHECK(fp_ordered_end_move(q, false) == FP_OK, "end");
         }
         end = found;
@@ -362,7 +364,7 @@ static void ordered_at_every_fill(void) {
     }
 }
 
-/* Ending what was never begun, as a forked child may, changes nothing. */
+/* Ending a move that was never begun, as a forked child may, changes nothing. */
 static void nothing_to_end(void) {
     struct subject s = subject_segq(FP_UNBOUNDED);
     uint64_t item;

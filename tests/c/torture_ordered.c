@@ -16,7 +16,7 @@
 static const uint64_t limits[] = {1, 2, 3, 7, 1000, FP_UNBOUNDED};
 enum { LIMITS = sizeof limits / sizeof *limits };
 
-static _Thread_local int comparisons_left = -1; /* then one fails; negative: none does */
+static _Thread_local int comparisons_left = -1; /* at 0 the next one fails; negative: none fails */
 
 static int less(uint64_t a, uint64_t b) {
     if (comparisons_left == 0)
@@ -55,7 +55,7 @@ static void heap_model(void) {
         } else {
             uint64_t items[MOST];
             size_t done, max = 1 + torture_random(torture_random(4) == 0 ? MOST : 3);
-            if (comparisons_left >= 0) /* so that some fail late */
+            if (comparisons_left >= 0) /* so that some comparisons fail late */
                 comparisons_left = (int)torture_random(20 * (unsigned)max);
             enum fp_status s = fp_heap_pop(&h, items, max, &done, less);
             if (s == FP_FAILED)
@@ -116,7 +116,7 @@ static void tides(void) {
     }
 }
 
-/* Several fill it, then one takes: in order. */
+/* Several threads fill the queue, then one takes the items: they come in order. */
 static void put_some(int id, void *arg) {
     struct subject *s = arg;
     for (uint32_t i = 0; i < 2000; i++)
@@ -136,7 +136,7 @@ static void sorted(void) {
     s.ops->destroy(s.queue);
 }
 
-/* A comparison may use its own queue, and be told so. */
+/* A comparison that uses its own queue is told FP_REENTERED. */
 static struct fp_ordered *own;
 
 static int less_nested(uint64_t a, uint64_t b) {

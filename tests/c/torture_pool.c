@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 struct object {
-    alignas(16) atomic_int users; /* -1: not of the pool */
-    uint64_t payload;             /* plain: ordered by the pool's operations only */
+    alignas(16) atomic_int users; /* -1: destroyed */
+    uint64_t payload;             /* plain: only the pool's operations order it */
 };
 
 static uint64_t handle(struct object *o) { return (uint64_t)(uintptr_t)o; }
@@ -42,12 +42,12 @@ static void destroy_last(uint64_t h) {
 }
 
 static void discard(struct fp_pool *p, const struct fp_pool_item *item) {
-    atomic_fetch_sub(&alive, 1); /* before its place is free */
+    atomic_fetch_sub(&alive, 1); /* before the pool may make another one in its place */
     fp_pool_discard(p, item);
     destroy(item->object);
 }
 
-/* What the host does with what take() gave. */
+/* What a host does with an item that take() gave. */
 static void finish(struct fp_pool *p, struct fp_pool_item *item) {
     if (item->node == 0)
         CHECK(fp_pool_adopt(p, handle(make()), item) == FP_OK, "adopt");
@@ -148,7 +148,7 @@ static void bounded_idle(void) {
     finish_pool(&p);
 }
 
-/* Addresses that come and go: the table against a list. */
+/* Addresses come and go: compares the table with a list. */
 static void table(void) {
     enum { MANY = 3000 };
     static struct fp_pool_item held[MANY];
@@ -247,7 +247,7 @@ static void crowd_thread(int id, void *arg) {
     atomic_fetch_sub(&c->running, 1);
 }
 
-static bool one_stack; /* as if there were more threads than stripes */
+static bool one_stack; /* all threads use one stack, as if there were more threads than stripes */
 
 static void crowd(int threads, uint64_t most, uint64_t idle, bool waits, bool discards,
                   int rounds) {
@@ -300,8 +300,8 @@ static void one_core(void) {
     crowd(4, 2, UINT64_MAX, true, true, 2000);
 }
 
-/* Without a wake-up a sleeper looks by itself, after 50 ms: that must not be what ends the sleep.
- */
+/* Without a wake-up a sleeper looks by itself after 50 ms. The wake-up has to end the sleep before
+ * that. */
 struct hand_over {
     struct fp_pool pool;
     atomic_int got;
@@ -314,7 +314,7 @@ static void hand_over_thread(int id, void *arg) {
     for (int i = 0; i < h->rounds; i++) {
         if (id == 0) {
             while (fp_pool_take(&h->pool, &item) != FP_OK)
-                usleep(100); /* the other one is looking whether it is too soon */
+                usleep(100); /* the other thread checks whether it is too soon */
             finish(&h->pool, &item);
             while (fp_event_waiters(&h->pool.available) == 0)
                 usleep(100);
@@ -348,7 +348,7 @@ static void woken(void) {
     finish_pool(&h.pool);
 }
 
-/* Two threads give back the same object at once: one is told. */
+/* Two threads give the same object back at once: one of them is told that it may not. */
 struct twice {
     struct fp_pool pool;
     uint64_t object;
@@ -410,7 +410,7 @@ static void stall_thread(int id, void *arg) {
     torture_release();
 }
 
-/* Of two objects, one may be in the hands of the thread that stands still. */
+/* There are two objects; the stopped thread may hold one of them. */
 static void stalls(void) {
     bool reached = true;
     for (int step = 0; reached; step++) {

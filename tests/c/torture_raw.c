@@ -1,5 +1,5 @@
-/* torture_raw.c - the face of fastprims.h: rings of words and of records, their references, roles
- * and waiting. What lies beneath has programs of its own. */
+/* torture_raw.c - the C API, fastprims.h: rings of words and of records, their references, roles
+ * and waiting. Other programs test the structures beneath. */
 #include "torture.h"
 
 #include "base/fp_park.h"
@@ -182,8 +182,9 @@ static uint32_t get_records(void) {
     }
 }
 
-/* The producer's role goes round among the first threads: who finds it free puts the next few. */
-static uint32_t next_record; /* of the role's holder */
+/* The producer's role goes round among the first threads: one that finds it free puts the next few
+ * records. */
+static uint32_t next_record; /* the role's owner reads and writes it */
 
 static void pass_records(int id, void *unused) {
     (void)unused;
@@ -225,7 +226,7 @@ static void bytes(int writers, int items) {
 static void records_of_one(void) { bytes(1, 20000); }
 static void records_of_three(void) { bytes(3, 200000); }
 
-/* One puts, one gets, one closes at some moment: what was accepted is delivered, nothing else. */
+/* One thread puts, one gets, one closes at some moment: just the accepted words are delivered. */
 static uint64_t accepted, delivered;
 
 static void race_the_closing(int id, void *unused) {
@@ -263,7 +264,7 @@ static void closing_is_exact(void) {
     }
 }
 
-/* Both sides asleep, with nothing but the closing to wake them. */
+/* Both sides are asleep, and only the closing can wake them. */
 static void wait_for_close(int id, void *unused) {
     (void)unused;
     uint64_t word;
@@ -283,7 +284,7 @@ static void wait_for_close(int id, void *unused) {
     }
 }
 
-/* A full ring of records: its producer is woken by the closing. */
+/* A full ring of records: the closing wakes its producer. */
 static void fill_until_closed(int id, void *unused) {
     (void)unused;
     if (id == 0) {
@@ -298,7 +299,7 @@ static void fill_until_closed(int id, void *unused) {
     }
 }
 
-/* As often as it takes for sleeps that nobody ended to use up the time of a case. */
+/* So many that sleeps without a wake-up would use up the time of a case. */
 enum { MEETINGS = 1000 };
 
 static void closing_wakes(void) {
@@ -315,7 +316,7 @@ static void closing_wakes(void) {
     CHECK(torture_memory_bytes() == 0, "%ld bytes stay", torture_memory_bytes());
 }
 
-/* Each waits for the other, every time. */
+/* The two threads wait for each other, every time. */
 static fastprims_bytes *back;
 
 static void throw_and_catch(int id, void *unused) {
@@ -332,7 +333,7 @@ static void throw_and_catch(int id, void *unused) {
     }
 }
 
-/* The same with rings that are full: each waits for the other to take a record. */
+/* The same with full rings: each thread waits until the other takes a record. */
 static void take_and_put(int id, void *unused) {
     (void)unused;
     char data[8] = {0};
@@ -353,8 +354,9 @@ static void fill(fastprims_bytes *ring) {
     CHECK(fastprims_bytes_release_producer(ring, false) == FASTPRIMS_OK, "release");
 }
 
-/* A full ring's producer sleeps, and a take wakes it: it does not only look by itself when a slice
- * of its sleep is over (50 ms, fp_wait.c). In most rounds: it may come late once in a while. */
+/* A full ring's producer sleeps, and a take wakes it, before it looks by itself when a slice of its
+ * sleep is over (50 ms, fp_wait.c). This holds in most rounds: the thread may run late once in a
+ * while. */
 enum { NAPS = 15, MILLISECOND = 1000000 };
 static atomic_int putting, prompt;
 
@@ -392,7 +394,7 @@ static void take_wakes(void) {
 static void meetings(void) {
     records = fastprims_bytes_new(64, 0);
     back = fastprims_bytes_new(64, 0);
-    torture_one_core(); /* so that the other one is asleep */
+    torture_one_core(); /* so that the other thread is asleep */
     torture_threads(2, throw_and_catch, NULL);
     fastprims_bytes_release(records);
     fastprims_bytes_release(back);
@@ -404,7 +406,7 @@ static void meetings(void) {
     CHECK(torture_memory_bytes() == 0, "%ld bytes stay", torture_memory_bytes());
 }
 
-/* Whoever is last frees, after all have written. */
+/* The last holder frees the ring, after all have written. */
 static void hold_and_let_go(int id, void *unused) {
     (void)unused;
     for (int i = 0; i < 200; i++) {

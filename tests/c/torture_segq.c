@@ -14,7 +14,7 @@ static void model(void) {
         flow_model(subject_segq(limits[i]), scaled(100000));
 }
 
-/* Fills with a burst, takes everything, closes: the memory has to go back. */
+/* Fills the queue with a burst, takes everything, closes: the memory has to go back. */
 static void burst_of(struct subject s, uint32_t count) {
     uint64_t item;
     for (uint32_t i = 0; i < count; i++)
@@ -26,7 +26,7 @@ static void burst_of(struct subject s, uint32_t count) {
 }
 
 static void burst(void) {
-    struct subject first = subject_segq(FP_UNBOUNDED); /* the first use takes a record for good */
+    struct subject first = subject_segq(FP_UNBOUNDED); /* the first use takes an epoch record */
     burst_of(first, 10);
     long bytes = torture_memory_bytes(), pieces = torture_memory_pieces();
     struct subject s = subject_segq(FP_UNBOUNDED);
@@ -38,7 +38,7 @@ static void burst(void) {
     s.ops->destroy(s.queue);
     CHECK(torture_memory_bytes() == bytes, "%ld bytes left", torture_memory_bytes() - bytes);
     CHECK(torture_memory_pieces() == pieces, "%ld pieces left", torture_memory_pieces() - pieces);
-    s = subject_segq(FP_UNBOUNDED); /* destroyed with segments in it, open and closed */
+    s = subject_segq(FP_UNBOUNDED); /* to be destroyed with segments in it, open and closed */
     for (uint32_t i = 0; i < 5000; i++)
         s.ops->put(s.queue, item_of(0, i));
     s.ops->close(s.queue, false);
@@ -190,7 +190,7 @@ static void tides(void) {
         flow_tides(subject_segq(limits[i]), 3, scaled(100));
 }
 
-/* Many short-lived threads: what they retire must not be stranded. */
+/* Many short-lived threads: the segments that they retire must be freed nevertheless. */
 static void brief_use(int id, void *arg) {
     struct subject *s = arg;
     uint64_t item;
@@ -219,7 +219,7 @@ static void churn(void) {
 static struct subject with_room(uint64_t fill) { return subject_segq(fill + 5); }
 
 static void stalls(void) {
-    /* As many items as the first segment takes: the next put links another. */
+    /* As many items as the first segment takes: the next put links another segment. */
     struct subject s = subject_segq(FP_UNBOUNDED);
     size_t bytes = s.ops->memory(s.queue);
     uint32_t first = 0;

@@ -1,6 +1,6 @@
 /* torture_shm.c - rings between processes that are killed: after every single store, one scenario
- * at a time, and at random in the middle of traffic. (Without -DFP_TEST_STEPS only the latter, by
- * the parent's signal.) */
+ * at a time, and at random in the middle of traffic. (Without -DFP_TEST_STEPS only the latter, by a
+ * signal of the parent.) */
 #include "torture.h"
 
 #include "shm/fp_process.h"
@@ -21,11 +21,11 @@
 
 enum { SIDES = 8, RECORDS = 400000, SECOND = 1000000000 };
 
-/* What the processes of a case tell each other. */
+/* Shared memory in which the processes of a case note what they do. */
 static struct journal {
-    atomic_long begun[SIDES], done[SIDES];      /* records a writer has begun to put, and put */
-    atomic_long taking[SIDES];                  /* 1 + the record a reader is about to take */
-    atomic_uchar taken[SIDES][RECORDS];         /* by writer and number */
+    atomic_long begun[SIDES], done[SIDES]; /* records that a writer has begun to put, and has put */
+    atomic_long taking[SIDES]; /* 1 + the record that a reader is about to take */
+    atomic_uchar taken[SIDES][RECORDS]; /* by writer and number */
     atomic_long answer;
 } *journal;
 
@@ -57,7 +57,7 @@ static void leave(struct fp_shm *h) {
     fp_shm_detach(h);
 }
 
-/* A child that runs fn and ends, or kills itself at its step number `step`. */
+/* Starts a child that runs fn and ends, or that kills itself at its step number `step`. */
 static pid_t start(void (*fn)(int id), int id, int step) {
     fflush(stdout);
     pid_t pid = fork();
@@ -70,7 +70,7 @@ static pid_t start(void (*fn)(int id), int id, int step) {
     return pid;
 }
 
-/* True: it was killed. */
+/* Waits for the child. True: it was killed. */
 static bool finish(pid_t pid) {
     int status;
     while (waitpid(pid, &status, 0) < 0)
@@ -237,7 +237,7 @@ static void calls(void) {
     CHECK(torture_memory_bytes() == 0, "%ld bytes were not given back", torture_memory_bytes());
 }
 
-/* Lanes of ended processes are used again, those of living ones never. */
+/* A lane of an ended process is used again, one of a living process never. */
 static void keep_a_lane(int id) {
     struct fp_shm h;
     attach(&h);
@@ -278,7 +278,7 @@ static void lanes(void) {
     fp_shm_unlink(name);
 }
 
-/* All handles of a process have one lane, and nobody takes one to answer a question. */
+/* All handles of a process share one lane, and no query takes a lane. */
 static void one_lane(void) {
     struct fp_shm h, more[3];
     make(&h, 4096, 0);
@@ -298,7 +298,7 @@ static void one_lane(void) {
     void *where;
     CHECK(fp_shm_reserve(&h, 2000, &where) == FP_OK && fp_shm_has_room(&more[0]), "reserve");
     CHECK(fp_shm_put(&more[0], &(struct fp_shm_part){"x", 1}, 1) == FP_NOT_OWNER, "reserved");
-    fp_shm_release(&h); /* the last but three: the lane remains */
+    fp_shm_release(&h); /* three handles are left: the lane remains */
     CHECK(fp_shm_commit(&h, 2000) == FP_OK && h.member->mine == 0, "commit");
     while (fp_shm_put(&more[0], &(struct fp_shm_part){where, 100}, 1) == FP_OK)
         CHECK(fp_shm_records(&more[0]) < 40, "never full");
@@ -311,7 +311,7 @@ static void one_lane(void) {
     CHECK(torture_memory_bytes() == 0, "%ld bytes were not given back", torture_memory_bytes());
 }
 
-/* One that comes again, with no handle in between, goes on behind its records. */
+/* A process that comes again, without a handle in between, goes on behind its records. */
 static void come_again(int id) {
     struct fp_shm h;
     for (long n = 0; n < 40; n++) {
@@ -334,7 +334,7 @@ static void in_order(void) {
         memset(last, -1, sizeof last);
         fp_shm_unlink(name);
         CHECK(fp_shm_create(&h, name, &o) == FP_SHM_FINE, "create");
-        leave(&h); /* else the children would inherit it, and always have a handle */
+        leave(&h); /* otherwise the children would inherit it, and always have a handle */
         clear_journal();
         for (int id = 0; id < (int)o.lanes; id++)
             pids[id] = start(come_again, id, 0);
@@ -358,7 +358,7 @@ static void in_order(void) {
     fp_shm_unlink(name);
 }
 
-/* Its old lane is another's by now: it waits for its records to be read, not longer. */
+/* Another process owns its old lane by now: it waits until its records are read, and not longer. */
 static void lane_of_another(void) {
     struct fp_shm h;
     struct fp_shm_part part = {"x", 1};
@@ -370,7 +370,7 @@ static void lane_of_another(void) {
     clear_journal();
     pid_t one = start(keep_a_lane, 1, 0);
     await(1);
-    pid_t two = start(keep_a_lane, 2, 0); /* nothing else is left */
+    pid_t two = start(keep_a_lane, 2, 0); /* no other lane is left */
     await(2);
     kill(one, SIGKILL);
     finish(one);
@@ -395,7 +395,7 @@ static void lane_of_another(void) {
     fp_shm_unlink(name);
 }
 
-/* What a process is: a number that lives as long as its image. */
+/* A process has a number that lives as long as its image. */
 static int segment_fd(void) {
     char path[128];
     snprintf(path, sizeof path, "%s%s", FP_SHM_FOLDER, name);
@@ -448,7 +448,7 @@ static void processes(void) {
         waitpid(pid, &status, WUNTRACED);
         CHECK(!fp_process_is_gone(fd, 77), "%d: a stopped process has gone", what);
         kill(pid, SIGCONT);
-        if (what == 2) { /* the same id, the same start; another program */
+        if (what == 2) { /* the same id and start time, but another program */
             atomic_store(&journal->answer, 2);
             for (int n = 0; n < 2000 && !fp_process_is_gone(fd, 77); n++)
                 usleep(1000);
@@ -463,13 +463,13 @@ static void processes(void) {
     }
     leave(&h);
     for (int n = 0; n < 2000 && fp_process_is_anyone(fd); n++)
-        usleep(1000); /* the child that was forked by one of them */
+        usleep(1000); /* until the child that one of them forked has ended */
     CHECK(!fp_process_is_anyone(fd), "somebody is left");
     close(fd);
     fp_shm_unlink(name);
 }
 
-/* Who removes what nobody uses, beside those who come: they have it, or it is not there. */
+/* A process removes an unused segment while others attach: each of these has it, or finds none. */
 static void come_and_look(int id) {
     struct fp_shm h;
     while (atomic_load(&journal->answer) == 0) {
@@ -516,7 +516,7 @@ static void removed(void) {
     fp_shm_unlink(name);
 }
 
-/* A reader that is stopped keeps its lane; the others go on. A killed one keeps nothing. */
+/* A stopped reader keeps its lane, and the others go on. A killed reader keeps nothing. */
 static void hold_forever(int id) {
     struct fp_shm h;
     struct fp_shm_view v;
@@ -551,13 +551,13 @@ static void stopped(void) {
     fp_shm_unlink(name);
 }
 
-/* Several processes fill what has a limit: none too many, and none too few. */
+/* Several processes fill a segment with a limit: not one record too many, nor too few. */
 static void fill_up(int id) {
     struct fp_shm h;
     struct record r;
     attach(&h);
     for (int i = 0; i < id; i++)
-        torture_random(2); /* so that the steps of each are delayed at other places */
+        torture_random(2); /* so that each process is delayed at other steps */
     for (long n = 0; fp_shm_records(&h) < the_limit;) {
         const struct fp_shm_part part = {&r, fill(&r, id, n)};
         enum fp_status s = fp_shm_put(&h, &part, 1);
@@ -600,8 +600,8 @@ static void filled(void) {
 
 enum { FEW = 12 };
 
-/* Whether the victim inherits a handle, so that it is a member of the segment from the fork on, or
- * becomes one when it attaches. */
+/* True: the victim inherits a handle, and is a member of the segment from the fork on. False: it
+ * becomes a member when it attaches. */
 static bool inherits;
 
 static pid_t start_victim(struct fp_shm *h, void (*fn)(int), int step) {
@@ -624,7 +624,7 @@ static void put_few(int id) {
     leave(&h);
 }
 
-/* Also in batches, and in place. */
+/* Puts in batches, and in place, too. */
 static void put_otherwise(int id) {
     struct fp_shm h;
     struct record r[FEW];
@@ -658,7 +658,7 @@ static bool kill_a_writer(void (*fn)(int), int step) {
           atomic_load(&journal->begun[1]));
     for (long n = 0; n < there; n++)
         expect(&h, 1, n);
-    /* The next one puts, whatever the last one left behind. */
+    /* The next writer can put, whatever the killed one left behind. */
     CHECK(!finish(start(put_few, 2, 0)), "killed");
     for (long n = 0; n < FEW; n++)
         expect(&h, 2, n);
@@ -677,7 +677,7 @@ static void get_few(int id) {
         CHECK(peek(&h, &v, SECOND) == FP_OK, "peek");
         check(&v, &writer, &number);
         atomic_store(&journal->begun[id], number + 1);
-        if (n % 4 == 0 && fp_shm_next(&h, &v)) { /* two at once, or twice one */
+        if (n % 4 == 0 && fp_shm_next(&h, &v)) { /* takes two at once, or one after the other */
             atomic_store(&journal->begun[id], number + 2);
         } else {
             fp_shm_accept(&h, &v);
@@ -710,7 +710,7 @@ static bool kill_a_reader(void (*fn)(int), int step) {
     return killed;
 }
 
-/* A reader and a writer that wait and are killed on the way to sleep, or awake. */
+/* A reader and a writer wait, and are killed on the way to sleep or after waking. */
 static void wait_for_one(int id) {
     struct fp_shm h;
     struct fp_shm_view v;
@@ -744,7 +744,7 @@ static void create_one(int id) {
     leave(&h);
 }
 
-/* Either there is no segment of that name, or a whole one. */
+/* There is either no segment of that name, or a whole one. */
 static bool kill_a_creator(void (*fn)(int), int step) {
     struct fp_shm h;
     fp_shm_unlink(name);
@@ -782,7 +782,7 @@ static void get_until_closed(int id) {
     CHECK(s == FP_CLOSED, "peek: %d", (int)s);
 }
 
-/* Closing that stops half-way is completed by those who see it. */
+/* If closing stops half-way, the processes that see it complete it. */
 static bool kill_a_closer(void (*fn)(int), int step) {
     struct fp_shm h;
     make(&h, 4096, the_limit);
@@ -800,7 +800,7 @@ static bool kill_a_closer(void (*fn)(int), int step) {
     return killed;
 }
 
-/* Until the victim ends by itself: then every step of it was tried. */
+/* Kills at one step after the other, until the victim ends by itself: then every step was tried. */
 static void every_step(bool (*scenario)(void (*)(int), int), void (*victim)(int), int least) {
     for (int way = 0; way < 4; way++) {
         the_limit = way % 2 * 20;
@@ -844,7 +844,7 @@ static void read_on(int id) {
     struct fp_shm h;
     struct fp_shm_view v;
     enum fp_status s;
-    /* By lane: a writer that takes the place of a killed one may take another lane than it had. */
+    /* By lane, since a writer that replaces a killed one may take another lane. */
     long last[SIDES][SIDES];
     memset(last, -1, sizeof last);
     attach(&h);
@@ -864,8 +864,7 @@ static void read_on(int id) {
     leave(&h);
 }
 
-/* Numbers that may be missing: those that a killed writer had begun, or a killed reader was taking.
- */
+/* Records that may be missing: a killed writer had begun, or a killed reader was taking them. */
 static atomic_uchar unsure[SIDES][RECORDS];
 
 static void bury(int id) {
@@ -889,7 +888,7 @@ static void begin_side(pid_t *pids, int id) {
         start(id < WRITERS ? write_on : read_on, id, steps ? 1 + (int)torture_random(400) : 0);
 }
 
-/* Kills, buries and replaces one process after the other; then lets the last ones end by themselves
+/* Kills, reaps and replaces one process after the other; then lets the last ones end by themselves,
  * and accounts for every record. */
 static void slaughter(int kills) {
     struct fp_shm h;
@@ -904,7 +903,7 @@ static void slaughter(int kills) {
 #ifndef FP_TEST_STEPS
         usleep(torture_random(2000));
 #else
-        usleep(200 + torture_random(2000)); /* some go by themselves, at a step */
+        usleep(200 + torture_random(2000)); /* some kill themselves, at a step */
 #endif
         kill(pids[id], SIGKILL);
         if (finish(pids[id]))
@@ -945,7 +944,7 @@ static void many_kills(void) {
         slaughter(left < 50 ? left : 50);
 }
 
-/* Attaching to what is no segment
+/* Attaching to a file that is no segment
  * ------------------------------------------------------------------ */
 
 static void use(struct fp_shm *h) {
@@ -990,7 +989,7 @@ static void mutate_file(unsigned char *image, size_t size, off_t *length) {
     }
 }
 
-/* Images of a real segment with a few bytes changed: refused, or usable without a bad access. */
+/* Images of a real segment with a few bytes changed are refused, or usable without a bad access. */
 static void fuzz(void) {
     struct fp_shm h;
     const struct fp_shm_options o = {4096, 1000, 2, 0};
@@ -1028,7 +1027,7 @@ static void fuzz(void) {
     free(copy);
 }
 
-/* The word that counts the lanes in use may say anything: no more are looked at than there are. */
+/* Whatever the number of lanes in use seems to be, a get looks at no more than there are. */
 static void absurd_use(void) {
     struct fp_shm h;
     make(&h, 4096, 0);
@@ -1064,7 +1063,7 @@ static void strangers(void) {
     struct fp_shm_options o = {4096, UINT64_MAX, 1, 0};
     CHECK(fp_shm_create(&h, name, &o) == FP_SHM_FINE, "create");
     leave(&h);
-    if (geteuid() == 0) { /* only root can make a file another user's */
+    if (geteuid() == 0) { /* only root can give a file to another user */
         CHECK(chown(path, 12345, 12345) == 0, "chown");
         CHECK(fp_shm_attach(&h, name, false) == FP_SHM_FOREIGN, "another user's");
         CHECK(fp_shm_attach(&h, name, true) == FP_SHM_FINE, "another user's, as asked");

@@ -79,9 +79,9 @@ static void delayed(void) {
     load(3000, FLOW_WAIT);
 }
 
-/* The producer's role goes round; each holder puts some numbers and gives it back. */
+/* The producer's role goes round; each owner puts some numbers and gives it back. */
 static struct fp_spsc ring;
-static uint32_t next_number; /* of the role's holder */
+static uint32_t next_number; /* the role's owner reads and writes it */
 static atomic_uint last_number;
 
 static void pass_round(int id, void *arg) {
@@ -96,7 +96,7 @@ static void pass_round(int id, void *arg) {
         return;
     }
     while (atomic_load_explicit(&last_number, memory_order_relaxed) < total) {
-        /* A stranger's release while nobody or somebody holds the role changes nothing. */
+        /* A release by a thread that does not own the role changes nothing. */
         if (id == 1)
             fp_spsc_release_producer(&ring, me, false);
         if (fp_spsc_put_many(&ring, me, NULL, 0, &(size_t){0}) != FP_OK)
@@ -115,7 +115,7 @@ static void handing_over(void) {
     fp_spsc_destroy(&ring);
 }
 
-/* No put succeeds after a get has answered "closed". */
+/* Once a get has answered "closed", no put succeeds. */
 static void close_discarding(int id, void *arg) {
     (void)arg;
     uint64_t me = fp_thread_serial(), item;
@@ -162,7 +162,8 @@ static void fences_after_fork(void) {
 #endif
 
 #if defined(__linux__)
-/* From now on the kernel answers EPERM, as in a sandbox. False: it has no such filters. */
+/* From now on the kernel refuses the fence with EPERM, as in a sandbox. False: it has no such
+ * filters. */
 static bool forbid_fences(void) {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

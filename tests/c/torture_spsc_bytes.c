@@ -1,4 +1,4 @@
-/* torture_spsc_bytes.c - the lane of byte records, and what it does with memory that lies. */
+/* torture_spsc_bytes.c - the lane of byte records, also in memory that holds false words. */
 #include "torture.h"
 
 #include "queues/fp_spsc_bytes.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A lane in memory of its own: the data in a piece of exactly its size, so that the address
+/* A lane in separate memory. The data are in a piece of exactly their size, so that the address
  * sanitizer sees the first access beyond it. */
 struct memory {
     struct fp_spsc_bytes at;
@@ -63,12 +63,12 @@ static enum fp_status stage(struct fp_spsc_bytes_writer *w, uint64_t n) {
 }
 
 static const uint64_t units[] = {4, 8, 64, 4096};
-/* Words just before one of their numbers starts again. */
+/* Words just before one of their two numbers wraps around. */
 static const uint64_t starts[] = {0, ((uint64_t)1 << 36) - 3, (((uint64_t)1 << 27) - 2) << 36,
                                   ~FP_SPSC_BYTES_CLOSED};
 enum { UNITS = sizeof units / sizeof *units, STARTS = sizeof starts / sizeof *starts };
 
-/* One thread, batches on both sides, both sides taken over now and then; a count is the model. */
+/* One thread, batches on both sides, both taken over now and then. The model is a count. */
 static void drive(struct memory *m, uint64_t steps) {
     struct fp_spsc_bytes_writer w;
     struct fp_spsc_bytes_reader r;
@@ -102,11 +102,11 @@ static void drive(struct memory *m, uint64_t steps) {
             fp_spsc_bytes_release(&r);
             released = taken;
             break;
-        case 6: /* the writer dies; what was not published is gone */
+        case 6: /* the writer dies: what was not published is gone */
             CHECK(fp_spsc_bytes_writer_open(&w, &m->at) == FP_OK, "writer");
             written = published;
             break;
-        default: /* so does the reader; what was not released is there again */
+        default: /* the reader dies: what was not released is there again */
             s = torture_random(2) ? fp_spsc_bytes_reader_again(&r)
                                   : fp_spsc_bytes_reader_open(&r, &m->at);
             CHECK(s == FP_OK, "reader");
@@ -156,7 +156,7 @@ static void limits(void) {
 struct stream {
     struct memory m;
     uint64_t count;
-    uint64_t stored; /* by the writer, before it was told "closed" */
+    uint64_t stored; /* records that the writer stored before it was told "closed" */
     bool close;
 };
 
@@ -224,8 +224,8 @@ static void stream_thread(int id, void *arg) {
 static void streams(int count, bool close) {
     for (int i = 0; i < UNITS; i++)
         for (int j = 0; j < STARTS; j++) {
-            /* With room for one record, each costs a turn of the scheduler; large ones take long to
-             * be checked. */
+            /* With room for one record, each record costs a turn of the scheduler; checking large
+             * ones takes long. */
             int n = units[i] == 64 ? count : count / 20;
             struct stream s = {.count = (uint64_t)scaled(n), .close = close};
             open_memory(&s.m, units[i], starts[j]);
@@ -251,7 +251,7 @@ static void delayed(void) {
 
 /* Lies. ---------------------------------------------------------------------------------------- */
 
-/* A word that was never stored by the rules, or looks as if it had been. */
+/* A word that breaks the rules, or one that only looks as if it followed them. */
 static uint64_t lie(uint64_t truth) {
     switch (torture_random(7)) {
     case 0:
@@ -286,7 +286,7 @@ static void damage(struct memory *m) {
     fp_sync_u64_store_relaxed(word, lie(fp_sync_u64_load_relaxed(word)));
 }
 
-/* Everything within the memory is read and written; the sanitizer knows what is not. */
+/* Reads and writes everything that the lane hands out; the sanitizer notices what lies outside. */
 static long use_damaged(struct memory *m, struct fp_spsc_bytes_writer *w,
                         struct fp_spsc_bytes_reader *r) {
     void *room;
@@ -341,7 +341,7 @@ static void lies(void) {
     CHECK(noticed != 0 && opened != 0, "no lie was noticed");
 }
 
-/* A lane of 8 units whose next record starts at unit 6, with the given tail and header. */
+/* Peeks at a lane of 8 units whose next record starts at unit 6, with the given tail and header. */
 static enum fp_status peek_at(uint64_t tail, uint64_t header) {
     struct memory m;
     struct fp_spsc_bytes_reader r;
@@ -357,7 +357,7 @@ static enum fp_status peek_at(uint64_t tail, uint64_t header) {
     return s;
 }
 
-/* Each lie by itself, beside the truth next to it. */
+/* Each false word by itself, and beside it the nearest true one. */
 static void single_lies(void) {
     const uint64_t one = (uint64_t)1 << 36;
     CHECK(peek_at(one + 8, 8) == FP_OK, "a record up to the end");

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A host with counted handles (ctries.h), and with as many different hashes as one likes ------- */
+/* A host with counted handles (ctries.h), and with a chosen number of different hashes --------- */
 
 static unsigned hashes; /* 0: 2^64 */
 
@@ -33,7 +33,7 @@ static struct fp_topic *create(const struct fp_topic_syntax *syntax) {
 
 struct subscription {
     char pattern[40];
-    unsigned id; /* of the subscriber */
+    unsigned id; /* which subscriber */
     uint64_t number;
 };
 
@@ -51,7 +51,7 @@ static enum fp_status unsubscribe(struct fp_topic *t, const struct subscription 
 
 enum { FOUND = 512 };
 
-/* The ids that match, in `id`; how many. Of a version, or (NULL) of the live trie. */
+/* Stores the matching ids in `id`; returns how many. In version `v`, or in the live trie (NULL). */
 static size_t match(struct fp_topic *t, struct fp_version *v, const char *topic, unsigned *id) {
     struct fp_words found;
     fp_words_init(&found, &host.memory);
@@ -88,7 +88,7 @@ static const char *after(const char *text, char separator) {
     return next != NULL ? next + 1 : NULL;
 }
 
-/* NULL: at the end. */
+/* Whether the pattern matches the topic, level by level. NULL: at the end. */
 static bool plainly(const struct fp_topic_syntax *x, const char *pattern, const char *topic) {
     if (pattern == NULL)
         return topic == NULL;
@@ -257,8 +257,9 @@ static struct fp_topic *shared;
 static int rounds;
 static atomic_int wanderers;
 
-/* A subscription goes round patterns that all match, the next one being made before the last one is
- * taken back. Whoever looks finds one of them or two in a row, and never goes back in time. */
+/* A subscription goes round patterns that all match; the next one is made before the last one is
+ * taken back. A thread that looks finds one of them, or two neighbours, and never an older state
+ * than before. */
 enum { WANDERERS = 2, STEPS = 30000 };
 static const char *const circle[] = {"a.b.c", "#.c", "a.*.c", "#", "a.#.b.c", "*.b.c", "a.b.#"};
 
@@ -327,8 +328,8 @@ static void instants_delayed(void) {
     instants_with(1500);
 }
 
-/* Each thread comes and goes with patterns whose beginnings it shares with the others: what is its
- * own is there exactly while it should be. */
+/* Each thread adds and removes patterns whose beginnings it shares with the others. A thread's own
+ * subscription is there exactly while it should be. */
 static void mix(int id, void *arg) {
     enum { OWN = 6 };
     struct subscription s[OWN];
@@ -384,7 +385,7 @@ static void mixed_delayed(void) {
     mixed_with(3, 1500);
 }
 
-/* Short-lived threads strand nothing, and the limbo stays small. */
+/* Short-lived threads leave no garbage behind, and the limbo stays small. */
 static void churn(void) {
     long most = 0;
     rounds = 60;
@@ -400,8 +401,8 @@ static void churn(void) {
     nothing_left();
 }
 
-/* Snapshots that are taken and dropped as fast as it goes, with next to nothing changed: whoever
- * makes garbage clears up in his turn, or waits, so that it does not pile up. */
+/* Snapshots are taken and dropped as fast as possible, with next to no changes between them. A
+ * thread that makes garbage sweeps in its turn, or waits, so that garbage does not pile up. */
 static void look_in_passing(int id, void *arg) {
     struct subscription s = {"a.b", (unsigned)id, 0};
     (void)arg;
@@ -453,7 +454,7 @@ static void outlive(int id, void *arg) {
 static void outliving_with(int calls) {
     calls = scaled(calls);
     hashes = 0;
-    fp_topic_end(create(nats)); /* the host */
+    fp_topic_end(create(nats)); /* for its effect: create() sets `host` */
     torture_threads(4, outlive, &calls);
     nothing_left();
 }
@@ -464,7 +465,7 @@ static void outliving_delayed(void) {
 }
 
 #ifdef FP_TEST_STEPS
-/* A thread that stops at any step stops nobody. */
+/* A thread that stops at any step stops no other. */
 static atomic_bool victim_ended;
 
 static void victim(int step) {
