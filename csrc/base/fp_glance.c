@@ -74,7 +74,7 @@ FP_NOINLINE int64_t fp__glance_anchor(void) {
     const uint64_t took = __builtin_ia32_rdtsc() - before;
     if (!kernel_uses_it())
         return now;
-    uint64_t scale = fp_sync_u64_load_relaxed(&rate); /* publishes nothing else */
+    uint64_t scale = fp_sync_u64_load_relaxed(&rate); /* a number that publishes nothing */
     if (a->scale != 0 && a->scale == scale && !as_predicted(a, before, now)) {
         fp_sync_u64_store_relaxed(&rate, 0);
         fp_sync_u64_store_relaxed(&source, 0); /* the kernel may have switched over, too */

@@ -21,8 +21,8 @@ void fp_unpark_one(const void *word);
 void fp_unpark_all(const void *word);
 
 #if defined(__linux__)
-/* The same for a word that several processes map. Wakes at most `count` sleepers and returns how
- * many it woke. */
+/* The same for a word that several processes map. fp_unpark_shared wakes at most `count` sleepers
+ * and returns how many it woke. */
 enum fp_status fp_park_shared(const void *word, uint32_t expected, int64_t deadline);
 int fp_unpark_shared(const void *word, int count);
 #endif

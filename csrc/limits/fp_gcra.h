@@ -59,7 +59,7 @@ extern const struct fp_clock fp_system_clock;
 struct fp_gcra {
     FP_LINE fp_u64 used;
     fp_u64 granted, refused; /* tokens; calls. For statistics */
-    /* Units per nanosecond: `whole` + `part` / 2^64. Constant, as are depth to origin below. */
+    /* Units per nanosecond: `whole` + `part` / 2^64. Constant, like depth, scale and origin. */
     uint64_t whole, part;
     uint64_t depth; /* burst, in units */
     unsigned scale; /* a token is 2^scale units */

@@ -15,9 +15,9 @@
  * A state that was stored late carries an old epoch and holds the epoch back: safe, only slower.
  * Unpin is a release store that D's load acquires, so frees happen after the reads.
  *
- * Why two epochs: a reader of the next epoch may still see the epoch that was read at retirement.
- * Let r be the epoch at retirement. A reader that could have seen the node pinned itself in r or
- * before. The step r -> r+1 may pass while it is pinned in r, the step r+1 -> r+2 may not.
+ * Why two epochs: let r be the epoch at retirement. A reader that could have seen the node pinned
+ * itself in r or before. While it is pinned in r, the epoch may step from r to r+1, but not from
+ * r+1 to r+2. So the reader may still be there in r+1, and has gone in r+2.
  *
  * With FP_PLAIN there is no other thread to wait for: pinning does nothing, retiring frees at once.
  *

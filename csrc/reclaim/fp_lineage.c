@@ -328,7 +328,7 @@ bool fp_version_let_go(struct fp_version *v) {
 void fp_version_release(struct fp_version *v) {
     while (v != NULL && fp_u64_fetch_add_seq_cst(&v->refs, (uint64_t)-1) == 1) {
         struct fp_lineage *l = v->lineage;
-        if (FP_PLAIN && v->borrows) { /* unchanged since: no node is its alone */
+        if (FP_PLAIN && v->borrows) { /* unchanged since: it owns no node alone */
             fp__lineage_remove(l, v);
             l->memory->free(v, sizeof *v);
             fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1); /* not the last: it is live */

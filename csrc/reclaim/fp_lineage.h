@@ -157,7 +157,7 @@ void fp_lineage_init(struct fp_lineage *l, const struct fp_lineage_ops *ops,
 void fp_lineage_hold(struct fp_lineage *l);
 void fp_lineage_drop(struct fp_lineage *l);
 
-/* The caller becomes a holder of the live structure; at first there is one. False: it has ended. */
+/* The caller becomes a holder of the live structure; at first there is one holder. False: ended. */
 bool fp_lineage_join(struct fp_lineage *l);
 /* The caller gives its hold up. True: it was the last holder, and has to call fp_lineage_end. */
 bool fp_lineage_leave(struct fp_lineage *l);
