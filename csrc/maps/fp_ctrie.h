@@ -53,10 +53,10 @@
 #include "reclaim/fp_lineage.h"
 
 struct fp_ctrie_host {
-    int (*same)(uint64_t a, uint64_t b); /* 1 equal, 0 not, -1: ask equal(). Runs no other code */
+    int (*same)(uint64_t a, uint64_t b);  /* 1 equal, 0 not, -1: ask equal(). Calls nothing */
     int (*equal)(uint64_t a, uint64_t b); /* 1, 0, or -1: failed. May run any code */
-    void (*retain)(uint64_t handle); /* runs no other code */
-    void (*release)(uint64_t handle); /* may run any code */
+    void (*retain)(uint64_t handle);      /* calls nothing */
+    void (*release)(uint64_t handle);     /* may run any code */
     struct fp_memory memory;
 };
 
@@ -68,10 +68,10 @@ struct fp_ctrie {
 };
 
 enum fp_ctrie_mode {
-    FP_CTRIE_STORE, /* in any case */
-    FP_CTRIE_ADD, /* only if the key is absent */
-    FP_CTRIE_REPLACE, /* only if the key is there, with the value `expected` if that is not 0 */
-    FP_CTRIE_REMOVE /* as REPLACE */
+    FP_CTRIE_STORE,   /* in any case */
+    FP_CTRIE_ADD,     /* only if the key is absent */
+    FP_CTRIE_REPLACE, /* only if it is there, with the value `expected` if that is not 0 */
+    FP_CTRIE_REMOVE   /* as REPLACE */
 };
 
 /* A change to be made, and its outcome. */
@@ -82,9 +82,9 @@ struct fp_ctrie_change {
     bool wants_old;
     /* Answers */
     bool changed;
-    bool found; /* was the key there? */
-    uint64_t old; /* with wants_old and found: the value before, retained for the caller */
-    uint64_t old_key; /* fp_ctrie_pop: the key, retained */
+    bool found;        /* was the key there? */
+    uint64_t old;      /* with wants_old and found: the value before, retained for the caller */
+    uint64_t old_key;  /* fp_ctrie_pop: the key, retained */
 };
 
 /* Spreads a host's hash; equal keys must have equal hashes. Multiplying by the golden ratio keeps

@@ -39,8 +39,8 @@ struct fp_main {
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
     struct fp_version
-        *version; /* NULL, or what a root is a copy of; the root holds it while it is the root. Not
-                     with FP_PLAIN, where a version borrows the root itself */
+        *version; /* NULL, or what a root is a copy of, and holds while it is the root. Not with
+                     FP_PLAIN, where a version borrows the root itself */
     uint64_t birth;
     /* From here on: what a reader needs. */
     fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
@@ -98,11 +98,11 @@ enum { FP_VERDICTS = 4 };
 /* One call: its pin, its nodes, and what it has to do afterwards. */
 struct fp_access {
     struct fp_ctrie *trie;
-    bool live; /* false: a version is read; nothing may be committed */
+    bool live; /* false: of a version: nothing may be committed */
     bool tidy;
-    struct fp_epoch_record *pin; /* the record that guards the call */
-    struct fp_leaf *leaf; /* made for this call and not yet part of the trie */
-    uint64_t dropped; /* a value that was overwritten, or 0 */
+    struct fp_epoch_record *pin; /* guards the call */
+    struct fp_leaf *leaf; /* made for this call, not yet part of the trie */
+    uint64_t dropped;     /* a value that was overwritten, or 0 */
     struct fp_trash trash;
     uint32_t verdicts, room;
     struct fp_verdict *verdict;

@@ -44,8 +44,8 @@
 #include <string.h>
 
 struct fp_topic_host {
-    uint64_t (*hash)(const char *token, size_t length); /* runs no other code */
-    void (*retain)(uint64_t handle);                    /* runs no other code */
+    uint64_t (*hash)(const char *token, size_t length); /* calls nothing */
+    void (*retain)(uint64_t handle);                    /* calls nothing */
     void (*release)(uint64_t handle);                   /* may run any code */
     struct fp_memory memory;
 };
