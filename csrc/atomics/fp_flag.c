@@ -11,7 +11,7 @@ static enum fp_status fulfilled(void *arg) {
     return fp_flag_test(w->flag) == w->value ? FP_OK : FP_NOT_YET;
 }
 
-/* Every change wakes all. */
+/* No further waiter is notified here: every change wakes all of them. */
 static bool never(void *arg) {
     (void)arg;
     return false;

@@ -1,7 +1,7 @@
 /* fp_flag.h - a flag that threads set, clear, and wait for.
  *
- * One word and an eventcount (fp_event.h). Changing it is one seq_cst exchange, wait-free, and then
- * one load that tells whether anybody waits; a waiter sleeps. Waiters for either value share the
+ * One word and an eventcount (fp_event.h). A change is one seq_cst exchange, wait-free, and then
+ * one load that tells whether a thread waits; a waiter sleeps. Waiters for either value share the
  * event, so every change wakes all of them.
  *
  * Contract: any thread beside any other; init alone. */
@@ -23,7 +23,7 @@ static inline void fp_flag_init(struct fp_flag *f) {
 
 static inline bool fp_flag_test(struct fp_flag *f) { return fp_u64_load_seq_cst(&f->word) != 0; }
 
-/* Makes it `value`; returns what it was. */
+/* Sets the flag to `value`; returns what it was. */
 static inline bool fp_flag_exchange(struct fp_flag *f, bool value) {
     /* Seq_cst: the write half of the waiters' pairing (fp_event.h). */
     bool before = fp_u64_exchange_seq_cst(&f->word, value) != 0;

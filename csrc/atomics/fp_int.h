@@ -4,9 +4,9 @@
  * undefined: INT64_MAX + 1 is INT64_MIN.
  *
  * Every operation is seq_cst: all threads see all operations on all such integers in one order,
- * what C++ and Java give by default. Each is one atomic instruction and so wait-free, but for max
- * and min, which repeat a compare-and-swap while others change the value (lock-free); a maximum
- * that does not change the value does not write it.
+ * what C++ and Java give by default. Each operation is one atomic instruction and so wait-free,
+ * except max and min. Those two repeat a compare-and-swap while other threads change the value
+ * (lock-free); a maximum that does not change the value does not write it.
  *
  * Contract: any thread beside any other. */
 #ifndef FP_INT_H
@@ -16,7 +16,7 @@
 
 struct fp_int {
     fp_u64 word;
-    fp_u64 retries; /* compare-and-swaps that another thread's change made fail, for statistics */
+    fp_u64 retries; /* compare-and-swaps that failed by another thread's change, for statistics */
 };
 
 static inline void fp_int_init(struct fp_int *a, int64_t value) {

@@ -6,7 +6,7 @@ bool fp_ref_compare_exchange(struct fp_ref *r, void *expected, void *desired,
     uint64_t word = fp_u64_load_seq_cst(&r->word), paid = 0;
     bool done = false;
     while (!done && fp__ref_object(word) == expected) {
-        /* Before the swap: afterwards, the loads that it concerns may be over already. */
+        /* Before the swap: after it, the loads that left these marks may be over already. */
         for (; paid < (word & FP_REF_MARKS); paid++)
             count->add(expected);
         FP_STEP();

@@ -11,7 +11,7 @@
  *
  * The header is also the seam for checkers: a model checker or an interleaving injector replaces
  * these functions and nothing else. FP_STEP() marks the points between two shared accesses at
- * which a test build may delay the thread; it is empty otherwise.
+ * which a test build may delay the thread; in other builds it is empty.
  *
  * A light store, and the light loads that follow it, are ordered by the heavy fences of other
  * threads (fp_fence.h): release and relaxed. With `light` false they are seq_cst.
@@ -95,11 +95,11 @@ void fp_test_step(void); /* supplied by the test program */
 FP_ATOMIC_FAMILY(sync_u64, uint64_t)
 FP_ATOMIC_ARITHMETIC(sync_u64, uint64_t)
 
-/* Between a light store of this thread and a load that must not come before it. */
+/* To be put between a light store of this thread and a load that must not come before it. */
 static inline void fp_fence_seq_cst(void) {
 #if defined(__SANITIZE_THREAD__)
-    /* gcc's ThreadSanitizer knows no fences. On x86 this is one; and it orders nothing for the
-     * sanitizer. */
+    /* gcc's ThreadSanitizer does not understand fences. On x86 this addition is a fence. The
+     * sanitizer derives no order from it, since no other thread sees the word. */
     fp_sync_u64 nobodys = 0;
     fp_sync_u64_fetch_add_seq_cst(&nobodys, 1);
 #elif !FP_PLAIN
@@ -163,8 +163,8 @@ FP_ATOMIC_FAMILY(ptr, void *)
 
 #endif
 
-/* Two words that are replaced together. Each may also be loaded, and the stamp be replaced, alone:
- * the hardware keeps overlapping accesses of 8 and 16 aligned bytes coherent. */
+/* Two words that are replaced together. Each word may also be loaded alone, and the stamp may be
+ * replaced alone: the hardware keeps overlapping accesses of 8 and 16 aligned bytes coherent. */
 struct fp_pair {
     alignas(16) fp_u64 value;
     fp_u64 stamp;
@@ -183,7 +183,7 @@ static inline bool fp_pair_cas_seq_cst(struct fp_pair *p, uint64_t value, uint64
 #else
     typedef unsigned __int128 wide __attribute__((may_alias));
     union {
-        uint64_t word[2]; /* memory order, whatever the byte order */
+        uint64_t word[2]; /* in the order of memory, whatever the byte order */
         unsigned __int128 both;
     } old = {{value, stamp}}, new = {{new_value, new_stamp}};
     /* The __sync form is inlined as cmpxchg16b or casp; the __atomic form calls libatomic. */

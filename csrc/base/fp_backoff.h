@@ -1,6 +1,6 @@
 /* fp_backoff.h - what a thread does between two attempts: pause, then "yield or park now".
  *
- * Non-blocking operations only pause: their retries are caused by others' progress. */
+ * Non-blocking operations only pause: their retries are caused by other threads' progress. */
 #ifndef FP_BACKOFF_H
 #define FP_BACKOFF_H
 
@@ -21,7 +21,7 @@ static inline void fp_pause(void) {
 #endif
 }
 
-/* For loops that watch: the thread watched may be next in line for this very processor. */
+/* For loops that watch: the watched thread may be next in line for this very processor. */
 static inline void fp_give_way(void) {
     for (int turn = 0; turn < 4; turn++)
         fp_pause();
@@ -33,8 +33,8 @@ struct fp_backoff {
     unsigned round;
 };
 
-/* Pauses for 1, 2, 4, … 64 turns. False once the longest pause has been used: a thread that waits
- * for another should yield (fp_yield) or park now; one that is only losing races keeps calling. */
+/* Pauses for 1, 2, 4, … 64 turns. False once the longest pause has been used. A thread that waits
+ * for another should then yield (fp_yield) or park; one that is only losing races keeps calling. */
 static inline bool fp_backoff_pause(struct fp_backoff *b) {
     unsigned turns = 1U << b->round;
     for (unsigned i = 0; i < turns; i++)

@@ -26,12 +26,12 @@ _Static_assert(FP_CACHELINE >= 16 && (FP_CACHELINE & (FP_CACHELINE - 1)) == 0,
 #define FP_PLAIN 0
 #endif
 
-/* Starts a group of fields that one side writes. */
+/* Starts a group of fields that only one side writes. */
 #define FP_LINE alignas(FP_CACHELINE)
 
 #ifndef FP_CAS16
 #if FP_PLAIN
-#define FP_CAS16 1 /* two plain stores: nobody looks between them */
+#define FP_CAS16 1 /* two plain stores: no other thread looks between them */
 #elif defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
 #define FP_CAS16 1 /* x86-64 with -mcx16; aarch64 */
 #elif defined(__aarch64__) && defined(__GNUC__)
@@ -45,7 +45,7 @@ _Static_assert(FP_CACHELINE >= 16 && (FP_CACHELINE & (FP_CACHELINE - 1)) == 0,
 #define FP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define FP_NOINLINE __attribute__((noinline))
-/* Brings a line near; any address will do. */
+/* Prefetches the cache line; any address will do. */
 #define FP_FETCH_TO_READ(p) __builtin_prefetch((p), 0)
 #define FP_FETCH_TO_WRITE(p) __builtin_prefetch((p), 1)
 #else
@@ -61,7 +61,7 @@ enum fp_status {
     FP_OK = 0,
     FP_FULL,        /* no room now */
     FP_EMPTY,       /* no item now */
-    FP_CLOSED,      /* shut down; for a get: and drained */
+    FP_CLOSED,      /* shut down; for a get also drained */
     FP_NOT_OWNER,   /* the role belongs to another thread (SPSC) */
     FP_NO_MEMORY,
     FP_TIMED_OUT,
@@ -69,9 +69,9 @@ enum fp_status {
     FP_BUSY,        /* another thread holds what this one needs: wait */
     FP_FAILED,      /* a callback of the host failed; nothing was changed */
     FP_TOO_LARGE,   /* can never fit */
-    FP_DAMAGED,     /* shared memory holds what nobody wrote by the rules */
+    FP_DAMAGED,     /* shared memory holds what a correct process never writes */
     FP_MOVED,       /* the items are, or are about to be, in another container: go there */
-    FP_NOT_YET,     /* what a wait is for has not come about */
+    FP_NOT_YET,     /* the awaited condition does not hold yet */
     FP_RETRY,       /* another thread was first: look again */
     FP_REENTERED    /* this thread is inside the same operation already */
 };

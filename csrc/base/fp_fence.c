@@ -1,5 +1,5 @@
-/* fp_fence.c - see fp_fence.h. Process-wide state: what the kernel said. It stands after fork,
- * since the registration is the memory's, which is copied with it. */
+/* fp_fence.c - see fp_fence.h. Process-wide state: the kernel's answer. It stays valid after fork:
+ * the registration belongs to the address space and is copied with it. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -27,7 +27,7 @@ static bool membarrier(int command) {
 }
 
 bool fp_fence_prepare(void) {
-    /* Relaxed: who comes at the same time asks, too, and hears the same. */
+    /* Relaxed: a thread that comes at the same time asks, too, and gets the same answer. */
     uint64_t known = fp_sync_u64_load_relaxed(&answer);
     if (known == UNKNOWN) {
         known = membarrier(REGISTER_PRIVATE_EXPEDITED) ? TO_BE_HAD : REFUSED;
@@ -36,8 +36,8 @@ bool fp_fence_prepare(void) {
     return known == TO_BE_HAD;
 }
 
-/* How long a store may be under way while later loads are done already: microseconds at the very
- * most on any processor there is. (Morrison and Afek, "Temporally bounding TSO for fence-free
+/* How long a store may be under way although later loads are done: microseconds at the very most
+ * on any existing processor. (Morrison and Afek, "Temporally bounding TSO for fence-free
  * asymmetric synchronization", ASPLOS'15.) */
 enum { UNDER_WAY = 1000000 };
 
@@ -55,6 +55,6 @@ void fp_fence_heavy(void) {
 }
 
 #else
-/* An empty file is not C. */
+/* ISO C does not allow an empty file. */
 typedef int fp_fence_is_not_needed;
 #endif

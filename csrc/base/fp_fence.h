@@ -1,27 +1,28 @@
 /* fp_fence.h - a store-load fence of which one side pays the whole price.
  *
  * Two threads that each store, then load what the other one stores, need a full fence between the
- * two, or both may miss the other's store. Where one side comes by a million times a second, and
- * the other one once in a while (to sleep, to close), the fence is put on that other side:
+ * two accesses, or both may miss the other's store. If one side does this a million times a second
+ * and the other side only once in a while (to sleep, to close), the rare side can pay for both:
  *
- *      often     fp_u64_store_light(x), fp_u64_load_light(y)    no instruction but the two
+ *      often     fp_u64_store_light(x), fp_u64_load_light(y)    no further instruction
  *      seldom    store y, seq_cst; fp_fence_heavy(); load x, seq_cst
  *
- * The heavy fence is one on behalf of all threads of the process: every other thread passes a full
- * fence at some point between its begin and its end. If `often` passes it before its store of x,
- * its load of y comes later still, and finds y. If it passes it after the store, the load of x
- * finds x. There is no third case: so not both miss. (Linux: membarrier, PRIVATE_EXPEDITED, which
- * interrupts the processors on which the other threads run. 12 µs here, 0.3 if none runs.)
+ * The heavy fence acts on behalf of all threads of the process: every other thread passes a full
+ * fence at some point between its begin and its end. If the `often` thread passes it before its
+ * store of x, its load of y comes later still and finds y. If it passes it after the store, the
+ * `seldom` thread's load of x finds x. There is no third case, so they cannot both miss. (Linux:
+ * membarrier, PRIVATE_EXPEDITED, which interrupts the processors on which the other threads run.
+ * 12 µs here, 0.3 if none runs.)
  *
- * A structure asks fp_fence_prepare() when it is made, and keeps the answer. False: the light
- * accesses have to be seq_cst ones (which is what those functions do, given the answer), and there
- * is no need for a heavy fence. That is so with FP_PLAIN, where one thread runs at a time and
+ * A structure asks fp_fence_prepare() when it is made, and keeps the answer. If the answer is
+ * false, the light accesses have to be seq_cst (those functions do that, given the answer), and no
+ * heavy fence is needed. The answer is false with FP_PLAIN, where one thread runs at a time and
  * changes of thread are fences; with FP_LIGHT=0; on other systems; and where the kernel is too old
  * (4.14) or refuses the call, as a sandbox may.
  *
- * A process may lock itself into such a sandbox later. Then a heavy fence waits until everything
- * that was under way in any processor has long been done (fp_fence.c), and structures that are made
- * from then on are told to do without.
+ * A process may enter such a sandbox later. Then a heavy fence waits until everything that was
+ * under way in any processor has long been done (fp_fence.c). Structures that are made from then on
+ * get the answer false.
  */
 #ifndef FP_FENCE_H
 #define FP_FENCE_H

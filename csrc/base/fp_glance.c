@@ -11,17 +11,17 @@
 #include <unistd.h>
 
 enum {
-    BASE = 10 * 1000000, /* nanoseconds that a rate is measured over, at least */
-    MOST_TICKS = 4096    /* that a reading of both may take, to be of use */
+    BASE = 10 * 1000000, /* a rate is measured over this many nanoseconds at least */
+    MOST_TICKS = 4096    /* a reading of both counter and clock that took longer is not used */
 };
 
 FP_THREAD_LOCAL struct fp__anchor fp__anchor;
 
-static fp_sync_u64 rate;   /* as `scale`; 0: not known, or not to be used any more */
-static fp_sync_u64 source; /* 0: not looked yet; 1: the kernel uses the counter; 2: it doesn't */
+static fp_sync_u64 rate;   /* as `scale`; 0: not known, or no longer to be used */
+static fp_sync_u64 source; /* 0: not known yet; 1: the kernel uses the counter; 2: it doesn't */
 
 static bool kernel_uses_it(void) {
-    uint64_t known = fp_sync_u64_load_relaxed(&source); /* whoever looks sees the same */
+    uint64_t known = fp_sync_u64_load_relaxed(&source); /* every thread finds the same */
     if (known == 0) {
         static const char path[] =
             "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -50,7 +50,7 @@ static bool as_predicted(const struct fp__anchor *a, uint64_t ticks, int64_t now
     return off >= -margin && off <= margin;
 }
 
-/* The rate, by this thread's first reading and this one; 0: it is too early to tell. */
+/* The rate, from this thread's first reading and this one; 0: it is too early to tell. */
 static uint64_t measure(struct fp__anchor *a, uint64_t ticks, int64_t now) {
     if (a->first_ticks == 0 || ticks < a->first_ticks || now < a->first_now) {
         a->first_ticks = ticks;
@@ -64,7 +64,7 @@ static uint64_t measure(struct fp__anchor *a, uint64_t ticks, int64_t now) {
     if (passed == 0)
         return 0;
     unsigned __int128 scale = ((unsigned __int128)(uint64_t)(now - a->first_now) << 32) / passed;
-    return scale <= (uint64_t)1 << 32 ? (uint64_t)scale : 0; /* 1 GHz, or it is too coarse */
+    return scale <= (uint64_t)1 << 32 ? (uint64_t)scale : 0; /* below 1 GHz it is too coarse */
 }
 
 FP_NOINLINE int64_t fp__glance_anchor(void) {
@@ -74,10 +74,10 @@ FP_NOINLINE int64_t fp__glance_anchor(void) {
     const uint64_t took = __builtin_ia32_rdtsc() - before;
     if (!kernel_uses_it())
         return now;
-    uint64_t scale = fp_sync_u64_load_relaxed(&rate); /* a number, nothing else depends on it */
+    uint64_t scale = fp_sync_u64_load_relaxed(&rate); /* a number that publishes nothing */
     if (a->scale != 0 && a->scale == scale && !as_predicted(a, before, now)) {
         fp_sync_u64_store_relaxed(&rate, 0);
-        fp_sync_u64_store_relaxed(&source, 0); /* the kernel may have found out, too */
+        fp_sync_u64_store_relaxed(&source, 0); /* the kernel may have switched over, too */
         scale = 0;
     }
     a->scale = 0;

@@ -1,24 +1,24 @@
 /* fp_glance.h - what time it is, within a few microseconds, for half the price of the clock.
  *
- * Reading the monotonic clock costs 25 ns, reading the processor's counter of ticks 10. A glance is
- * the counter alone: each thread remembers an anchor, one reading of both, and the clock now is the
+ * Reading the monotonic clock costs 25 ns, reading the processor's counter of ticks 10. A glance
+ * reads the counter alone. Each thread keeps an anchor, one reading of both; the clock now is the
  * anchor's time plus the ticks since. The answer is a pair of bounds, early <= clock <= late:
  *
  *      estimate = anchor + ticks since then * nanoseconds per tick
- *      bounds   = estimate -/+ (1 us, for the anchor and for instructions that change places,
+ *      bounds   = estimate -/+ (1 us, for the anchor and for reordered instructions,
  *                               + 1/64 of the time since the anchor)
  *
- * and an anchor serves for 2^17 ticks (50 us at 2.6 GHz, 131 us at 1 GHz, the slowest that is
- * used). So the bounds are at most 7 us apart, and nothing is carried from one anchor to the next:
- * there is no drift. The 64th part is for the rate: that was measured over 10 ms or more, and the
- * system may let its clock go faster or slower to correct it.
+ * An anchor serves for 2^17 ticks (50 us at 2.6 GHz, 131 us at 1 GHz, the slowest that is used). So
+ * the bounds are at most 7 us apart, and nothing is carried from one anchor to the next: there is
+ * no drift. The 64th part allows for errors of the rate: it was measured over 10 ms or more, and
+ * the system may make its clock go faster or slower to correct it.
  *
- * The counter is not believed blindly. It is used only if it is what the kernel itself reads for
- * its clock (Linux on x86-64, clock source "tsc"), so it is the same on all processors and does not
- * change its pace. Each new anchor is compared with what the old one predicts; if it is outside of
- * the bounds, the counter isn't looked at any more until the rate has been measured anew. A counter
- * that jumps, because the machine slept or moved, is past the 2^17 ticks. Where there is no such
- * counter the bounds are equal: a reading of the clock. So they are at each new anchor, too.
+ * The counter is not trusted blindly. It is used only if the kernel itself reads it for its clock
+ * (Linux on x86-64, clock source "tsc"); then it is the same on all processors and does not change
+ * its pace. Each new anchor is compared with what the old one predicts. If it is outside the
+ * bounds, the counter is not used again until the rate has been measured anew. A counter that
+ * jumps because the machine slept or moved is past the 2^17 ticks. Where there is no such counter,
+ * both bounds are a reading of the clock, and equal; the same holds at each new anchor.
  *
  * State: a thread-local anchor, and the rate, which any thread may set. */
 #ifndef FP_GLANCE_H
@@ -46,7 +46,7 @@ struct fp__anchor {
     uint64_t scale; /* nanoseconds per tick, times 2^32; 0: there is no anchor */
     uint64_t ticks;
     int64_t now;
-    uint64_t first_ticks; /* where measuring the rate began; 0: nowhere */
+    uint64_t first_ticks; /* where measuring the rate began; 0: not begun */
     int64_t first_now;
 };
 

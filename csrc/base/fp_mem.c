@@ -43,7 +43,7 @@ static void aligned_free(void *p) { free(p); }
 #endif
 
 #if FP_MEM_KEPT
-/* Each holds a block or 0. Lock-free, and no ABA: a block is taken by an exchange of its place. */
+/* Each entry holds a block or 0. Lock-free, and without ABA: an exchange of the entry takes it. */
 static fp_sync_u64 kept[FP_MEM_KEPT];
 
 static void *take_kept(void) {

@@ -18,7 +18,7 @@ int64_t fp_now(void) {
     return seconds * 1000000000 + rest * 1000000000 / frequency.QuadPart;
 }
 
-/* In slices: Windows delivers no EINTR, so the host looks for Ctrl-C between two of them. */
+/* In slices: Windows has no EINTR, so the host looks for Ctrl-C between two slices. */
 enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline) {
     const int64_t slice = 50 * 1000000;
     int64_t left = deadline == FP_FOREVER ? slice : deadline - fp_now();
@@ -124,9 +124,9 @@ const char *fp_park_name(void) { return "futex"; }
 
 #include <pthread.h>
 
-/* Words hash to a bucket; a wake rouses the whole bucket, and each sleeper looks at its word.
- * Process-wide state: the table, which fork copies; a child's buckets may be left locked by a
- * parent's thread only if that thread was inside the few lines below. */
+/* Each word hashes to a bucket. A wake rouses the whole bucket, and each sleeper looks at its own
+ * word. Process-wide state: the table, which fork copies. A bucket may be left locked in the child
+ * only if a thread of the parent was inside the few lines below at the fork. */
 enum { BUCKETS = 64 };
 static struct bucket {
     pthread_mutex_t mutex;
@@ -147,7 +147,7 @@ static void init_table(void) {
     pthread_condattr_destroy(&attributes);
 }
 
-/* Waits for `ns` nanoseconds at most, by a clock that nobody sets. */
+/* Waits for at most `ns` nanoseconds, by a clock that is never set. */
 static int wait_for(struct bucket *b, int64_t ns) {
 #if defined(__APPLE__)
     struct timespec span = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};

@@ -1,4 +1,4 @@
-/* fp_product.h - 64 by 64 bits. */
+/* fp_product.h - the product of 64 by 64 bits. */
 #ifndef FP_PRODUCT_H
 #define FP_PRODUCT_H
 

@@ -8,8 +8,8 @@
 FP_THREAD_LOCAL uint64_t fp__thread_serial = 0;
 
 static fp_sync_u64 last_drawn;
-static fp_sync_u64 fork_floor;    /* serials up to this one are the parent's … */
-static fp_sync_u64 fork_survivor; /* … and gone, but for the thread that forked */
+static fp_sync_u64 fork_floor;    /* serials up to this one belong to threads of the parent … */
+static fp_sync_u64 fork_survivor; /* … which are gone, except the thread that forked */
 static fp_sync_u64 forks;
 
 #if !defined(_WIN32)

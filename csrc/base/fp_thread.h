@@ -1,8 +1,8 @@
 /* fp_thread.h - a number for each thread that no other thread, living or dead, ever has.
  *
- * Thread identifiers of the system are reused as soon as a thread ends; these are not, so what is
- * owned by a thread that is gone never passes to a stranger by accident. In a forked child all
- * threads but the forking one are gone, and that can be told. */
+ * The system reuses its thread identifiers as soon as a thread ends; these numbers are never
+ * reused. So what a dead thread owned never passes to another thread by accident. In a forked
+ * child all threads but the forking one are gone, and their numbers can be recognized. */
 #ifndef FP_THREAD_H
 #define FP_THREAD_H
 
@@ -26,13 +26,13 @@ static inline uint64_t fp_thread_serial(void) {
     return FP_LIKELY(mine != 0) ? mine : fp__thread_draw();
 }
 
-/* How many forks led from the process that loaded this to the present one. Counted from the first
- * call of fp_thread_watch_forks (or fp_thread_serial) on. */
+/* The number of forks between the process that loaded this library and the present one. Counted
+ * from the first call of fp_thread_watch_forks (or fp_thread_serial) on. */
 uint64_t fp_thread_forks(void);
 void fp_thread_watch_forks(void);
 
-/* Was it a thread of the parent that fork did not bring along? (False for a thread that merely
- * ended: nobody tells us.) */
+/* True: the thread belonged to the parent and was not copied by fork. (False for a thread that
+ * merely ended: the core is not told of that.) */
 bool fp_thread_lost_by_fork(uint64_t serial);
 
 #endif

@@ -1,8 +1,8 @@
-/* fp_words.h - a vector of 64-bit words that begins where it is and moves to the heap when it
- * grows.
+/* fp_words.h - a vector of 64-bit words that starts inside its own struct and moves to the heap
+ * when it grows.
  *
- * Contract: one thread. The words are copied as they are; who owns what they stand for is the
- * caller's business. */
+ * Contract: one thread. The words are copied as they are; the caller keeps track of who owns what
+ * they stand for. */
 #ifndef FP_WORDS_H
 #define FP_WORDS_H
 

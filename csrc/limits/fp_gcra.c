@@ -7,7 +7,7 @@
 
 enum { SECOND = 1000000000, RATE_BITS = 31, CORRECTIONS = 4096 };
 
-/* Another clock may stand still or run at a pace of its own: it is looked at this often. */
+/* Another clock may stand still or run at a pace of its own: a waiter reads it this often. */
 enum { OTHER_CLOCK_SLICE = 10 * 1000000 };
 
 static bool read_system_clock(void *arg, int64_t *now) {
@@ -18,15 +18,15 @@ static bool read_system_clock(void *arg, int64_t *now) {
 
 const struct fp_clock fp_system_clock = {read_system_clock, NULL};
 
-/* The position at that time, modulo 2^64. Before the origin it is negative. The part is too large
- * by less than 2^-64, so the product by less than 1/2 for any reading of 63 bits. */
+/* The position at that time, modulo 2^64. Before the origin it is negative. `part` is too large by
+ * less than 2^-64, so the product is too large by less than 1/2, for any reading of 63 bits. */
 static inline uint64_t position(const struct fp_gcra *g, int64_t now) {
     uint64_t d = (uint64_t)now - (uint64_t)g->origin;
-    uint64_t below = (int64_t)d < 0 ? g->part : 0; /* d is 2^64 too large then */
+    uint64_t below = (int64_t)d < 0 ? g->part : 0; /* then d is 2^64 too large */
     return d * g->whole + fp_high_product(d, g->part) - below;
 }
 
-/* 2^64 rest / divisor, rounded up: a token that is due at a whole nanosecond is there, then. For
+/* 2^64 rest / divisor, rounded up: so a token that is due at a whole nanosecond is there then. For
  * rest < divisor < 2^60. */
 static uint64_t fraction(uint64_t rest, uint64_t divisor) {
     uint64_t part = 0;
@@ -62,8 +62,8 @@ enum fp_status fp_gcra_init(struct fp_gcra *g, double rate, uint64_t burst, int6
     return FP_OK;
 }
 
-/* The word and, read after it, the clock and its position. A word from the future means that the
- * clock went back: the bucket is empty, as of now. FP_OK or FP_FAILED. */
+/* Reads the word, then the clock, and computes the clock's position. A word from the future means
+ * that the clock went back: the bucket is empty, as of now. FP_OK or FP_FAILED. */
 static inline enum fp_status observe(struct fp_gcra *g, const struct fp_clock *clock,
                                      uint64_t *used, int64_t *now, uint64_t *x) {
     /* Acquire: pairs with the swaps, so that our reading of the clock is the later one. */
@@ -89,13 +89,13 @@ static inline uint64_t used_after(const struct fp_gcra *g, uint64_t used, uint64
     return (full ? x - g->depth : used) + (n << g->scale);
 }
 
-/* Nanoseconds from `now` until the position is `target`, which is not behind. */
+/* Nanoseconds from `now` until the position is `target`, which does not lie behind. */
 static int64_t time_until(const struct fp_gcra *g, int64_t now, uint64_t target) {
     const double pace = (double)g->whole + ldexp((double)g->part, -64);
     const uint64_t from = (uint64_t)now;
     uint64_t d = (uint64_t)((double)(target - position(g, now)) / pace);
     /* The quotient may be off by its last bits, fewer than CORRECTIONS nanoseconds. The positions
-     * themselves jump 292 years after the origin: then there is nothing to be found. */
+     * themselves jump 292 years after the origin: then there is no right answer to find. */
     for (int i = 0; i < CORRECTIONS && d > 0; i++, d--)
         if ((int64_t)(position(g, (int64_t)(from + d - 1)) - target) < 0)
             break;
@@ -109,19 +109,19 @@ enum fp_status fp__gcra_try_between(struct fp_gcra *g, uint64_t n, uint64_t used
                                     struct fp_glance between) {
     const uint64_t low = position(g, between.early);
     const uint64_t width = (uint64_t)(between.late - between.early);
-    /* Not less than the position then: two parts of a unit may make up a whole one. */
+    /* An upper bound of the position at `late`: two parts of a unit may make up a whole unit. */
     const uint64_t high = low + width * g->whole + fp_high_product(width, g->part) + (width != 0);
     const uint64_t next = used_after(g, used, high, n);
     if (FP_LIKELY((int64_t)(low - next) >= 0)) {
         FP_STEP();
-        /* Release half: pairs with the load before each look at the time. */
+        /* Release half: pairs with the load that precedes each look at the time. */
         if (FP_UNLIKELY(!fp_u64_cas_seq_cst(&g->used, &used, next)))
             return FP_RETRY;
         fp_u64_fetch_add_relaxed(&g->granted, n);
         return FP_OK;
     }
     if ((int64_t)(high - next) >= 0 || (int64_t)(low - used) < -(int64_t)g->depth)
-        return FP_RETRY; /* in between; or from the future, see observe() */
+        return FP_RETRY; /* undecided; or from the future, see observe() */
     fp_u64_fetch_add_relaxed(&g->refused, 1);
     return FP_FULL;
 }
@@ -156,7 +156,7 @@ struct reservation {
     int64_t delay;   /* how long that takes, by the clock */
 };
 
-/* Takes the tokens in advance. FP_OK; FP_TIMED_OUT: they won't come before the deadline;
+/* Takes the tokens in advance. FP_OK; FP_TIMED_OUT: they will not come before the deadline;
  * FP_FAILED. */
 static enum fp_status reserve(struct reservation *r, int64_t deadline) {
     for (;;) {
@@ -175,13 +175,13 @@ static enum fp_status reserve(struct reservation *r, int64_t deadline) {
     }
 }
 
-/* Gives the tokens back. False: somebody took more since, so their time had come. */
+/* Gives the tokens back. False: another thread took more since, so these tokens' time had come. */
 static bool give_back(struct reservation *r) {
     uint64_t until = r->until;
     return fp_u64_cas_seq_cst(&r->g->used, &until, until - (r->n << r->g->scale));
 }
 
-/* FP_OK: the time has come. FP_NOT_YET: not yet. FP_CLOSED: the clock went back so far that the
+/* FP_OK: the time has come. FP_NOT_YET: it has not. FP_CLOSED: the clock went back so far that the
  * reservation means nothing any more. FP_FAILED. */
 static enum fp_status look(void *arg) {
     struct reservation *r = arg;
@@ -191,7 +191,7 @@ static enum fp_status look(void *arg) {
     if (s != FP_OK || (int64_t)(x - r->until) >= 0)
         return s;
     if ((int64_t)(r->until - used) > 0)
-        return FP_CLOSED; /* observe, here or elsewhere, has put it back */
+        return FP_CLOSED; /* this thread's or another's observe() has put it back */
     r->delay = time_until(r->g, now, r->until);
     return FP_NOT_YET;
 }
@@ -201,7 +201,7 @@ static bool nobody_else(void *arg) {
     return false;
 }
 
-/* With the turn: sleeps until the reserved tokens have come. Answers as look() does, or
+/* Sleeps until the reserved tokens have come. The caller has the turn. Answers as look() does, or
  * FP_INTERRUPTED or FP_TIMED_OUT, with the tokens given back. */
 static enum fp_status sleep_until_there(struct reservation *r, int64_t deadline,
                                         const struct fp_host *host) {
@@ -215,7 +215,7 @@ static enum fp_status sleep_until_there(struct reservation *r, int64_t deadline,
         end = begin < deadline - span ? begin + span : deadline;
         s = fp_wait(&r->g->timer, &op, end, host);
         if (s == FP_TIMED_OUT && deadline != FP_FOREVER && fp_now() >= deadline)
-            break; /* only another clock can come so late */
+            break; /* only with another clock can this be so late */
     }
     if (r->delay == 0)
         return FP_OK;

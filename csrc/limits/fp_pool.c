@@ -65,7 +65,7 @@ static inline uint64_t new_head(uint64_t old, uint64_t index) {
 }
 
 /* Seq_cst: the notifier's write in the waiters' pairing (fp_event.h). Its release half pairs with
- * pop: the object is handed on, and so are `next` and the word. */
+ * pop: it hands on the object, `next` and the word. */
 static inline void push(struct fp_pool *p, struct fp_pool_stack *s, uint32_t index) {
     struct fp_pool_node *node = fp__pool_node(p, index);
     uint64_t head = fp_u64_load_acquire(&s->head);
@@ -82,7 +82,7 @@ static inline uint32_t pop(struct fp_pool *p, struct fp_pool_stack *s) {
         uint32_t index = (uint32_t)(head & INDEX_MASK);
         if (index == 0)
             return 0;
-        /* Perhaps of a node that was taken meanwhile; then the tag has changed. */
+        /* Of a node that may have been taken meanwhile; then the tag has changed. */
         uint64_t next = fp_u64_load_relaxed(&fp__pool_node(p, index)->next);
         FP_STEP();
         if (FP_LIKELY(fp_u64_cas_seq_cst(&s->head, &head, new_head(head, next))))
@@ -115,8 +115,8 @@ static inline uint32_t pop_any(struct fp_pool *p) {
 }
 
 /* Was there a moment at which all stacks were empty and max_size objects existed? The stacks are
- * looked through twice, before and after the count is read: each push changes a head's tag for
- * good, so they were empty in between. Seq_cst: a waiter's reads. */
+ * searched twice, before and after the count is read. Each push changes a head's tag for good, so
+ * unchanged heads were empty in between. Seq_cst: a waiter's reads. */
 static bool nothing_left(struct fp_pool *p) {
     uint64_t heads[MOST_STRIPES + 1];
     for (uint64_t i = 0; i <= p->stripes; i++) {
@@ -191,7 +191,7 @@ enum fp_status fp_pool_wait(struct fp_pool *p, struct fp_pool_item *item, int64_
 }
 
 void fp_pool_lease(struct fp_pool *p, const struct fp_pool_item *item) {
-    /* Release: pairs with find and claim, of whoever is handed the object. */
+    /* Release: pairs with find and claim, in the thread that is handed the object. */
     fp_u64_store_release(&fp__pool_node(p, item->node)->word, item->object | LEASED);
 }
 
@@ -224,11 +224,11 @@ enum fp_status fp_pool_give(struct fp_pool *p, const struct fp_pool_item *item) 
 /* Joining and leaving -------------------------------------------------------------------------- */
 
 static void lock(struct fp_pool *p) {
-    /* The host never interrupts, and no callback runs with the lock, so it cannot be refused. */
+    /* The host never interrupts, and no callback runs with the lock, so acquiring cannot fail. */
     fp_lock_acquire(&p->lock, fp_thread_serial(), p->host);
 }
 
-/* A node that no object has; 0: out of memory. With the lock. */
+/* A node without an object; 0: out of memory. With the lock. */
 static uint32_t new_node(struct fp_pool *p) {
     uint32_t index = p->free_node;
     if (index != 0) {
@@ -296,13 +296,13 @@ bool fp_pool_take_idle(struct fp_pool *p, bool aged, struct fp_pool_item *item) 
 void fp_pool_age(struct fp_pool *p) {
     struct fp_pool_stack *aged = &p->stack[p->stripes];
     for (uint64_t i = 0; i < p->stripes; i++) {
-        /* No more than there can be: others may be giving and taking all the time. */
+        /* No more than there can be: other threads may give and take all the time. */
         uint64_t most = fp_u64_load_relaxed(&p->nodes);
         uint32_t index;
         while (most-- > 0 && (index = pop(p, &p->stack[i])) != 0)
             push(p, aged, index);
     }
-    fp_event_notify_all(&p->available); /* a waiter may have missed what was on its way */
+    fp_event_notify_all(&p->available); /* a waiter may have missed an object on its way */
 }
 
 /* All of it ------------------------------------------------------------------------------------ */
@@ -334,7 +334,7 @@ int fp_pool_visit(struct fp_pool *p, int (*fn)(uint64_t object, void *arg), void
 void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object)) {
     struct fp_pool_item item;
     const uint64_t nodes = fp_u64_load_acquire(&p->nodes);
-    /* No more than there are now: others may be giving and taking all the time. */
+    /* No more than there are now: other threads may give and take all the time. */
     for (uint64_t most = nodes; most > 0 && fp_pool_take_idle(p, false, &item); most--) {
         fp_pool_discard(p, &item);
         drop(item.object);
@@ -344,7 +344,8 @@ void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object)) {
         uint64_t leased = fp_u64_load_acquire(word);
         item = (struct fp_pool_item){i, fp__pool_object(leased)};
         FP_STEP();
-        /* As claim: of those that release it, and us, one has it. Not held: its holder lets go. */
+        /* As claim: of this thread and those that release it, one gets it. A held one is left to
+         * its holder. */
         if ((leased & FP_POOL_STATES) == LEASED &&
             fp_u64_cas_seq_cst(word, &leased, item.object | HELD)) {
             fp_pool_discard(p, &item);

@@ -1,38 +1,39 @@
 /* fp_pool.h - a pool of objects: idle ones are kept for the next user, their number is bounded, and
  * giving back what is not leased is noticed.
  *
- * Every object of the pool has a node for as long as it belongs to it:
+ * Every object has a node for as long as it belongs to the pool:
  *
- *      word   object | state    idle: in a stack, or in the hands of who takes it; leased: with a
- *                               user; held: neither, an operation is working on it; 0: no object
+ *      word   object | state    idle: in a stack, or in the hands of a thread that takes it;
+ *                               leased: with a user; held: neither, an operation works on it;
+ *                               0: no object
  *      next   the node below it in a stack
  *
  * Idle nodes lie in stacks (Treiber): `next` and a head {tag, index} that is swapped as one word.
- * Nodes are never freed before the pool is, so a stale `next` may be read safely, and the tag,
- * which changes with every swap, makes the swap fail then. Each thread has a stack of its own, a
- * stripe, to put into and to take from first: threads meet at a head only when one's own stack is
- * empty and it looks through the others, or when there are more threads than stripes. A thread that
+ * Nodes are never freed before the pool is, so a stale `next` may be read safely. The tag changes
+ * with every swap, so a swap after a stale read fails. Each thread has a stack of its own, a
+ * stripe, to put into and to take from first. Threads meet at a head only if a thread's own stack
+ * is empty and it searches the others, or if there are more threads than stripes. A thread that
  * ends leaves nothing behind that others cannot take. The last stack is for the aged (fp_pool_age).
  *
- * Whether an object belongs to the pool, and which node it has, tells a hash table from addresses
- * to nodes (open addressing). Reading it takes no lock. It changes only when an object joins or
- * leaves the pool, which is under a lock; a larger table replaces a full one, and the old ones, all
- * together smaller than the new one, stay until the pool is destroyed, since somebody may be
- * reading them. A reader that meets a node which has changed its object meanwhile sees another
- * address.
+ * A hash table from addresses to nodes (open addressing) tells whether an object belongs to the
+ * pool, and which node it has. Reading the table takes no lock. The table changes only when an
+ * object joins or leaves the pool, which is under a lock. A larger table replaces a full one. The
+ * old tables, all together smaller than the new one, stay until the pool is destroyed, since other
+ * threads may be reading them. A reader that meets a node which has changed its object meanwhile
+ * sees another address.
  *
- * Leased -> held is a compare-and-swap of object and state in one word: of two that give back the
- * same object one wins, and the other is told. What cannot be told is a second giving back after
- * somebody else has leased the object again.
+ * Leased -> held is a compare-and-swap of object and state in one word: of two threads that give
+ * back the same object one wins, and the other is told. A second giving back after another user has
+ * leased the object again cannot be noticed.
  *
  * Exact bound: `total` counts objects and those being made, and is raised by a compare-and-swap.
  * FULL is answered only if at one moment all stacks were empty and max_size objects existed: the
- * stacks are looked through twice, before and after the count is read, and no head may have changed
- * in between (double collect).
+ * stacks are searched twice, before and after the count is read, and no head may have changed in
+ * between (double collect).
  *
- * Contract: any thread beside any other; init, destroy, clear, visit alone. take, lease, claim and
- * give are lock-free (a retry follows another thread's success); adopt and discard take the lock
- * for a few steps. */
+ * Contract: any thread beside any other; init, destroy, visit alone. take, lease, claim and give
+ * are lock-free (a retry follows another thread's success). adopt, discard, clear and count take
+ * the lock, for a few steps or, when adopt replaces a full table, for copying it. */
 #ifndef FP_POOL_H
 #define FP_POOL_H
 
@@ -82,8 +83,8 @@ struct fp_pool_item {
     uint64_t object;
 };
 
-/* FP_OK; FP_FULL: none is idle, and there are max_size. The item is nobody else's; it becomes the
- * user's by lease(). */
+/* FP_OK; FP_FULL: none is idle, and there are max_size. The item belongs to the caller alone;
+ * lease() makes it the user's. */
 enum fp_status fp_pool_take(struct fp_pool *p, struct fp_pool_item *item);
 
 /* The same, but waits: also FP_TIMED_OUT, FP_INTERRUPTED. */
@@ -93,12 +94,12 @@ enum fp_status fp_pool_wait(struct fp_pool *p, struct fp_pool_item *item, int64_
 /* A taken or held item becomes leased. */
 void fp_pool_lease(struct fp_pool *p, const struct fp_pool_item *item);
 
-/* A place for an object to be made. FP_OK or FP_FULL. */
+/* Reserves a place for an object to be made. FP_OK or FP_FULL. */
 enum fp_status fp_pool_reserve(struct fp_pool *p);
-/* It is not made after all. */
+/* The object is not made after all. */
 void fp_pool_cancel(struct fp_pool *p);
-/* It has been made; the item is held. FP_OK; FP_NO_MEMORY; FP_FAILED: it belongs to the pool
- * already. If not FP_OK, the place is given up. */
+/* The object has been made; the item is held. FP_OK; FP_NO_MEMORY; FP_FAILED: the object belongs
+ * to the pool already. If not FP_OK, the place is given up. */
 enum fp_status fp_pool_adopt(struct fp_pool *p, uint64_t object, struct fp_pool_item *item);
 
 /* A leased object becomes held. FP_OK; FP_NOT_OWNER: not of this pool; FP_FAILED: not leased. */
@@ -113,7 +114,7 @@ void fp_pool_discard(struct fp_pool *p, const struct fp_pool_item *item);
 /* Takes an idle item, an aged one if `aged`, otherwise any. False: there is none. */
 bool fp_pool_take_idle(struct fp_pool *p, bool aged, struct fp_pool_item *item);
 
-/* What is idle now is aged from now on: taken last. */
+/* What is idle now is aged from now on: it is taken last. */
 void fp_pool_age(struct fp_pool *p);
 
 struct fp_pool_counts {
@@ -124,8 +125,9 @@ void fp_pool_count(struct fp_pool *p, struct fp_pool_counts *counts);
 /* Calls fn for each object until it answers non-zero, and returns that answer. */
 int fp_pool_visit(struct fp_pool *p, int (*fn)(uint64_t object, void *arg), void *arg);
 
-/* All objects leave the pool, the leased ones as well; `drop` gets each. Any thread, beside any
- * other: what others hold in the middle of a call is theirs, and what they add meanwhile stays. */
+/* All objects leave the pool, leased ones as well; `drop` gets each. Any thread, beside any other:
+ * what another thread holds within a call stays with that thread, and what is added meanwhile stays
+ * in the pool. */
 void fp_pool_clear(struct fp_pool *p, void (*drop)(uint64_t object));
 
 size_t fp_pool_memory(struct fp_pool *p);

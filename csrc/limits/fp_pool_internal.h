@@ -24,16 +24,16 @@ static inline unsigned fp__pool_log2(uint32_t n) {
 static inline struct fp_pool_node *fp__pool_node(struct fp_pool *p, uint32_t index) {
     uint32_t place = index - 1 + FP_POOL_FIRST;
     unsigned chunk = fp__pool_log2(place / FP_POOL_FIRST);
-    /* Acquire: pairs with the store when the chunk was made. */
+    /* Acquire: pairs with the store in new_node. */
     struct fp_pool_node *nodes = fp_ptr_load_acquire(&p->chunk[chunk]);
     return nodes + (place - ((uint32_t)FP_POOL_FIRST << chunk));
 }
 
-/* The table. Find: any thread; 0: not there. The others: with the lock. */
+/* The table. Find: any thread; 0: not there. The other functions: with the lock. */
 enum fp_status fp__pool_table_init(struct fp_pool *p);
 void fp__pool_table_destroy(struct fp_pool *p);
 uint32_t fp__pool_find(struct fp_pool *p, uint64_t object);
-/* Room for one more object. FP_OK or FP_NO_MEMORY. */
+/* Makes room for one more object. FP_OK or FP_NO_MEMORY. */
 enum fp_status fp__pool_table_reserve(struct fp_pool *p);
 void fp__pool_table_add(struct fp_pool *p, uint64_t object, uint32_t index);
 void fp__pool_table_remove(struct fp_pool *p, uint64_t object, uint32_t index);

@@ -2,8 +2,8 @@
  *
  * A slot holds EMPTY, REMOVED, or a node's index + 1; the address is in the node. Linear probing,
  * at most half full. A removed slot is emptied if the next one is empty, and so are the removed
- * ones before it: no object can lie behind them, so no reader stops too soon. Hence probes stay
- * short for objects that are there; for those that aren't, they end after a lap at the latest. */
+ * slots before it: no object can lie behind them, so no reader stops too soon. Hence probes stay
+ * short for objects that are there; for others, they end after a lap at the latest. */
 #include "limits/fp_pool_internal.h"
 
 #include "base/fp_mem.h"
@@ -56,7 +56,7 @@ uint32_t fp__pool_find(struct fp_pool *p, uint64_t object) {
     struct fp_pool_table *t = fp_ptr_load_acquire(&p->table);
     const uint64_t start = home(t, object);
     for (uint64_t i = start;;) {
-        /* Acquire: pairs with add, whose node has the object already. */
+        /* Acquire: pairs with add; the node has its object by then. */
         uint64_t found = fp_u64_load_acquire(&t->slot[i]);
         if (found > REMOVED) {
             uint32_t index = (uint32_t)(found - 1);
@@ -72,7 +72,7 @@ uint32_t fp__pool_find(struct fp_pool *p, uint64_t object) {
     }
 }
 
-/* In a table that nobody else can see, or with the lock. */
+/* For a table that no other thread can see, or with the lock. */
 static void put(struct fp_pool_table *t, uint64_t object, uint64_t value) {
     uint64_t i = home(t, object);
     while (fp_u64_load_relaxed(&t->slot[i]) > REMOVED)

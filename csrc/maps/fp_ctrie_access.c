@@ -1,8 +1,8 @@
-/* fp_ctrie_access.c - what one call on a trie carries with it, and how it gets along with the host.
+/* fp_ctrie_access.c - what one call on a trie carries with it, and how it calls the host.
  *
- * A comparison may run any code, so it is never made where something is pinned: the candidate's key
- * is retained (the leaf owns it, so it is alive), the thread unpins, asks, and starts again,
- * remembering the answer together with the handle that it is about. */
+ * A comparison may run any code, so it never runs while the thread is pinned. The thread retains
+ * the candidate's key (the leaf owns it, so it is alive), unpins, asks the host, and starts again.
+ * It remembers the answer together with the handle that the answer is about. */
 #include "maps/fp_ctrie_internal.h"
 
 #include <string.h>

@@ -3,17 +3,17 @@
 
 #include <string.h>
 
-/* Where an attempt has got to: `m` is the main node behind `in` (NULL: at the root), on `level`. */
+/* The place an attempt has reached: `m`, behind `in` (NULL: at the root), on `level`. */
 struct place {
     struct fp_inode *in;
     struct fp_main *m;
     int level;
     uint32_t turned;
     uint64_t generation; /* of the live trie */
-    uint64_t shared;     /* nodes born later are the live trie's alone */
+    uint64_t shared;     /* nodes born later belong to the live trie alone */
 };
 
-/* At the root. False: no memory. */
+/* Starts at the root. False: no memory. */
 static bool start(struct fp_access *a, struct place *p, uint32_t hash) {
 #if FP_PLAIN
     struct fp_main *root = fp__ctrie_own_root(a->trie);
@@ -22,7 +22,7 @@ static bool start(struct fp_access *a, struct place *p, uint32_t hash) {
     uint64_t shared = fp_lineage_shared(&a->trie->line);
 #else
     struct fp_main *root = fp__ctrie_root(a);
-    uint64_t shared = root->birth - 1; /* whoever can see them or not */
+    uint64_t shared = root->birth - 1; /* whether versions can see them or not */
 #endif
     *p = (struct place){NULL, root, 0, fp_hash_turn(hash), root->birth, shared};
     return true;
@@ -35,7 +35,7 @@ static enum fp_status commit(struct fp_access *a, const struct place *p, struct 
     return fp__ctrie_commit(a, p->in, p->m, fresh) ? FP_OK : FP_RETRY;
 }
 
-/* A main node below the root with nothing but a leaf is a tomb: final, to be moved up. */
+/* A main node below the root with a single leaf is a tomb: final, its leaf is to be moved up. */
 static void entomb(struct fp_main *m, const struct place *p) {
     if (p->level > 0 && fp_popcount(m->bitmap) == 1 && (m->slot[0] & FP_KIND) == FP_LEAF)
         m->tomb = 1;
@@ -43,12 +43,12 @@ static void entomb(struct fp_main *m, const struct place *p) {
 
 /* A change of one slot. */
 struct swap {
-    uint64_t child;   /* what comes */
-    uint64_t gone[2]; /* what goes, or 0 */
-    uint64_t made[2]; /* what is new of it, as in fp_main.unit.part */
+    uint64_t child;   /* what the slot will hold */
+    uint64_t gone[2]; /* what is unlinked, or 0 */
+    uint64_t made[2]; /* the new nodes, as in fp_main.unit.part */
 };
 
-/* FP_OK; FP_RETRY: start again, and what was made is gone, but for a->leaf; FP_NO_MEMORY. */
+/* FP_OK; FP_RETRY: start again, all new nodes but a->leaf are gone; FP_NO_MEMORY. */
 static enum fp_status swap_child(struct fp_access *a, const struct place *p, const struct swap *w) {
     uint32_t at = fp_slot_of(p->m, p->turned);
 #if FP_PLAIN
@@ -78,8 +78,8 @@ static enum fp_status contract(struct fp_access *a, const struct place *p, struc
     return swap_child(a, p, &w);
 }
 
-/* Puts an I-node of the present generation in the place of the older `*next`, but not of what is
- * behind it. */
+/* Puts an I-node of the present generation in the place of the older `*next`; what is behind it
+ * stays. */
 static enum fp_status renew(struct fp_access *a, const struct place *p, struct fp_inode **next,
                             struct fp_main *below) {
     struct fp_inode *in = fp__inode_new(a->trie, p->generation, below);
@@ -94,7 +94,7 @@ static enum fp_status renew(struct fp_access *a, const struct place *p, struct f
     return s;
 }
 
-/* Goes down to the slot of the hash where no I-node is: FP_OK and the place. */
+/* Goes down to the slot of the hash that holds no I-node: FP_OK and the place. */
 static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *p) {
     if (!start(a, p, hash))
         return FP_NO_MEMORY;
@@ -117,7 +117,7 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
             if (s != FP_OK)
                 return s;
             below = fp__ctrie_decided(a, next);
-            if (below->tomb) /* it has been ours for long enough */
+            if (below->tomb) /* the I-node became a tomb since it was renewed */
                 return FP_RETRY;
         }
         p->in = next;
@@ -125,7 +125,7 @@ static enum fp_status descend(struct fp_access *a, uint32_t hash, struct place *
     }
 }
 
-/* Digs up tombs along the hash, as far as that is this generation's business. Only tidies. */
+/* Moves tombs' leaves up along the hash, within this generation. Only tidies. */
 static void contract_path(struct fp_access *a, uint32_t hash) {
     struct place p;
 again:
@@ -146,13 +146,13 @@ again:
             goto again;
         }
         if (next->birth <= p.shared)
-            return; /* frozen: whoever renews it meets the tomb below */
+            return; /* frozen: a thread that renews it meets the tomb below */
         p.in = next;
         p.m = below;
     }
 }
 
-/* a->leaf becomes a leaf for this. False: no memory. */
+/* Makes a->leaf a leaf for this change. False: no memory. */
 static bool make_leaf(struct fp_access *a, const struct place *p, const struct fp_ctrie_change *c,
                       uint64_t key) {
     const struct fp_ctrie_host *host = a->trie->host;
@@ -174,7 +174,7 @@ static bool make_leaf(struct fp_access *a, const struct place *p, const struct f
     return true;
 }
 
-/* A new leaf beside what is in the slot. 0: no memory. */
+/* A child for a new leaf beside what is in the slot. 0: no memory. */
 static uint64_t child_with(struct fp_access *a, const struct place *p, uint64_t child) {
     struct fp_leaf *few[FP_BUCKET_MOST + 1];
     struct fp_bucket *b = fp_node(child);
@@ -311,7 +311,7 @@ static void answer(struct fp_access *a, struct fp_ctrie_change *c, bool found, u
     }
 }
 
-/* Looks first, where that may be the end of it: reading writes nothing. */
+/* Looks first, where the change may end with that: reading writes nothing. */
 static enum fp_status look(struct fp_access *a, struct fp_ctrie_change *c, bool *done) {
     struct fp_leaf *leaf = NULL;
     enum fp_status s =
@@ -376,7 +376,7 @@ static enum fp_status any_key(struct fp_ctrie *t, uint64_t *key, uint32_t *hash)
     if (a.pin == NULL)
         return FP_NO_MEMORY;
     struct fp_main *m = fp__ctrie_root(&a);
-    enum fp_status s = m->bitmap == 0 ? FP_EMPTY : FP_OK; /* only the root's may be empty */
+    enum fp_status s = m->bitmap == 0 ? FP_EMPTY : FP_OK; /* only the root may be empty */
     while (s == FP_OK && (m->slot[0] & FP_KIND) == FP_INODE)
         m = fp__ctrie_decided(&a, fp_node(m->slot[0]));
     if (s == FP_OK) {

@@ -1,4 +1,4 @@
-/* fp_ctrie_find.c - looking a key up. */
+/* fp_ctrie_find.c - looking up a key. */
 #include "maps/fp_ctrie_internal.h"
 
 static FP_NOINLINE enum fp_status pick_from_bucket(struct fp_access *a, struct fp_bucket *b,
@@ -14,7 +14,7 @@ static FP_NOINLINE enum fp_status pick_from_bucket(struct fp_access *a, struct f
             *found = leaf;
             return FP_OK;
         }
-        if (answer < 0) { /* go on: an answer for another one may settle it */
+        if (answer < 0) { /* go on: another leaf may settle it */
             s = fp__access_note(a, leaf->key, key);
             if (s != FP_OK)
                 return s;
@@ -62,7 +62,7 @@ static inline bool is_it(const struct fp_ctrie_host *host, const struct fp_leaf 
 }
 
 /* The usual case: everything on the way is decided, and the key is there and easily compared.
- * Pinned. NULL: not so. */
+ * Pinned. NULL: this is not the usual case. */
 static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, struct fp_main *m,
                                            uint64_t key, uint32_t hash) {
     for (uint32_t turned = hash;;) {
@@ -74,7 +74,7 @@ static inline struct fp_leaf *find_quickly(const struct fp_ctrie_host *host, str
             /* Seq_cst: as in fp__ctrie_decided. */
             m = fp_ptr_load_seq_cst(&((struct fp_inode *)fp_node(child))->main);
             fp_prefetch_slot(m, fp_hash_turn(turned));
-#if !FP_PLAIN /* otherwise no one else looks before it is decided */
+#if !FP_PLAIN /* with FP_PLAIN no thread sees it undecided */
             if (FP_UNLIKELY(fp_ptr_load_seq_cst(&m->prev) != NULL))
                 return NULL;
 #endif
@@ -100,7 +100,7 @@ struct wanted {
 static enum fp_status get_attempt(struct fp_access *a, void *arg) {
     struct wanted *w = arg;
     struct fp_leaf *leaf;
-    /* Linearizes here, or where a main node below was found decided. */
+    /* Linearizes here, or at the load that found a main node below decided. */
     struct fp_main *m = w->version == NULL ? fp__ctrie_root(a) : fp_node(w->version->root);
     enum fp_status s = fp__ctrie_find(a, m, w->key, w->hash, &leaf);
     if (s == FP_OK) {

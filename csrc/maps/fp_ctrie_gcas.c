@@ -7,7 +7,7 @@
 static void retire(struct fp_access *a, struct fp_main *old, uint64_t end, const uint64_t gone[2]) {
     struct fp_lineage *l = &a->trie->line;
     if (old->birth <= l->floor)
-        return; /* the parent's, and so is what it holds */
+        return; /* it belongs to the parent, as does what it holds */
     old->unit.part[0] = gone[0];
     old->unit.part[1] = gone[1];
     a->tidy |= fp_lineage_retire(l, a->pin, &old->unit, end, &a->trash);
@@ -29,7 +29,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
 
 #else
 
-/* The new nodes below `m`, which no thread has ever reached. */
+/* Discards the new nodes below `m`, which no thread has ever reached. */
 static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too) {
     if (m->unit.part[0] != 0)
         fp__child_free(a->trie, m->unit.part[0]);
@@ -37,7 +37,7 @@ static void discard_fresh(struct fp_access *a, struct fp_main *m, bool leaf_too)
         fp__ctrie_lineage_ops.discard(&a->trie->line, m->unit.part[1], &a->trash);
 }
 
-/* The root may have been born after the limit that this call has set itself. */
+/* The birth of the root. The root may have been born after the limit that this call has set. */
 static uint64_t root_birth(struct fp_access *a) {
     uint64_t limit = fp_guard_widen(a->pin);
     uint64_t birth = ((struct fp_main *)fp_ptr_load_seq_cst(&a->trie->root))->birth;
@@ -47,8 +47,8 @@ static uint64_t root_birth(struct fp_access *a) {
 
 void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *m, void *prev) {
     if (((uintptr_t)prev & FP_FAILED_BIT) == 0) {
-        /* The load is the linearization point of the change, if it stays. Seq_cst: it must not
-         * come before the swap that put `m` in place. */
+        /* This load is the linearization point of the change, if the change stays. Seq_cst: it must
+         * not come before the swap that put `m` in place. */
         bool stays = a->live && root_birth(a) == in->birth;
         void *expected = prev, *failed = (void *)((uintptr_t)prev | FP_FAILED_BIT);
         FP_STEP();
@@ -60,13 +60,13 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
     FP_STEP();
     if (!fp_ptr_cas_seq_cst(&in->main, &expected, old))
         return;
-    /* It was undecided all the time: nobody has gone below it. */
+    /* `m` was undecided all the time: no thread has gone below it. */
     discard_fresh(a, m, true);
     m->unit.part[0] = m->unit.part[1] = 0;
     a->tidy |= fp_lineage_retire(&a->trie->line, a->pin, &m->unit, 0, &a->trash);
 }
 
-/* A root was replaced: it is no longer a copy of its version. */
+/* A root was replaced: it gives up its reference to the version that it was a copy of. */
 static inline void let_go(struct fp_access *a, struct fp_main *root) {
     if (root->version != NULL)
         a->tidy |= fp_version_let_go(root->version);
@@ -100,7 +100,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
         FP_STEP();
         /* Release half: publishes the new nodes; pairs with fp__ctrie_decided. */
         if (fp_ptr_cas_seq_cst(&in->main, &expected, fresh)) {
-            a->leaf = takes_leaf ? NULL : a->leaf; /* who undoes the change discards it */
+            a->leaf = takes_leaf ? NULL : a->leaf; /* a thread that undoes the change discards it */
             for (;;) {
                 FP_STEP();
                 void *prev = fp_ptr_load_seq_cst(&fresh->prev);
@@ -121,7 +121,7 @@ bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *
 
 /* Snapshots. ---------------------------------------------------------------------------------- */
 
-/* The root's copy, or an empty one, of a later generation. */
+/* A copy of the root, or an empty root, of a later generation. */
 static struct fp_main *next_root(struct fp_ctrie *t, const struct fp_main *old, bool empty) {
     struct fp_main *fresh = fp__main_new(t, empty ? 0 : old->bitmap, fp_lineage_generation());
     if (fresh != NULL)
@@ -131,7 +131,7 @@ static struct fp_main *next_root(struct fp_ctrie *t, const struct fp_main *old, 
 
 #if FP_PLAIN
 
-/* Nothing is copied: the version borrows the root, until fp__ctrie_own_root takes another. */
+/* Nothing is copied: the version borrows the root until fp__ctrie_own_root makes another one. */
 struct fp_version *fp_ctrie_snapshot(struct fp_ctrie *t) {
     struct fp_main *root = t->root;
     struct fp_version *v = t->line.newest;
@@ -174,7 +174,7 @@ enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
 
 #else
 
-/* Replaces the root's main node by `fresh`, of a new generation, and opens a version with the old
+/* Replaces the root's main node by `fresh`, of a new generation, and opens a version of the old
  * one. FP_RETRY: the root was changed meanwhile. */
 static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
                                        struct fp_main *fresh, bool cut, struct fp_version **v) {
@@ -185,7 +185,7 @@ static enum fp_status raise_generation(struct fp_access *a, struct fp_main *old,
         return FP_NO_MEMORY;
     fresh->version = cut ? NULL : *v; /* the second reference */
     FP_STEP();
-    /* The linearization point. The version has been entered before. */
+    /* The linearization point. The version was entered before it. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, fresh)) {
         fp_version_drop(*v);
         return FP_RETRY;
@@ -229,7 +229,7 @@ struct fp_version *fp_ctrie_snapshot(struct fp_ctrie *t) {
     return snapshot(t, false, &v) == FP_OK ? v : NULL;
 }
 
-/* Clearing is a snapshot with nothing after it, and nobody who holds it. */
+/* Clearing is a snapshot that is not kept, and an empty root after it. */
 enum fp_status fp_ctrie_clear(struct fp_ctrie *t) {
     struct fp_version *v;
     enum fp_status s = snapshot(t, true, &v);

@@ -4,7 +4,7 @@
 
 #include "maps/fp_ctrie.h"
 
-/* A node as a word: its address and what it is. */
+/* A node as a word: its address and its kind. */
 enum { FP_LEAF = 0, FP_BUCKET = 1, FP_INODE = 2, FP_MAIN = 3, FP_KIND = 3 };
 
 enum {
@@ -21,8 +21,8 @@ struct fp_leaf {
 struct fp_bucket {
     uint64_t birth;
     uint32_t count;
-    /* The last bits of the leaves' hashes, so that nobody has to fetch a leaf to see that it is
-     * another one. Of more than so many leaves, the hashes are equal. */
+    /* The last bits of the leaves' hashes, so that a reader need not fetch a leaf to see that it is
+     * not the wanted one. If there are more leaves than tags, their hashes are equal. */
     uint8_t tag[FP_BUCKET_MOST];
     struct fp_leaf *leaf[];
 };
@@ -33,16 +33,16 @@ struct fp_inode {
 };
 
 struct fp_main {
-    /* While it is undecided, part[0] is a new child with all that is below, part[1] a new leaf, or
-     * an I-node that is new without what is behind it: to be discarded if it fails. */
+    /* While the node is undecided, part[0] is a new child with all that is below; part[1] is a new
+     * leaf, or a new I-node without what is behind it. They are discarded if the change fails. */
     struct fp_unit unit;
     uint64_t gone[2]; /* nodes that were unlinked by putting this one in place */
     fp_u64 count;     /* leaves below, plus 1; 0: not counted. Of versions only */
     struct fp_version
-        *version; /* what a root is a copy of, and holds while it is the root. Or NULL. Not with
+        *version; /* NULL, or what a root is a copy of, and holds while it is the root. Not with
                      FP_PLAIN, where a version borrows the root itself */
     uint64_t birth;
-    /* What a reader needs is together. */
+    /* From here on: what a reader needs. */
     fp_ptr prev; /* NULL: decided; the main node before; or that one with FP_FAILED_BIT */
     uint32_t bitmap;
     uint32_t tomb;
@@ -81,8 +81,8 @@ static inline bool fp_has_slot(const struct fp_main *m, uint32_t turned) {
     return m->bitmap >> (turned & 31) & 1;
 }
 
-/* To be called before a main node is read: the slot for the hash, in another cache line than the
- * bitmap, is on its way meanwhile. The place is right if the bitmap is full, near if nearly so. */
+/* To be called before a main node is read: fetches the slot for the hash, which is in another cache
+ * line than the bitmap. The guess is right if the bitmap is full, near if it is nearly so. */
 static inline void fp_prefetch_slot(const struct fp_main *m, uint32_t turned) {
     FP_FETCH_TO_READ(&m->slot[turned & 31]);
 }
@@ -95,12 +95,12 @@ struct fp_verdict {
 
 enum { FP_VERDICTS = 4 };
 
-/* One call: its pin, what it may use, and what it has to do afterwards. */
+/* One call: its pin, its nodes, and what it has to do afterwards. */
 struct fp_access {
     struct fp_ctrie *trie;
-    bool live; /* false: of a version; nothing may be committed any more */
+    bool live; /* false: of a version: nothing may be committed */
     bool tidy;
-    struct fp_epoch_record *pin; /* guarded by */
+    struct fp_epoch_record *pin; /* guards the call */
     struct fp_leaf *leaf; /* made for this call, not yet part of the trie */
     uint64_t dropped;     /* a value that was overwritten, or 0 */
     struct fp_trash trash;
@@ -142,7 +142,7 @@ void fp__ctrie_decide(struct fp_access *a, struct fp_inode *in, struct fp_main *
 
 /* The main node behind an I-node, decided. Pinned. */
 static inline struct fp_main *fp__ctrie_decided(struct fp_access *a, struct fp_inode *in) {
-#if FP_PLAIN /* no one else looks before it is decided */
+#if FP_PLAIN /* no thread sees it undecided */
     (void)a;
     return in->main;
 #else
@@ -159,17 +159,17 @@ static inline struct fp_main *fp__ctrie_decided(struct fp_access *a, struct fp_i
 }
 
 /* Puts `fresh` in the place of `old`, behind `in` or (NULL) at the root. fresh->gone and
- * fresh->unit.part must be set. False: it failed, and the new nodes are gone; a->leaf, if it was
- * one of them, may be left to try again. */
+ * fresh->unit.part must be set. False: it failed, and the new nodes are gone, except perhaps
+ * a->leaf, which may be left to try again. */
 bool fp__ctrie_commit(struct fp_access *a, struct fp_inode *in, struct fp_main *old,
                       struct fp_main *fresh);
 
 #if FP_PLAIN
-/* The root, replaced by a copy before if a version has borrowed it. NULL: no memory. */
+/* The root; if a version has borrowed it, a copy that has replaced it. NULL: no memory. */
 struct fp_main *fp__ctrie_own_root(struct fp_ctrie *t);
 #endif
 
-/* The root, of whose generation everything below is, or of an earlier one. Once after guarding. */
+/* The root. All below it is of its generation, or of an earlier one. Once after guarding. */
 static inline struct fp_main *fp__ctrie_root(struct fp_access *a) {
     struct fp_main *root = fp_ptr_load_seq_cst(&a->trie->root);
     fp_guard_narrow(a->pin, root->birth);
@@ -182,15 +182,15 @@ void fp__access_begin(struct fp_access *a, struct fp_ctrie *t, bool live);
 /* Ends the call. */
 void fp__access_end(struct fp_access *a);
 
-/* Is it the same handle, or is its equality known? -1: fp__access_ask has to be called. */
+/* 1 or 0: equal or not, by identity, `same`, or a known answer. -1: call fp__access_ask. */
 int fp__access_judge(struct fp_access *a, uint64_t theirs, uint64_t mine);
 /* Pinned: notes a question for fp__access_ask. */
 enum fp_status fp__access_note(struct fp_access *a, uint64_t theirs, uint64_t mine);
 /* Unpinned: asks the host, up to the first yes. FP_OK: now try again. */
 enum fp_status fp__access_ask(struct fp_access *a);
 
-/* Attempts a call, guarded, until it says something else than FP_RETRY; in between the host is
- * asked what was noted. Ends the call. */
+/* Repeats an attempt, guarded, until it answers something other than FP_RETRY. In between, asks the
+ * host what was noted. Ends the call. */
 static inline enum fp_status fp__access_run(struct fp_access *a,
                                             enum fp_status (*attempt)(struct fp_access *, void *),
                                             void *arg) {
@@ -212,11 +212,11 @@ static inline enum fp_status fp__access_run(struct fp_access *a,
 
 /* fp_ctrie_find.c ----------------------------------------------------------------------------- */
 
-/* The leaf of the key among those of a leaf or bucket: FP_OK, FP_EMPTY, or FP_RETRY: ask and try
- * again; FP_NO_MEMORY. */
+/* Finds the key's leaf in a leaf or bucket: FP_OK; FP_EMPTY; FP_RETRY: ask and try again;
+ * FP_NO_MEMORY. */
 enum fp_status fp__ctrie_pick(struct fp_access *a, uint64_t child, uint64_t key, uint32_t hash,
                               struct fp_leaf **found);
-/* The same, from a root on. */
+/* The same, starting at a root. */
 enum fp_status fp__ctrie_find(struct fp_access *a, struct fp_main *m, uint64_t key, uint32_t hash,
                               struct fp_leaf **found);
 

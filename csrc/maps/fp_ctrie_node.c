@@ -1,5 +1,5 @@
-/* fp_ctrie_node.c - the nodes of the Ctrie: making, copying, freeing, and what reclamation and the
- * garbage collector have to know about them. */
+/* fp_ctrie_node.c - the nodes of the Ctrie: making, copying and freeing them, and what reclamation
+ * and the garbage collector have to know about them. */
 #include "maps/fp_ctrie_internal.h"
 
 #include <string.h>
@@ -196,9 +196,9 @@ static void free_node(struct fp_ctrie *t, uint64_t node) {
     }
 }
 
-/* Freeing takes longer than sorting out, and should not be done under the lineage's lock: one
- * thread could not keep up with two. So everything goes to the trash, whose link is the first word
- * of any node. With FP_PLAIN only leaves do, for the sake of their handles. */
+/* Freeing takes longer than sorting out and should not happen under the lineage's lock: one thread
+ * could not keep up with two. So everything goes to the trash, whose link is the first word of any
+ * node. With FP_PLAIN only leaves do, for the sake of their handles. */
 static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash) {
     if (FP_PLAIN && (node & FP_KIND) != FP_LEAF) {
         free_node(trie_of(l), node);
@@ -208,8 +208,8 @@ static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash)
     trash->first = node;
 }
 
-/* What the floor can see holds only what the floor can see, so a node that is too old ends the
- * walk. */
+/* Nodes that the floor can see hold only nodes that the floor can see, so a node that is too old
+ * ends the walk. */
 static void dissolve(struct fp_lineage *l, uint64_t node, uint64_t floor, struct fp_trash *trash) {
     if (birth(node) <= floor)
         return;

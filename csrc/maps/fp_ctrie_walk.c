@@ -10,7 +10,7 @@ void fp_ctrie_walk_start(struct fp_ctrie_walk *w, struct fp_version *v) {
 }
 
 /* The next leaf, or NULL. What a version can see stays where it is, decided once and for all, so
- * the stack may hold pointers while the thread is not pinned. */
+ * the stack may keep pointers while the thread is not pinned. */
 static struct fp_leaf *next_leaf(struct fp_access *a, struct fp_ctrie_walk *w) {
     while (w->depth > 0) {
         struct fp_main *m = w->stack[w->depth - 1].main;
@@ -61,7 +61,7 @@ enum fp_status fp_ctrie_walk_next(struct fp_ctrie_walk *w, uint64_t *key, uint64
     return leaf != NULL ? FP_OK : FP_EMPTY;
 }
 
-/* Leaves below a main node of a version, which will not change any more. */
+/* Leaves below a main node of a version. Such a node does not change any more. */
 static uint64_t count(struct fp_access *a, struct fp_main *m) {
     uint64_t known = fp_u64_load_relaxed(&m->count), sum = 0;
     if (known != 0)
@@ -75,7 +75,7 @@ static uint64_t count(struct fp_access *a, struct fp_main *m) {
         else
             sum += count(a, fp__ctrie_decided(a, fp_node(child)));
     }
-    fp_u64_store_relaxed(&m->count, sum + 1); /* whoever counts it finds the same */
+    fp_u64_store_relaxed(&m->count, sum + 1); /* every thread that counts finds the same */
     return sum;
 }
 

@@ -1,6 +1,5 @@
 /* fp_topic.h - who has subscribed to a topic: a trie of patterns with wildcards, for any number of
- * threads, of which anybody can take a snapshot in constant time. Lock-free, linearizable;
- * look-ups write nothing.
+ * threads, with snapshots in constant time. Lock-free, linearizable; look-ups write nothing.
  *
  * A pattern is a path of tokens. Its nodes are called places: a place stands for a pattern or for
  * the beginning of one, and has a number (`id`) that is never used again. Places are not linked to
@@ -15,25 +14,25 @@
  *            a table of them, by number
  *   sub      a subscription: its number and the subscriber's handle
  *
- * Nothing is overwritten once others can see it. A change builds new nodes in the place of those on
- * the way from the root (fresh ones, which it may still alter), and puts its root in the place of
- * the one it began with, by one compare-and-swap: there it takes effect, or starts again. A look-up
- * loads the root, once, and what it finds was there at that moment, in all branches. A snapshot is
- * a root, too.
+ * Nothing is overwritten once other threads can see it. A change builds fresh nodes to replace
+ * those on the way from the root; it may still alter fresh nodes. Then it puts its own root in the
+ * place of the one it began with, by one compare-and-swap: there the change takes effect, or starts
+ * again. A look-up loads the root, once; what it finds was there at that moment, in all branches. A
+ * snapshot is a root, too.
  *
- * What was replaced goes to fp_lineage: the birth of the root's is the generation of the trie,
- * which a snapshot raises, as in fp_ctrie.
+ * Replaced nodes go to fp_lineage. The birth of the root is the generation of the trie, which a
+ * snapshot raises, as in fp_ctrie.
  *
  * Matching goes through the topic token by token, with the list of places reached so far. Each is
- * in the list once: a place has one parent, so it is reached in one way, but for "#" of AMQP, which
- * stays where it is for any number of tokens; these are kept apart, and each of them once. So the
- * work is at most the number of tokens times that of places, and a subscription is never found
- * twice.
+ * in the list once: a place has one parent, so it is reached in one way. The exception is AMQP's
+ * "#", which stays where it is for any number of tokens; such places are kept apart, each of them
+ * once. So the work is at most the number of tokens times that of places, and a subscription is
+ * never found twice.
  *
- * Contract, any thread beside any other: everything but visiting; a trie may be used as long as the
- * caller holds it, a version as long as he holds a reference to it. Progress: lock-free. `release`
- * may run any code, use of the same trie included; it is called while the thread is not guarded and
- * nothing is locked.
+ * Contract, any thread beside any other: everything but visiting. A trie may be used as long as the
+ * caller holds it, a version as long as the caller holds a reference to it. Progress: lock-free.
+ * `release` may run any code, use of the same trie included; it is called while the thread is not
+ * guarded and nothing is locked.
  */
 #ifndef FP_TOPIC_H
 #define FP_TOPIC_H
@@ -45,13 +44,13 @@
 #include <string.h>
 
 struct fp_topic_host {
-    uint64_t (*hash)(const char *token, size_t length); /* calls no one */
-    void (*retain)(uint64_t handle);                    /* calls no one */
+    uint64_t (*hash)(const char *token, size_t length); /* calls nothing */
+    void (*retain)(uint64_t handle);                    /* calls nothing */
     void (*release)(uint64_t handle);                   /* may run any code */
     struct fp_memory memory;
 };
 
-/* A keyed hash for the above: whoever does not know the key cannot make tokens that collide. */
+/* A keyed hash for the above: without the key, no caller can make tokens that collide. */
 static inline uint64_t fp_topic_hash(const char *token, size_t length, const uint64_t key[2]) {
     uint64_t h = key[0] ^ length, word;
     for (;; token += 8, length -= 8) {
@@ -68,10 +67,10 @@ static inline uint64_t fp_topic_hash(const char *token, size_t length, const uin
 /* What is wrong with a pattern or a topic. */
 enum fp_topic_fault {
     FP_TOPIC_GOOD,
-    FP_TOPIC_NOTHING,       /* not a character */
+    FP_TOPIC_NOTHING,       /* no character at all */
     FP_TOPIC_EMPTY_TOKEN,   /* where tokens must not be empty */
     FP_TOPIC_NUL,
-    FP_TOPIC_SPACE,         /* where there must be none */
+    FP_TOPIC_SPACE,         /* where spaces are not allowed */
     FP_TOPIC_TOO_LONG,      /* more than FP_TOPIC_BYTES */
     FP_TOPIC_PART,          /* a wildcard that is not a whole token */
     FP_TOPIC_NOT_LAST,      /* a wildcard for the rest that is not the last token */
@@ -87,7 +86,7 @@ struct fp_topic_syntax {
     char separator, one, rest;
     bool anywhere;     /* `rest` may be any token; otherwise only the last */
     bool rest_or_none; /* `rest` stands for no token as well */
-    bool hides_dollar; /* a wildcard in front does not match what begins with "$" */
+    bool hides_dollar; /* a wildcard as first token does not match what begins with "$" */
     bool needs_tokens; /* a token must not be empty */
     bool needs_text;   /* there must be a token */
     bool no_spaces;
@@ -96,7 +95,7 @@ struct fp_topic_syntax {
 enum { FP_TOPIC_NATS, FP_TOPIC_MQTT, FP_TOPIC_AMQP, FP_TOPIC_SYNTAXES };
 extern const struct fp_topic_syntax fp_topic_syntaxes[FP_TOPIC_SYNTAXES];
 
-/* Is it a pattern, or (is_pattern false) a topic? UTF-8. */
+/* Is the text a good pattern, or (is_pattern false) a good topic? UTF-8. */
 enum fp_topic_fault fp_topic_check(const struct fp_topic_syntax *syntax, const char *text,
                                    size_t length, bool is_pattern);
 
@@ -105,33 +104,34 @@ struct fp_topic {
     const struct fp_topic_host *host;
     const struct fp_topic_syntax *syntax;
     fp_ptr root;
-    fp_u64 numbers; /* of places and subscriptions, drawn so far */
+    fp_u64 numbers; /* drawn so far for places and subscriptions */
 };
 
 /* NULL: no memory. */
 struct fp_topic *fp_topic_create(const struct fp_topic_host *host,
                                  const struct fp_topic_syntax *syntax);
 
-/* Whoever holds the live trie may use it; at first that is who created it. False: it has ended. To
- * be called while something else keeps the lineage in memory (fp_lineage_hold, or a version). */
+/* The caller becomes a holder of the live trie, and may use it; at first the creator is the only
+ * holder. False: the trie has ended. Call it while something else keeps the lineage in memory
+ * (fp_lineage_hold, or a version). */
 bool fp_topic_hold(struct fp_topic *t);
-/* A holder gives the live trie up. With the last one it ends; its versions live on. */
+/* A holder gives the live trie up. With the last holder the trie ends; its versions live on. */
 void fp_topic_end(struct fp_topic *t);
 
 /* Both take patterns that fp_topic_check has found good. */
-/* FP_OK and the subscription's number, or FP_NO_MEMORY: no effect. Takes a reference of its own. */
+/* FP_OK and the subscription's number, or FP_NO_MEMORY: no effect. Adds a reference of its own. */
 enum fp_status fp_topic_subscribe(struct fp_topic *t, const char *pattern, size_t length,
                                   uint64_t subscriber, uint64_t *number);
 /* FP_OK; FP_EMPTY: there is no such subscription (any more); FP_NO_MEMORY: no effect. */
 enum fp_status fp_topic_unsubscribe(struct fp_topic *t, const char *pattern, size_t length,
                                     uint64_t number);
 
-/* Takes all subscriptions back, at one instant. FP_OK or FP_NO_MEMORY: no effect. */
+/* Removes all subscriptions, at one instant. FP_OK or FP_NO_MEMORY: no effect. */
 enum fp_status fp_topic_clear(struct fp_topic *t);
 
 /* The subscribers to a (good) topic, retained, one for each subscription that matches; in the live
- * trie, or in a version. `found` was initialised with the host's memory; the caller frees it in any
- * case. FP_OK or FP_NO_MEMORY: then nothing was found. */
+ * trie, or in a version. `found` must be initialised with the host's memory; the caller frees it in
+ * any case. FP_OK or FP_NO_MEMORY: then nothing was found. */
 enum fp_status fp_topic_match(struct fp_topic *t, const char *topic, size_t length,
                               struct fp_words *found);
 enum fp_status fp_topic_version_match(struct fp_version *v, const char *topic, size_t length,
@@ -147,7 +147,7 @@ struct fp_topic_counts {
 bool fp_topic_count(struct fp_topic *t, struct fp_topic_counts *counts);
 struct fp_topic_counts fp_topic_version_count(struct fp_version *v);
 
-/* Bytes of the nodes that a version consists of, those it shares included. O(n). */
+/* Bytes of the nodes that a version consists of, including those it shares. O(n). */
 size_t fp_topic_memory(struct fp_version *v);
 
 /* For a garbage collector, as fp_ctrie_visit. */

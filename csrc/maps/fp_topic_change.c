@@ -6,7 +6,7 @@ struct pattern {
     const struct fp_memory *memory;
     size_t count;
     struct fp_token *token;
-    uint64_t *id; /* for the ids of the places that it leads through; the first is the top's */
+    uint64_t *id; /* ids of the places that the pattern leads through; the first is the top's */
     struct fp_token few_tokens[16];
     uint64_t few_ids[17];
 };
@@ -44,7 +44,7 @@ static void give_back(struct pattern *p) {
     p->memory->free(p->id, (p->count + 1) * sizeof *p->id);
 }
 
-/* Goes along the pattern as far as there are places, at most to its end; notes their ids. */
+/* Follows the pattern as far as there are places, at most to its end, and notes their ids. */
 static struct fp_topic_place *go(const struct fp_topic_root *root, struct pattern *p, size_t *at) {
     struct fp_topic_place *place = root->top;
     p->id[0] = place->id;
@@ -58,7 +58,7 @@ static struct fp_topic_place *go(const struct fp_topic_root *root, struct patter
     return place;
 }
 
-/* A fresh copy, which is not in the table yet. */
+/* A fresh copy of a place; it is not in the table yet. */
 static struct fp_topic_place *copy(struct fp_topic_edit *e, const struct fp_topic_place *old) {
     const size_t bytes = sizeof *old + old->length, head = sizeof old->leaf.node;
     struct fp_topic_place *p = fp__edit_make(e, FP_TOPIC_PLACE, bytes);
@@ -68,7 +68,7 @@ static struct fp_topic_place *copy(struct fp_topic_edit *e, const struct fp_topi
 }
 
 /* Puts `fresh` (NULL: nothing) in the place of `old` (NULL: beside the others). Places with equal
- * hashes are a chain behind one leaf; those before the old one have to be copied. */
+ * hashes form a chain behind one leaf; those before the old one have to be copied. */
 static void replace(struct fp_topic_edit *e, uint64_t hash, struct fp_topic_place *old,
                     struct fp_topic_place *fresh) {
     struct fp_topic_node **table = &e->root->table;
@@ -96,7 +96,7 @@ static void replace(struct fp_topic_edit *e, uint64_t hash, struct fp_topic_plac
         fp__edit_drop(e, &old->leaf.node);
 }
 
-/* A fresh place instead of this one. NULL: failed. */
+/* Replaces this place by a fresh one. NULL: failed. */
 static struct fp_topic_place *freshen(struct fp_topic_edit *e, struct fp_topic_place *old) {
     if (e->failed || old->leaf.node.fresh)
         return e->failed ? NULL : old;
@@ -112,14 +112,14 @@ static struct fp_topic_place *freshen(struct fp_topic_edit *e, struct fp_topic_p
     return e->failed ? NULL : p;
 }
 
-/* A new child of a fresh place. */
+/* Adds a new child to a fresh place. */
 static struct fp_topic_place *grow(struct fp_topic_edit *e, struct fp_topic_place *parent,
                                    const struct fp_token *token) {
     struct fp_topic_place *p = fp__edit_make(e, FP_TOPIC_PLACE, sizeof *p + token->length);
     if (p == NULL)
         return NULL;
     p->leaf.hash = fp_topic_child_hash(parent->id, token->hash);
-    p->id = fp_u64_fetch_add_relaxed(&e->trie->numbers, 1) + 1; /* only has to be another one */
+    p->id = fp_u64_fetch_add_relaxed(&e->trie->numbers, 1) + 1; /* only has to be unique */
     p->parent = parent->id;
     p->subs = NULL;
     p->literals = 0;
@@ -157,7 +157,7 @@ static bool is_bare(const struct fp_topic_place *p) {
     return p->subs == NULL && p->literals == 0 && !p->has_one && !p->has_rest;
 }
 
-/* Takes the place out, which `at` tokens lead to; and those above that are there for it alone. */
+/* Takes out the place that `at` tokens lead to, and those above it that are then bare. */
 static void prune(struct fp_topic_edit *e, struct fp_topic_place *p, const struct pattern *pattern,
                   size_t at) {
     while (!e->failed && at > 0 && is_bare(p)) {
@@ -176,7 +176,7 @@ static void prune(struct fp_topic_edit *e, struct fp_topic_place *p, const struc
     }
 }
 
-/* False: there is no such subscription. */
+/* Removes the subscription. False: there is no such subscription. */
 static bool take(struct fp_topic_edit *e, struct pattern *pattern, uint64_t number) {
     size_t at;
     const uint64_t hash = fp_topic_sub_hash(number);
@@ -195,7 +195,7 @@ static bool take(struct fp_topic_edit *e, struct pattern *pattern, uint64_t numb
     return true;
 }
 
-/* One attempt. FP_RETRY: again. */
+/* One attempt. FP_RETRY: try again. */
 static enum fp_status attempt(struct fp_topic *t, struct pattern *p, bool adds, uint64_t subscriber,
                               uint64_t number, bool *tidy, struct fp_trash *trash) {
     struct fp_topic_edit e;

@@ -1,8 +1,8 @@
-/* fp_topic_edit.c - a change: fresh nodes, the list of those they replace, and the one swap that
- * puts them in place. */
+/* fp_topic_edit.c - a change: fresh nodes, the list of the nodes they replace, and the one swap
+ * that puts them in place. */
 #include "maps/fp_topic_internal.h"
 
-/* Fresh nodes form a list, by their units: `next` and, in part[0], the one before. */
+/* Fresh nodes form a list by their units: `next`, and in part[0] the node before. */
 static struct fp_topic_node *next_of(struct fp_topic_node *n) {
     return (struct fp_topic_node *)(void *)n->unit.next;
 }
@@ -85,7 +85,7 @@ enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_tr
     const uint64_t end = e->root->node.birth;
     FP_STEP();
     /* The linearization point. Release half: publishes the fresh nodes; pairs with the loads of the
-     * root. Seq_cst: it is (C) of fp_guard.h for what it replaces. */
+     * root. Seq_cst: it is (C) of fp_guard.h for the nodes that it replaces. */
     if (!fp_ptr_cas_seq_cst(&t->root, &expected, e->root)) {
         fp__edit_abandon(e);
         return FP_RETRY;

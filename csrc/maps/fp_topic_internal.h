@@ -6,7 +6,7 @@
 
 enum fp_topic_kind { FP_TOPIC_ROOT, FP_TOPIC_TABLE, FP_TOPIC_PLACE, FP_TOPIC_SUB };
 
-/* What all nodes begin with. */
+/* The beginning of every node. */
 struct fp_topic_node {
     struct fp_unit unit; /* while it is fresh: links of its change */
     uint64_t birth;
@@ -15,13 +15,13 @@ struct fp_topic_node {
         fresh; /* 1: only the change that made it knows it. Never written once it is in place */
 };
 
-/* A leaf of a table begins with this. */
+/* The beginning of every leaf of a table. */
 struct fp_topic_leaf {
     struct fp_topic_node node;
     uint64_t hash;
 };
 
-/* Below a table there are two leaves or more. */
+/* Below a table there are at least two leaves. */
 struct fp_topic_table {
     struct fp_topic_node node;
     uint32_t bitmap;
@@ -82,7 +82,7 @@ static inline uint32_t fp_topic_slot(const struct fp_topic_table *t, uint32_t in
     return fp_topic_popcount(t->bitmap & ((UINT32_C(1) << index) - 1));
 }
 
-/* Spreads without collisions: every step can be undone. */
+/* Spreads without collisions: every step is invertible. */
 static inline uint64_t fp_topic_spread(uint64_t x) {
     x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
     x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
@@ -107,7 +107,7 @@ static inline struct fp_topic_leaf *fp_topic_leaf_at(struct fp_topic_node *at, u
     return NULL;
 }
 
-/* The place of a parent's child, or NULL. */
+/* The parent's child for a token, or NULL. */
 static inline struct fp_topic_place *fp_topic_child(struct fp_topic_node *table, uint64_t parent,
                                                     const struct fp_token *token) {
     const uint64_t hash = fp_topic_child_hash(parent, token->hash);
@@ -123,9 +123,9 @@ static inline struct fp_topic_place *fp_topic_child(struct fp_topic_node *table,
 
 extern const struct fp_token fp__token_one, fp__token_rest;
 
-/* How many tokens there are. */
+/* The number of tokens. */
 size_t fp__topic_tokens(const struct fp_topic_syntax *syntax, const char *text, size_t length);
-/* The token that begins at `text`, without its hash; its kind as in a pattern. */
+/* The token that begins at `text`, without its hash; its kind is that in a pattern. */
 struct fp_token fp__topic_token(const struct fp_topic_syntax *syntax, const char *text,
                                 const char *end);
 
@@ -136,31 +136,31 @@ extern const struct fp_lineage_ops fp__topic_lineage_ops;
 
 /* fp_topic_edit.c ----------------------------------------------------------------------------- */
 
-/* A change that nobody has seen yet. */
+/* A change that no other thread has seen yet. */
 struct fp_topic_edit {
     struct fp_topic *trie;
     struct fp_epoch_record *guard;
     struct fp_topic_root *old, *root; /* what it began with; the fresh one */
-    struct fp_topic_node *fresh;      /* the last one made; the others by their links */
-    struct fp_words gone;             /* what is not part of the trie after it */
+    struct fp_topic_node *fresh;      /* the last one made; links lead to the others */
+    struct fp_words gone;             /* nodes that the change takes out of the trie */
     bool failed;                      /* no memory */
 };
 
 /* Guarded by `guard`, without a limit. */
 void fp__edit_begin(struct fp_topic_edit *e, struct fp_topic *t, struct fp_epoch_record *guard);
-/* A fresh node, or NULL: failed. */
+/* Makes a fresh node. NULL: failed. */
 void *fp__edit_make(struct fp_topic_edit *e, enum fp_topic_kind kind, size_t bytes);
-/* The node is not part of the trie any more. */
+/* The change takes the node out of the trie. */
 void fp__edit_drop(struct fp_topic_edit *e, struct fp_topic_node *node);
-/* FP_OK; FP_RETRY: somebody else was first; FP_NO_MEMORY. Without FP_OK all is undone. */
+/* FP_OK; FP_RETRY: another thread was first; FP_NO_MEMORY. Without FP_OK all is undone. */
 enum fp_status fp__edit_commit(struct fp_topic_edit *e, bool *tidy, struct fp_trash *trash);
-/* Undoes it. */
+/* Undoes the change. */
 void fp__edit_abandon(struct fp_topic_edit *e);
 
 /* fp_topic_table.c ---------------------------------------------------------------------------- */
 
-/* Tables with a leaf put in (in the place of the one with its hash, which is not dropped), or taken
- * out (it is there, and not dropped either). Nothing of value once e->failed. */
+/* The table with a leaf put in (in the place of the leaf with its hash, which is not dropped), or
+ * taken out (the leaf is there, and is not dropped either). After e->failed the result is void. */
 struct fp_topic_node *fp__table_put(struct fp_topic_edit *e, struct fp_topic_node *at,
                                     struct fp_topic_leaf *leaf, int level);
 struct fp_topic_node *fp__table_remove(struct fp_topic_edit *e, struct fp_topic_node *at,

@@ -1,8 +1,9 @@
 /* fp_topic_match.c - who has subscribed to a topic. See fp_topic.h for the idea.
  *
  * AMQP's "#" takes any number of tokens, none included: a place that stands for one stays reached
- * once it is, so all of them are in a list of their own (`lasting`), each once, which a set sees
- * to. All other places have one parent and take one token, so they are reached in one way. */
+ * once it is. So all such places are in a list of their own (`lasting`); a set keeps each of them
+ * from entering twice. All other places have one parent and take one token, so they are reached in
+ * one way. */
 #include "maps/fp_topic_internal.h"
 
 /* A set of words other than 0, by open addressing; at most half full. */
@@ -65,7 +66,7 @@ static struct fp_topic_place *place_at(const struct fp_words *list, size_t i) {
     return (struct fp_topic_place *)fp_topic_node(list->at[i]);
 }
 
-/* Adds subscribers, which are retained once there is no failure to come. */
+/* Adds subscribers. They are retained later, once nothing can fail any more. */
 static void report(struct walk *w, struct fp_topic_node *subs) {
     if (subs == NULL)
         return;
@@ -78,7 +79,7 @@ static void report(struct walk *w, struct fp_topic_node *subs) {
         report(w, t->slot[i]);
 }
 
-/* A place with a child for the rest was reached. */
+/* To be called when a place with a child for the rest was reached. */
 static void reach_rest(struct walk *w, const struct fp_topic_place *p) {
     struct fp_topic_place *rest = fp_topic_child(w->table, p->id, &fp__token_rest);
     if (!w->syntax->anywhere) {
@@ -106,7 +107,7 @@ static void step(struct walk *w, const struct fp_topic_place *p, const struct fp
         push(w, w->next, next);
 }
 
-/* From the places reached to those reached by one more token. `hidden`: not by wildcards. */
+/* Goes from the places reached to those reached by one more token. `hidden`: not by wildcards. */
 static void advance(struct walk *w, const struct fp_token *token, bool hidden) {
     w->next->count = 0;
     for (size_t i = 0; i < w->now->count && !w->failed; i++) {
@@ -115,7 +116,7 @@ static void advance(struct walk *w, const struct fp_token *token, bool hidden) {
             reach_rest(w, p);
         step(w, p, token, hidden);
     }
-    for (size_t i = 0; i < w->lasting.count && !w->failed; i++) { /* it grows meanwhile */
+    for (size_t i = 0; i < w->lasting.count && !w->failed; i++) { /* the list grows meanwhile */
         const struct fp_topic_place *p = place_at(&w->lasting, i);
         if (p->has_rest)
             reach_rest(w, p);
@@ -126,7 +127,7 @@ static void advance(struct walk *w, const struct fp_token *token, bool hidden) {
     w->next = before;
 }
 
-/* The topic is at its end: the places reached count. */
+/* The topic is at its end: reports the subscriptions of the places reached. */
 static void finish(struct walk *w) {
     for (size_t i = 0; i < w->now->count && !w->failed; i++) {
         const struct fp_topic_place *p = place_at(w->now, i);
@@ -145,7 +146,7 @@ static void finish(struct walk *w) {
 static void go_through(struct walk *w, const char *topic, size_t length) {
     const char *end = topic + length;
     bool hidden = w->syntax->hides_dollar && length > 0 && *topic == '$';
-    bool more = length != 0; /* otherwise there is no token */
+    bool more = length != 0; /* an empty topic has no token */
     while (more && !w->failed) {
         if (w->now->count == 0 && w->lasting.count == 0)
             return;
@@ -160,7 +161,7 @@ static void go_through(struct walk *w, const char *topic, size_t length) {
     finish(w);
 }
 
-/* Pinned, or the root is a version's. */
+/* Pinned, or the root belongs to a version. */
 static bool match(struct fp_topic *t, struct fp_topic_root *root, const char *topic, size_t length,
                   struct fp_words *found) {
     struct walk w;
@@ -205,7 +206,7 @@ enum fp_status fp_topic_match(struct fp_topic *t, const char *topic, size_t leng
     return good ? FP_OK : FP_NO_MEMORY;
 }
 
-/* What a version can see stays as it is, so there is no need to be guarded. */
+/* What a version can see stays as it is, so the thread need not be guarded. */
 enum fp_status fp_topic_version_match(struct fp_version *v, const char *topic, size_t length,
                                       struct fp_words *found) {
     struct fp_topic_root *root = (struct fp_topic_root *)fp_topic_node(v->root);

@@ -1,5 +1,5 @@
 /* fp_topic_node.c - making and giving up a trie, snapshots, and what reclamation and the garbage
- * collector have to know about the nodes. Recursion goes down tables: twice 13 levels at most. */
+ * collector have to know about the nodes. Recursion goes down tables: at most twice 13 levels. */
 #include "maps/fp_topic_internal.h"
 
 static size_t table_bytes(uint32_t slots) {
@@ -33,8 +33,8 @@ static void free_node(struct fp_topic *t, struct fp_topic_node *n) {
     t->host->memory.free(n, fp__topic_bytes_of(n));
 }
 
-/* Freeing is not done under the lineage's lock: it all goes to the trash, by the first word of the
- * node. With FP_PLAIN only subscriptions do, for the sake of their handles. */
+/* Freeing does not happen under the lineage's lock: all nodes go to the trash, by their first word.
+ * With FP_PLAIN only subscriptions do, for the sake of their handles. */
 static void discard(struct fp_lineage *l, uint64_t node, struct fp_trash *trash) {
     struct fp_topic_node *n = fp_topic_node(node);
     if (FP_PLAIN && n->kind != FP_TOPIC_SUB) {
@@ -58,13 +58,14 @@ static void empty(struct fp_lineage *l, struct fp_trash *trash) {
     }
 }
 
-/* Calls `each` for every node reachable from this one and born after `floor`, the lower ones first.
- * What a node holds was not born after it, so a node that is too old ends the walk. */
+/* Calls `each` for every node reachable from this one and born after `floor`: what a node holds
+ * before the node itself, except `next`, which comes after it. What a node holds was not born after
+ * the node, so a node that is too old ends the walk. */
 static int walk(struct fp_topic_node *n, uint64_t floor,
                 int (*each)(struct fp_topic_node *n, void *arg), void *arg) {
     int answer = 0;
     while (answer == 0 && n != NULL && n->birth > floor) {
-        struct fp_topic_node *next = NULL; /* where only one thing is left to be visited */
+        struct fp_topic_node *next = NULL; /* visited last, without recursion */
         if (n->kind == FP_TOPIC_ROOT) {
             answer = walk(&((struct fp_topic_root *)n)->top->leaf.node, floor, each, arg);
             next = ((struct fp_topic_root *)n)->table;
@@ -137,8 +138,8 @@ const struct fp_lineage_ops fp__topic_lineage_ops = {
     .destroy = destroy,
 };
 
-/* A root that nobody knows yet: a copy of the old one, or (NULL) one of an empty trie. NULL: no
- * memory. */
+/* A root that no other thread knows yet: a copy of the old one, or (NULL) the root of an empty
+ * trie. NULL: no memory. */
 static struct fp_topic_root *new_root(const struct fp_topic_host *host,
                                       const struct fp_topic_root *old) {
     struct fp_topic_root *root = host->memory.alloc(sizeof *root);
@@ -196,8 +197,8 @@ void fp_topic_end(struct fp_topic *t) {
         fp_lineage_end(&t->line, fp_topic_word(fp_ptr_load_acquire(&t->root)));
 }
 
-/* FP_RETRY: the root was changed meanwhile. Guarded. The old root is the version's from now on;
- * what follows is a copy of it, or (clear) empty. */
+/* FP_RETRY: the root was changed meanwhile. Guarded. The old root belongs to the version from now
+ * on; its successor is a copy, or (clear) empty. */
 static enum fp_status raise_generation(struct fp_topic *t, struct fp_epoch_record *guard,
                                        bool clear, struct fp_version **version, bool *tidy) {
     struct fp_topic_root *old = fp_ptr_load_seq_cst(&t->root), *source = clear ? NULL : old;
@@ -268,7 +269,7 @@ static int add_bytes(struct fp_topic_node *n, void *arg) {
     return 0;
 }
 
-/* What a version can see stays as it is, so there is no need to be guarded. */
+/* What a version can see stays as it is, so the thread need not be guarded. */
 size_t fp_topic_memory(struct fp_version *v) {
     size_t sum = sizeof(struct fp_topic);
     walk(fp_topic_node(v->root), 0, add_bytes, &sum);

@@ -1,8 +1,8 @@
 /* fp_topic_syntax.c - the rules of the messaging systems, as they publish them.
  *
- * Common to all: a wildcard is a whole token, so its character cannot be part of one; NUL is not
- * allowed; 65,535 bytes at most, which is MQTT's limit. (Those of NATS and AMQP are shorter and
- * belong to their wire formats.) */
+ * Common to all: a wildcard is a whole token, so its character cannot be part of a token. NUL is
+ * not allowed. 65,535 bytes at most, which is MQTT's limit. (The limits of NATS and AMQP are
+ * shorter and belong to their wire formats.) */
 #include "maps/fp_topic_internal.h"
 
 const struct fp_topic_syntax fp_topic_syntaxes[FP_TOPIC_SYNTAXES] = {
@@ -28,7 +28,7 @@ const struct fp_topic_syntax fp_topic_syntaxes[FP_TOPIC_SYNTAXES] = {
                        .rest_or_none = true},
 };
 
-/* Their hashes only have to differ from each other: no literal is a child of the same kind. */
+/* The two hashes only have to differ from each other: no literal is a child of the same kind. */
 const struct fp_token fp__token_one = {"", 0, FP_TOKEN_ONE, UINT64_C(0xA0761D6478BD642F)};
 const struct fp_token fp__token_rest = {"", 0, FP_TOKEN_REST, UINT64_C(0xE7037ED1A0B428DB)};
 
@@ -55,7 +55,7 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == '\v';
 }
 
-/* Text up to the next separator. */
+/* Checks the text up to the next separator. */
 static enum fp_topic_fault check_token(const struct fp_topic_syntax *syntax, const char *text,
                                        size_t length, bool is_pattern, bool is_last) {
     if (length == 0 && syntax->needs_tokens)

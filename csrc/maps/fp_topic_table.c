@@ -1,5 +1,5 @@
-/* fp_topic_table.c - hash tries whose nodes are replaced, never overwritten, but for fresh ones.
- * Recursion goes down the bits of a hash: 13 levels at most. */
+/* fp_topic_table.c - hash tries whose nodes are replaced, never overwritten, except fresh ones.
+ * Recursion goes down the bits of a hash: at most 13 levels. */
 #include "maps/fp_topic_internal.h"
 
 static struct fp_topic_table *make(struct fp_topic_edit *e, uint32_t bitmap) {
@@ -60,7 +60,7 @@ struct fp_topic_node *fp__table_put(struct fp_topic_edit *e, struct fp_topic_nod
     return e->failed ? NULL : put_into(e, t, child, index);
 }
 
-/* The table without one of its slots. A single leaf goes up into the place of its table. */
+/* The table without one of its slots. A single leaf moves up into the place of its table. */
 static struct fp_topic_node *take_out(struct fp_topic_edit *e, struct fp_topic_table *t,
                                       uint32_t index) {
     const uint32_t at = fp_topic_slot(t, index), count = fp_topic_popcount(t->bitmap);

@@ -1,4 +1,4 @@
-/* fp_epoch.c - see fp_epoch.h for the argument; (D) below is the load it names. */
+/* fp_epoch.c - see fp_epoch.h for the argument; (D) below is the load named there. */
 #include "reclaim/fp_epoch.h"
 
 #if !FP_PLAIN
@@ -15,7 +15,7 @@
 /* The epoch goes up by two, so that `epoch | 1` is never 0, "not pinned". */
 enum { STEP = 2, GRACE = 2 * STEP };
 
-/* A collection looks at every thread's record; this many retired bytes make that worth while. */
+/* A collection looks at every thread's record; this many retired bytes make it worth while. */
 #define COLLECT_BYTES ((size_t)128 * 1024)
 
 fp_u64 fp__epoch_now = STEP;
@@ -60,8 +60,8 @@ static void on_thread_exit(void *record) {
     disown(record);
 }
 
-/* The other threads do not exist in the child. What they had retired is leaked: one of them may
- * have been changing its list at the moment of the fork. */
+/* The other threads do not exist in the child. What they had retired is leaked: a thread may have
+ * been changing its list at the moment of the fork. */
 static void in_child(void) {
     struct fp_epoch_record *r = fp_ptr_load_relaxed(&fp__epoch_records);
     for (; r != NULL; r = r->next) {
@@ -146,7 +146,7 @@ static void free_old(struct fp_epoch_record *r) {
         fp_u64_store_relaxed(&r->limbo_bytes, fp_u64_load_relaxed(&r->limbo_bytes) - freed);
 }
 
-/* What ended threads left behind. */
+/* Frees what ended threads left behind. */
 static void free_orphans(void) {
     struct fp_epoch_record *r = fp_ptr_load_acquire(&fp__epoch_records);
     for (; r != NULL; r = r->next) {
@@ -157,8 +157,8 @@ static void free_orphans(void) {
     }
 }
 
-/* A read-modify-write reads the newest epoch, never a stale one: too low a stamp would free a node
- * while a reader of the true epoch holds it. */
+/* A read-modify-write reads the newest epoch, never a stale one. A stamp that is too low would let
+ * a node be freed while a reader of the true epoch holds it. */
 static uint64_t stamp(void) { return fp_u64_fetch_add_seq_cst(&fp__epoch_now, 0); }
 
 void fp_epoch_retire(struct fp_epoch_record *r, struct fp_retired *node) {

@@ -1,4 +1,4 @@
-/* fp_guard.c - see fp_guard.h for the argument; (D) and (S) are the accesses it names.
+/* fp_guard.c - see fp_guard.h for the argument; (D) and (S) are the accesses named there.
  * Process-wide state: the era. */
 #include "reclaim/fp_guard.h"
 

@@ -1,12 +1,12 @@
 /* fp_guard.h - reclamation for nodes that know when they were made: a thread that loses its
- * processor holds back what existed then, and nothing that was made later.
+ * processor holds back what existed then, but nothing that was made later.
  *
- * Nodes carry a birth, a number from a counter that only rises. A thread that reads is guarded: it
- * announces the era in which it began, and a limit, the highest birth of what it may look at. What
- * was unlinked gets a stamp. A guarded thread may still see a node if it began no later than the
- * stamp says and if its limit is no lower than the node's birth. (The idea: "interval-based
- * reclamation", Wen, Izraelevitz, Cai, Beadle, Scott, PPoPP'18. Here the upper end is known as soon
- * as the root has been read, so that there is nothing to announce on the way down.)
+ * Each node carries a birth, a number from a counter that only rises. A reading thread is guarded:
+ * it announces the era in which it began, and a limit, the highest birth of what it may look at.
+ * What was unlinked gets a stamp. A guarded thread may still see a node if the thread began no
+ * later than the stamp says and its limit is no lower than the node's birth. (The idea:
+ * "interval-based reclamation", Wen, Izraelevitz, Cai, Beadle, Scott, PPoPP'18. Here the upper end
+ * is known as soon as the root has been read, so there is nothing to announce on the way down.)
  *
  *      guard    limit = none; era = now; state = pinned    exchange, seq_cst (A)
  *      enter    load the first shared pointer, seq_cst (B); narrow the limit
@@ -15,14 +15,15 @@
  *      stamp    era += 1, seq_cst (S)
  *      scan     load each thread's state, era and limit, seq_cst (D)
  *
- * C comes before S before D. Where D finds a thread not pinned, or its limit narrow, and A (or A')
- * comes later, then C comes before B, and the thread does not find what was unlinked. Where D finds
- * an era later than the stamp, the thread read it after S: the same. Otherwise D has seen what
- * protects the node. That a thread reads nothing born after its limit is up to the structure.
- * Unguarding and narrowing are release stores that D's loads acquire: frees come after the reads.
+ * C comes before S before D. There are three cases. If D finds a thread not pinned, or its limit
+ * narrow, and A (or A') comes later, then C comes before B, and the thread does not find what was
+ * unlinked. If D finds an era later than the stamp, the thread read that era after S: the same
+ * follows. Otherwise D has seen what protects the node. The structure has to see to it that a
+ * thread reads nothing born after its limit. Unguarding and narrowing are release stores that D's
+ * loads acquire, so frees come after the reads.
  *
- * The threads' records are those of fp_epoch.h; a guarded thread is pinned there, too. With
- * FP_PLAIN there is nobody to wait for.
+ * The threads' records are those of fp_epoch.h; a guarded thread is also pinned there. With
+ * FP_PLAIN there is no other thread to wait for.
  */
 #ifndef FP_GUARD_H
 #define FP_GUARD_H
@@ -31,7 +32,7 @@
 
 enum { FP_GUARDS = 256 };
 
-/* What a scan has found. With more threads than fit, the last entry stands for all the others. */
+/* What a scan has found. If there are more threads than fit, the last entry covers the rest. */
 struct fp_guards {
     uint32_t count;
     struct {
@@ -65,18 +66,18 @@ static inline struct fp_epoch_record *fp_guard(void) {
         if (r == NULL)
             return NULL;
     }
-    /* Release: a scan that reads them has seen the last unguarding. */
+    /* Release: a scan that reads these values has seen the last unguarding. */
     fp_u64_store_release(&r->limit, UINT64_MAX);
     fp_u64_store_release(&r->era, fp_u64_load_acquire(&fp__guard_era));
     return fp_epoch_pin(); /* (A) */
 }
 
-/* From here on, nothing born after `birth` is looked at. */
+/* From here on, the thread looks at nothing born after `birth`. */
 static inline void fp_guard_narrow(struct fp_epoch_record *r, uint64_t birth) {
     fp_u64_store_release(&r->limit, birth); /* pairs with (D) */
 }
 
-/* Before loading the first shared pointer again. Returns the limit. */
+/* To be called before the first shared pointer is loaded again. Returns the limit. */
 static inline uint64_t fp_guard_widen(struct fp_epoch_record *r) {
     return fp_u64_exchange_seq_cst(&r->limit, UINT64_MAX); /* (A') */
 }
@@ -86,7 +87,7 @@ static inline void fp_unguard(struct fp_epoch_record *r) { fp_epoch_unpin(r); }
 /* To be drawn after unlinking. */
 uint64_t fp_guard_stamp(void);
 
-/* To be called after the last stamp was drawn that it is asked about. */
+/* To be called after every stamp that the scan is asked about has been drawn. */
 void fp_guard_scan(struct fp_guards *g);
 
 /* Of what was unlinked before the stamp, nodes born up to the answer may still be in use. */

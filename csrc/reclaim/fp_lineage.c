@@ -5,17 +5,17 @@
 
 #include <string.h>
 
-/* Every thread sweeps when it has retired so many units or entered so many versions, of whatever
+/* A thread sweeps each time it has retired so many units or entered so many versions, of whatever
  * lineage. */
 #define SWEEP_UNITS 64
 
-/* So often in a row: others may leave notes for ever; and a version may wait for two epochs. */
+/* Rounds in a row: other threads may leave notes for ever, and a version may have to wait. */
 #define SWEEP_ROUNDS 4
 
-/* With so many waiting, some guarded thread has lost its processor, or others make garbage faster
- * than the one that sweeps can free it. Whoever made some then offers his processor, and from the
- * second figure on sleeps a time that grows with what waits: memory is bounded by the pace of
- * sweeping. The longest sleep bounds the delay, whatever the thread that sweeps may suffer. */
+/* If so many units wait, some guarded thread has lost its processor, or the sweeping thread frees
+ * more slowly than the others make garbage. A thread that made some then offers its processor. From
+ * the second figure on, it sleeps for a time that grows with what waits: the pace of sweeping
+ * bounds the memory. The longest sleep bounds the delay, whatever holds up the sweeping thread. */
 enum { CROWDED = 1024, PILED = 8 * CROWDED, NANOS_FOR_EACH = 25, LONGEST_NANOS = 2000000 };
 
 static fp_u64 generations;
@@ -73,7 +73,8 @@ void fp_lineage_collect(void) {}
 #else
 static fp_ptr unswept;
 
-/* Whatever is left is reachable from the list of the unswept, and keeps the lineage alive. */
+/* Puts the lineage into the list of the unswept: that keeps it alive, and what is left reachable.
+ */
 static void enqueue(struct fp_lineage *l) {
     uint64_t no = 0;
     if (fp_u64_load_seq_cst(&l->queued) || !fp_u64_cas_seq_cst(&l->queued, &no, 1))
@@ -82,22 +83,22 @@ static void enqueue(struct fp_lineage *l) {
     PUSH(&unswept, l, &l->next_queued);
 }
 
-/* One more that a sweep has to deal with. True: it is this thread's turn. */
+/* Counts one more thing that a sweep has to deal with. True: it is this thread's turn to sweep. */
 static inline bool one_more(struct fp_lineage *l, struct fp_epoch_record *by) {
     fp_u64_fetch_add_relaxed(&l->waiting, 1);
     return ++by->handed % SWEEP_UNITS == 0;
 }
 #endif
 
-/* The caller holds a reference. Returns a base to be released; adds the versions closed. */
+/* The caller holds a reference. Returns a base to be released; adds how many versions it closed. */
 static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
     uint64_t dropped = 1;
     int times = SWEEP_ROUNDS;
     fp_u64_fetch_add_seq_cst(&l->refs, 1);
     fp_u64_store_seq_cst(&l->attention, 1);
     FP_STEP();
-    /* If the lock is taken, its holder sees the note after giving it back: either our swap came
-     * after that, and succeeds, or our store came before the holder's look. */
+    /* If the lock is taken, its holder sees the note after giving the lock back: either our swap
+     * came after that, and succeeds, or our store came before the holder's look. */
     while (times > 0 && fp_u64_load_seq_cst(&l->attention) && try_lock(l)) {
         struct fp_trash trash = {0};
         fp_u64_store_seq_cst(&l->attention, 0);
@@ -116,7 +117,7 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
             fp_u64_store_seq_cst(&l->attention, 1);
         times--;
     }
-    /* Whoever left a note meanwhile relies on it: the next collection does what is too much now. */
+    /* A thread that left a note relies on it: the next collection does what is too much now. */
     if (times == 0 && fp_u64_load_seq_cst(&l->attention))
         enqueue(l);
     *closed += dropped - 1;
@@ -124,8 +125,8 @@ static struct fp_version *sweep(struct fp_lineage *l, uint64_t *closed) {
 }
 
 #if !FP_PLAIN
-/* Closing a version may let the next older one, or a base, be closed after two more epochs: as long
- * as that happens it goes on, but not for ever, should others keep closing. */
+/* Closing a version may allow the next older one, or a base, to be closed in a later round. The
+ * loop goes on as long as that happens, but not for ever, in case other threads keep closing. */
 void fp_lineage_collect(void) {
     enum { PATIENCE = 3, MOST_ROUNDS = 10000 };
     int idle = 0;
@@ -162,7 +163,7 @@ void fp_lineage_hold(struct fp_lineage *l) { fp_u64_fetch_add_seq_cst(&l->refs, 
 
 void fp_lineage_drop(struct fp_lineage *l) { fp_version_release(unref(l, 1)); }
 
-/* One more reference, unless there is none. */
+/* Adds a reference, unless there is none left. */
 static bool retain(fp_u64 *references) {
     uint64_t refs = fp_u64_load_seq_cst(references);
     while (refs != 0 && !fp_u64_cas_seq_cst(references, &refs, refs + 1))
@@ -172,7 +173,7 @@ static bool retain(fp_u64 *references) {
 
 bool fp_lineage_join(struct fp_lineage *l) { return retain(&l->holders); }
 
-/* Acquire half: whoever gives up last has seen what the others did. */
+/* Acquire half: the last holder to leave has seen what the others did. */
 bool fp_lineage_leave(struct fp_lineage *l) {
     return fp_u64_fetch_add_seq_cst(&l->holders, (uint64_t)-1) == 1;
 }
@@ -248,7 +249,7 @@ struct fp_version *fp_version_enter(struct fp_lineage *l, uint64_t generation, u
 bool fp_version_open(struct fp_version *v, struct fp_epoch_record *by, bool cut) {
     struct fp_lineage *l = v->lineage;
     if (cut)
-        fp__version_cut(v); /* nobody reads it before the state */
+        fp__version_cut(v); /* no thread reads it before the state */
     /* Release: pairs with enter_decided. */
     fp_u64_store_release(&v->state, cut ? FP_VERSION_OPEN_CUT : FP_VERSION_OPEN);
 #if FP_PLAIN
@@ -297,10 +298,10 @@ void fp_version_retain(struct fp_version *v) { fp_u64_fetch_add_seq_cst(&v->refs
 
 bool fp_version_try_retain(struct fp_version *v) { return retain(&v->refs); }
 
-/* The last reference is gone. A version that no sweep has met yet is gone with this swap (release
+/* The last reference is gone. If no sweep has met the version yet, this swap closes it (release
  * half: pairs with enter_decided): nothing was filed under it, what it alone can see is in the
- * limbo, and the next sweep clears up. Otherwise true: a sweep has to close it; `l` is held for
- * that. */
+ * limbo, and the next sweep clears up. Otherwise the answer is true: a sweep has to close it, and
+ * `l` is held for that. */
 static bool must_close(struct fp_lineage *l, struct fp_version *v) {
     uint64_t open = FP_VERSION_OPEN;
     if (!FP_PLAIN && fp_u64_cas_seq_cst(&v->state, &open, FP_VERSION_CLOSED))
@@ -322,12 +323,12 @@ bool fp_version_let_go(struct fp_version *v) {
 }
 #endif
 
-/* Closing one may destroy its lineage and so release a base, and so on: a loop, since the chain may
- * be as long as you like. */
+/* Closing a version may destroy its lineage and so release a base, and so on. Hence the loop: the
+ * chain may be of any length. */
 void fp_version_release(struct fp_version *v) {
     while (v != NULL && fp_u64_fetch_add_seq_cst(&v->refs, (uint64_t)-1) == 1) {
         struct fp_lineage *l = v->lineage;
-        if (FP_PLAIN && v->borrows) { /* nothing has changed: it alone sees nothing */
+        if (FP_PLAIN && v->borrows) { /* unchanged since: it owns no node alone */
             fp__lineage_remove(l, v);
             l->memory->free(v, sizeof *v);
             fp_u64_fetch_add_seq_cst(&l->refs, (uint64_t)-1); /* not the last: it is live */

@@ -1,9 +1,9 @@
-/* fp_lineage_sort.c - which version a replaced node belongs to, and what becomes of it when that
- * one is closed. Everything here runs under the lineage's lock. See fp_lineage.h. */
+/* fp_lineage_sort.c - which version a replaced node belongs to, and what becomes of the node when
+ * that version is closed. Everything here runs under the lineage's lock. See fp_lineage.h. */
 #include "reclaim/fp_lineage_internal.h"
 
-/* No piece is larger than 512 bytes: allocators serve such from pages for one size, which go back
- * to the system as a whole, where larger ones would be scattered over the heap. */
+/* No piece is larger than 512 bytes. Allocators serve such pieces from pages for one size, which go
+ * back to the system as a whole; larger pieces would be scattered over the heap. */
 enum { FIRST_ROOM = 14, MOST_ROOM = 61 };
 
 /* Dead lists. --------------------------------------------------------------------------------- */
@@ -42,8 +42,8 @@ static void file(struct fp_version *v, uint64_t node) { v->dead->node[v->dead->c
 
 /* Sorting out; the lock is held. -------------------------------------------------------------- */
 
-/* The newest version that can see what lived from `birth` until `end`. `from` is some version: the
- * one for the last unit is close, as they come in the order in which they were retired. */
+/* The newest version that can see what lived from `birth` until `end`. `from` is any version: the
+ * one for the last unit is close, since units come in the order in which they were retired. */
 static struct fp_version *holder(uint64_t birth, uint64_t end, struct fp_version **from) {
     struct fp_version *v = *from;
     while (v != NULL && v->newer != NULL && v->newer->generation < end)
@@ -60,14 +60,14 @@ static struct fp_version *holder(uint64_t birth, uint64_t end, struct fp_version
 bool fp__lineage_sort_out(struct fp_lineage *l, const uint64_t *node, int count, uint64_t end,
                           struct fp_version **from, struct fp_trash *trash) {
     struct fp_version *to[3];
-    bool goes[3]; /* otherwise it belongs to somebody's tree */
+    bool goes[3]; /* false: a tree owns the node */
     for (int i = 0; i < count; i++) {
         to[i] = NULL;
         goes[i] = node[i] != 0;
         if (!goes[i] || end == 0)
             continue;
         uint64_t birth = l->ops->birth(node[i]);
-        if (birth <= l->floor) { /* the parent's */
+        if (birth <= l->floor) { /* the parent owns it */
             goes[i] = false;
             continue;
         }
@@ -97,15 +97,15 @@ void fp__lineage_hold_unit(struct fp_lineage *l, struct fp_unit *u) {
     l->held = u;
 }
 
-/* May some thread still look at the unit, or at a part of it? */
+/* May a thread still look at the unit, or at a part of it? */
 static bool in_use(struct fp_lineage *l, struct fp_unit *u, uint64_t limit) {
     return limit != 0 && (l->ops->birth(l->ops->of_unit(u)) <= limit ||
                           (u->part[0] != 0 && l->ops->birth(u->part[0]) <= limit) ||
                           (u->part[1] != 0 && l->ops->birth(u->part[1]) <= limit));
 }
 
-/* Goes through a list of units: what is in use, or (there being no memory) cannot be filed, is
- * held. stamp: theirs; 0: each has its own. Returns how many are held. */
+/* Goes through a list of units. A unit that is in use, or cannot be filed for lack of memory, is
+ * held. stamp: that of all units; 0: each has its own. Returns how many are held. */
 static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t stamp,
                               const struct fp_guards *guards, struct fp_trash *trash) {
     struct fp_version *from = l->newest;
@@ -131,8 +131,8 @@ static uint64_t sort_out_list(struct fp_lineage *l, struct fp_unit *u, uint64_t 
     return kept;
 }
 
-/* `fresh` is what was retired since the last sweep. What is held is looked at when as much has come
- * since the last look as was left by it, or nothing is retired now. */
+/* `fresh` is what was retired since the last sweep. The held units are looked at again when as many
+ * units have come since the last look as that look left, or when nothing is retired now. */
 static void sort_out_all(struct fp_lineage *l, struct fp_unit *fresh, uint64_t stamp,
                          const struct fp_guards *guards, struct fp_trash *trash) {
     if (fresh == NULL || l->since_held >= l->left_held) {
@@ -169,7 +169,7 @@ void fp__lineage_remove(struct fp_lineage *l, struct fp_version *v) {
         l->newest = v->older;
 }
 
-/* The root of a version that is closed. It is part of no other: the version before had another
+/* Discards the root of a closed version. It is part of no other version: the one before had another
  * root, and the successor is a copy. */
 static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_trash *trash) {
     struct fp_unit *u = l->ops->unit(v->root);
@@ -185,7 +185,7 @@ static void discard_root(struct fp_lineage *l, struct fp_version *v, struct fp_t
     fp_u64_fetch_add_relaxed(&l->waiting, 1);
 }
 
-/* A version is no more. Some thread may just be finding out that it cannot be retained. */
+/* A closed version. A thread may just be finding out that it cannot be retained. */
 static void defer_free(struct fp_lineage *l, struct fp_version *v) {
     if (FP_PLAIN) {
         l->memory->free(v, sizeof *v);
@@ -208,7 +208,7 @@ static void free_dying(struct fp_lineage *l, const struct fp_guards *guards) {
     }
 }
 
-/* Enters a version that is decided. False: it is gone. */
+/* Enters a decided version. False: the version is gone. */
 static bool enter(struct fp_lineage *l, struct fp_version *v, uint64_t state,
                   struct fp_trash *trash) {
     if (state == FP_VERSION_OPEN && fp_u64_cas_seq_cst(&v->state, &state, FP_VERSION_LISTED))
@@ -233,7 +233,7 @@ static void take_inbox(struct fp_lineage *l) {
     }
 }
 
-/* Enters the versions that are decided. Returns how many of them are gone. */
+/* Enters the decided versions. Returns how many of them are gone. */
 static uint64_t enter_decided(struct fp_lineage *l, struct fp_trash *trash) {
     uint64_t gone = 0, met = 0;
     struct fp_version *v, **at = &l->undecided;
@@ -263,7 +263,7 @@ void fp__version_cut(struct fp_version *v) {
     }
 }
 
-/* Does a list hold a node that the cut version can see? */
+/* Does the list hold a node that the cut version can see? */
 static bool seen_in(struct fp_lineage *l, struct fp_unit *u, struct fp_version *v) {
     for (; u != NULL; u = u->next) {
         uint64_t node[3] = {u->part[0], u->part[1], l->ops->of_unit(u)};
@@ -291,7 +291,7 @@ static void pass_on(struct fp_lineage *l, struct fp_version *v, struct fp_trash 
         if (kept == 0) {
             l->memory->free(d, deadlist_bytes(d->room));
         } else {
-            /* The fullest pieces last: room is looked for in the first. */
+            /* The fullest pieces go last: only the first is searched for room. */
             struct fp_deadlist **at = &v->older->dead;
             if (*at != NULL)
                 at = &(*at)->next;
@@ -302,7 +302,7 @@ static void pass_on(struct fp_lineage *l, struct fp_version *v, struct fp_trash 
     }
 }
 
-/* False: not yet. */
+/* False: the version cannot be closed yet. */
 static bool close_version(struct fp_lineage *l, struct fp_version *v, struct fp_unit *fresh,
                           const struct fp_guards *guards, struct fp_trash *trash) {
     if (v->cut) {
@@ -341,11 +341,11 @@ static uint64_t close_versions(struct fp_lineage *l, struct fp_unit *fresh,
 }
 
 uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
-    /* First of all: only if the end came before it was all handed over are the versions that follow
-     * all of them (DESIGN.md, "The end"). Acquire: pairs with fp_lineage_end. */
+    /* The end is read before anything is taken: only then is what is taken complete, so that all
+     * later versions are known (DESIGN.md, "The end"). Acquire: pairs with fp_lineage_end. */
     const bool ended = fp_u64_load_acquire(&l->ended);
     FP_STEP();
-    /* Before the inbox: they have gone through it. */
+    /* `closing` is taken before the inbox: closed versions have gone through the inbox. */
     struct fp_version *v = fp__lineage_take(&l->closing);
     while (v != NULL) {
         struct fp_version *next = v->next_closing;
@@ -353,18 +353,18 @@ uint64_t fp__lineage_work(struct fp_lineage *l, struct fp_trash *trash) {
         l->todo = v;
         v = next;
     }
-    /* The limbo before the inbox: a version that can see what was retired is in the inbox by now.
-     * Then the scan, and then the look whether they are decided: who was not guarded any more had
-     * decided before. */
+    /* The limbo is taken before the inbox: a version that can see what was retired is in the inbox
+     * by now. Then comes the scan, and then the look whether the versions are decided: an opener
+     * that was no longer guarded had decided before. */
     struct fp_unit *fresh = fp__lineage_take(&l->limbo);
     uint64_t stamp = fp_guard_stamp();
     take_inbox(l);
     FP_STEP();
     struct fp_guards guards;
     fp_guard_scan(&guards);
-    free_dying(l, &guards); /* not those that are found closed now: they may have been held since */
+    free_dying(l, &guards); /* not versions found closed below: threads may see them since */
     uint64_t dropped = enter_decided(l, trash);
-    /* First, since what only they can see need not be filed then. */
+    /* First, since nodes that only these versions can see need not be filed then. */
     dropped += close_versions(l, fresh, &guards, trash);
     sort_out_all(l, fresh, stamp, &guards, trash);
     if (ended && l->root != 0) {

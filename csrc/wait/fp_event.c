@@ -15,7 +15,7 @@ static const void *futex_word(struct fp_event *e) {
 
 static uint64_t this_process(void) { return (fp_thread_forks() << 34) & FP_EVENT_PROCESS; }
 
-/* The word as it counts in this process. */
+/* The word as this process has to read it: without what belongs to another process. */
 static uint64_t valid(uint64_t word) {
     uint64_t process = this_process();
     return (word & FP_EVENT_PROCESS) == process ? word : ((uint32_t)word | process);
@@ -35,21 +35,22 @@ void fp_event_init_light(struct fp_event *e, bool light) {
     fp_sync_u64_store_relaxed(&e->repeats, 0);
 }
 
-/* Raises the epoch, unless nobody waits or `unless` is set already. True: somebody may sleep. */
+/* Raises the epoch if there is a waiter and `unless` is not set yet. True: a waiter may sleep. */
 static bool raise_epoch(struct fp_event *e, uint64_t unless) {
     uint64_t word = fp_sync_u64_load_seq_cst(&e->word), now, next;
-    /* Who was signalled before need not see a light store that came before this look; if it gives
-     * up, and others sleep, nobody would tell them. An exchange is a fence: it sees it when it has
-     * left. (One alone looks again, behind a heavy fence, before it sleeps.) */
+    /* A waiter that was signalled before may miss a light store that came before this load. If it
+     * then gives up while others sleep, no notification would reach them. The read-modify-write is
+     * a fence: the waiter sees the store if it leaves later, and has cleared the bit if it left
+     * before. (A lone waiter looks again, behind a heavy fence, before it sleeps.) */
     if (e->light && word >= 2 * FP_EVENT_WAITER)
         word = fp_sync_u64_fetch_or_seq_cst(&e->word, 0);
     do {
         now = valid(word);
         next = next_epoch(now) | FP_EVENT_SIGNALLED;
         if (now < FP_EVENT_WAITER)
-            next = now; /* nobody; what fork left behind goes */
+            next = now; /* no waiter; drops what fork left behind */
         else if (now & unless) {
-            if (FP_PLAIN) /* one thread at a time, or else a count is lost: no harm */
+            if (FP_PLAIN) /* one thread at a time as a rule; a lost count does no harm */
                 fp_sync_u64_store_relaxed(&e->repeats, fp_event_repeats(e) + 1);
             return false;
         }
@@ -103,7 +104,7 @@ enum fp_status fp_event_sleep(struct fp_event *e, uint64_t key, int64_t deadline
 
 void fp_event_leave(struct fp_event *e, uint64_t key) {
     if ((key & FP_EVENT_PROCESS) != this_process())
-        return; /* the operation itself forked, and this is the child: not announced here */
+        return; /* the operation itself forked, and this is the child: it is not announced here */
     uint64_t word = fp_sync_u64_load_seq_cst(&e->word), left;
     do {
         FP_STEP();

@@ -14,7 +14,7 @@ static enum fp_status attempt(void *arg) {
     return fp_sync_u64_cas_seq_cst(&q->lock->owner, &owner, q->me) ? FP_OK : FP_BUSY;
 }
 
-/* The release will notify. */
+/* No further waiter is notified here: the release does that. */
 static bool never(void *arg) {
     (void)arg;
     return false;

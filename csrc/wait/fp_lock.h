@@ -2,8 +2,8 @@
  * and that therefore cannot be lock-free.
  *
  * One word and an eventcount; waiting goes through fp_wait, so it can be interrupted. The lock
- * knows its owner, so re-entry is reported instead of hanging; and a forked child takes it over
- * from a thread that does not exist there.
+ * knows its owner, so it reports re-entry instead of hanging. A forked child takes the lock over
+ * from an owner that does not exist there.
  *
  * Contract: any thread. A thread suspended while holding the lock stops all others. */
 #ifndef FP_LOCK_H

@@ -1,5 +1,5 @@
-/* fp_wait.c - see fp_wait.h. The order of the steps in the loop is what keeps items and wake-ups
- * from being lost; each line says what it is there for. */
+/* fp_wait.c - see fp_wait.h. The order of the steps in the loop keeps items and wake-ups from
+ * being lost; a comment at each step says why it is there. */
 #include "wait/fp_wait.h"
 
 #include "base/fp_backoff.h"
@@ -9,8 +9,8 @@ static bool must_wait(enum fp_status s) {
     return s == FP_FULL || s == FP_EMPTY || s == FP_BUSY || s == FP_NOT_YET;
 }
 
-/* A short spin pays when the other side is running on another processor right now. With someone
- * asleep already it isn't, and more spinning would only keep it from running. */
+/* A short spin pays when the other side is running on another processor right now. If a waiter is
+ * asleep already, the other side is not, and more spinning would only keep it from running. */
 static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
                            const struct fp_host *host, enum fp_status s) {
     for (unsigned i = 0; i < host->spin && fp_event_waiters(e) == 0; i++) {
@@ -23,10 +23,10 @@ static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
     return s;
 }
 
-/* A signal that arrives between the last look for one and the sleep does not end the sleep. So
- * sleeps are cut into slices, each twice as long as the one before it if that was slept to its end:
- * such a signal is noticed after 50 ms, or after twice the time waited so far, at the price of a
- * few wake-ups in all. */
+/* A signal that arrives between the last look for one and the sleep does not end the sleep. So the
+ * sleep is cut into slices. Each slice is twice as long as the one before if that was slept to its
+ * end. Such a signal is noticed after 50 ms, or after twice the time waited so far, at the price
+ * of a few wake-ups in all. */
 enum { FIRST_SLICE = 50 * 1000000 };
 
 static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t deadline,
@@ -41,8 +41,8 @@ static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t dead
     return FP_INTERRUPTED;
 }
 
-/* Watching in vain costs processor time, so it is cut short where it was in vain the last few
- * times, but for every 32nd time: the other side may have come to life. */
+/* Watching in vain costs processor time. If the last few watches were in vain, the next ones are
+ * cut short, except every 32nd: the other side may have become active again. */
 enum { IN_VAIN = 4, SHORTER = 8, TRY_AGAIN = 32 };
 
 static int64_t patience(struct fp_event *e, const struct fp_host *host) {
@@ -59,12 +59,12 @@ static bool watch(struct fp_event *e, uint64_t key, int64_t ns) {
     return news;
 }
 
-/* How often threads of this process have come here, having let the others of their host run. */
+/* How often threads of this process have begun to rest and so let the host's other threads run. */
 static fp_sync_u64 rests;
 
-/* A host of which one thread runs at a time runs the sender of the news right now. To ask for its
- * turn at once would put this thread to sleep until the other waits, for want of room, say: two
- * sleeps for each ringful. So it looks on, until the other rests too, or falls silent. */
+/* In a host that runs one thread at a time, the sender of the news runs right now. A waiter that
+ * asked for its turn at once would sleep until the sender waits, for lack of room, say: two sleeps
+ * for each ringful. So the waiter goes on watching until the sender rests too, or falls silent. */
 enum { SILENCE = 4000 };
 
 static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
@@ -74,7 +74,7 @@ static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
         fp_give_way();
         now = fp_now();
         if (now < next_look)
-            continue; /* each look takes the word out of the other's cache */
+            continue; /* each look takes the word's line from the sender's cache */
         next_look = now + SILENCE;
         uint64_t before = repeats;
         repeats = fp_event_repeats(e);
@@ -83,7 +83,7 @@ static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
     }
 }
 
-/* Until there is news, with the other threads of the host running. */
+/* Waits for news while the other threads of the host run. */
 static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
                            const struct fp_host *host, int64_t *to_watch, int64_t *slice) {
     uint64_t own_rest = host->settle == 0 ? 0 : fp_sync_u64_fetch_add_relaxed(&rests, 1) + 1;
@@ -91,7 +91,7 @@ static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
         return sleep_slice(e, key, deadline, slice);
     if (!watch(e, key, *to_watch)) {
         *to_watch = 0;
-        /* It looks once more, behind the fence that watching does without. */
+        /* The caller looks once more, behind the fence that watching does without. */
         return e->light ? FP_OK : sleep_slice(e, key, deadline, slice);
     }
     if (host->settle != 0)
@@ -99,7 +99,8 @@ static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
     return FP_OK;
 }
 
-/* When what others' processors hold back, a few dozen nanoseconds as a rule, has been stored. */
+/* Tries again once stores that other processors still hold back are visible: as a rule that takes
+ * a few dozen nanoseconds. */
 static enum fp_status look_later(const struct fp_attempt *op) {
     for (int turn = 0; turn < 8; turn++)
         fp_pause();
@@ -111,19 +112,19 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
     enum fp_status s = spin(e, op, host, FP_EMPTY);
     int64_t to_watch = patience(e, host), slice = FIRST_SLICE;
     while (must_wait(s)) {
-        /* Only here, where the last attempt failed and no news can be meant for this thread. */
+        /* Only here: the last attempt failed, and no news can be meant for this thread. */
         if (host->interrupted())
             return FP_INTERRUPTED;
         uint64_t key = fp_event_enter(e);
         FP_STEP();
         if (e->light && to_watch == 0)
             fp_fence_heavy(); /* light stores that missed the announcement are seen from here on */
-        /* Again, after the announcement: a change that came before it is seen here, one that
-         * comes after it finds the announcement. */
+        /* Again, after the announcement: this attempt sees a change that came before the
+         * announcement, and a notifier that comes after it finds the announcement. */
         s = op->run(op->arg);
         enum fp_status woke = FP_OK;
         if (e->light && to_watch != 0 && must_wait(s))
-            s = look_later(op); /* nobody would tell it of a store on its way, see fp_event.h */
+            s = look_later(op); /* no notifier reports a store under way now, see fp_event.h */
         if (must_wait(s)) {
             void *state = host->before_sleep();
             woke = rest(e, key, deadline, host, &to_watch, &slice);
@@ -131,7 +132,7 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         }
         fp_event_leave(e, key);
         /* The operation first, then deadline and signal: this thread may have been signalled for
-         * an item that nobody else will be woken for. */
+         * an item for which no other thread will be woken. */
         if (must_wait(s))
             s = op->run(op->arg);
         if (!must_wait(s))
@@ -139,7 +140,7 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         if (deadline != FP_FOREVER && (woke == FP_TIMED_OUT || fp_now() >= deadline))
             return FP_TIMED_OUT;
     }
-    /* Notifications are one at a time; who leaves with an item passes the news on. */
+    /* One notification is under way at a time: a thread that leaves with an item passes it on. */
     if (fp_event_waiters(e) != 0 && op->more(op->arg))
         fp_event_send(e);
     return s;

@@ -1,7 +1,7 @@
 /* fp_wait.h - turns a non-blocking operation into one that waits.
  *
- * The core does not know what it is embedded in, so whatever has to happen around a sleep (give up
- * the interpreter, look for signals) comes from the host as three functions. */
+ * The core does not know its host. The host's part of a sleep (giving up the interpreter, looking
+ * for signals) is given as three functions. */
 #ifndef FP_WAIT_H
 #define FP_WAIT_H
 
@@ -12,11 +12,11 @@ struct fp_host {
     void *(*before_sleep)(void);         /* lets other threads of the host run */
     void (*after_sleep)(void *);         /* undoes it */
     bool (*interrupted)(void);           /* true: stop waiting, the host has something to raise */
-    unsigned spin;  /* attempts with a pause between them, before all that */
+    unsigned spin;  /* attempts with a pause between them, before all of the above */
     int64_t watch;  /* nanoseconds of watching between before_sleep and the sleep, at most */
-    int64_t settle; /* then, if news came: for at most so many nanoseconds more, let their sender
-                       go on until it waits itself or falls silent. For a host of which one thread
-                       runs at a time; 0: no such */
+    int64_t settle; /* if news came: for at most so many more nanoseconds, let the sender of the
+                       news go on until it waits itself or falls silent. For a host that runs one
+                       thread at a time; 0: for any other host */
 };
 
 /* The operation: FP_FULL, FP_EMPTY, FP_BUSY and FP_NOT_YET mean "wait", everything else is final.
@@ -27,9 +27,9 @@ struct fp_attempt {
     void *arg;
 };
 
-/* Runs the operation until its answer is final, `deadline` passes (FP_TIMED_OUT), or the host is
+/* Repeats the operation until its answer is final, `deadline` passes (FP_TIMED_OUT), or the host is
  * interrupted (FP_INTERRUPTED). In the last two cases the operation has been tried once more and
- * had no effect: nothing is lost. Expects that one attempt has failed already. */
+ * had no effect: nothing is lost. The caller must have made one failed attempt before. */
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host);
 

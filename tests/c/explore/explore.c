@@ -27,15 +27,15 @@ enum status { READY, PAUSED, PARKED, DONE };
 
 static struct thread {
     enum status status;
-    int loads; /* since it last did anything else */
-    const void *word; /* PARKED: on what */
+    int loads; /* in a row, without any other access */
+    const void *word; /* PARKED: the word it sleeps on */
     bool may_time_out, may_stir, may_interrupt, interrupted;
     enum fp_status woke;
     jmp_buf at;
     ucontext_t context;
-    uint64_t *late; /* a word to which a store is still to come; NULL: none */
+    uint64_t *late; /* a word with a late store still to come; NULL: none */
     uint64_t late_value;
-    unsigned *ends[MOST_ENDS]; /* of calls that are over but for that */
+    unsigned *ends[MOST_ENDS]; /* of calls that are over except for the late store */
     int end_count;
     uint64_t serial; /* the core's thread-local variables */
     struct fp_epoch_record *record;
@@ -50,7 +50,7 @@ static const struct explore_program *program;
 static int depth, replayed, self = -1, bound, budget; /* preemptions: allowed, left */
 static unsigned steps, now, alone; /* alone: accesses while no thread runs */
 static int64_t looks_at_the_clock;
-static bool random_mode, stopped; /* stopped: only the running thread goes on */
+static bool random_mode, stopped; /* stopped: only the running thread runs */
 static unsigned long rng;
 static jmp_buf driver;
 
@@ -145,7 +145,7 @@ static unsigned draw(unsigned below) {
     return (unsigned)(rng >> 11) % below;
 }
 
-/* One of `of` ways to go on; the first is the one that needs no reason. */
+/* Picks one of `of` ways to go on; the first is the one that needs no reason. */
 static int choose(int of) {
     if (of == 1)
         return 0;
@@ -184,10 +184,10 @@ static void resume(int next) {
     }
 }
 
-/* Gives the processor to somebody: to the caller again, to another thread that can run, or to a
+/* Gives the processor to a thread: to the caller again, to another thread that can run, or to a
  * sleeper whose time-out or interrupt comes now. A sleeper may also stir, because its slice of
- * sleep is over, but only while something else could go on: else stirring would hide that it was
- * lost. */
+ * sleep is over, but only while another way to go on exists: otherwise stirring would hide that
+ * the sleeper was lost. */
 static void reschedule(void) {
     int way[3 * EXPLORE_THREADS], ways = 0, unasked = 0;
     bool can_go_on = self >= 0 && threads[self].status == READY;
@@ -196,7 +196,8 @@ static void reschedule(void) {
     for (int i = 0; i < program->threads; i++)
         if (i != self && threads[i].status == READY)
             way[ways++] = i;
-    /* Only pausing threads are left: in turn, each may have missed the last change. */
+    /* Only pausing threads are left. They run in turn, since each may have missed the last change.
+     */
     for (int i = 1; ways == 0 && i <= EXPLORE_THREADS; i++)
         if (threads[(self + i) % EXPLORE_THREADS].status == PAUSED)
             way[ways++] = (self + i) % EXPLORE_THREADS;
@@ -241,7 +242,7 @@ static void wake_pausing(void) {
             threads[i].status = READY;
 }
 
-/* The thread's late store, if it has one, is seen from now on. */
+/* The thread's late store, if it has one, becomes visible. */
 static void let_through(struct thread *t) {
     if (t->late == NULL)
         return;
@@ -306,7 +307,7 @@ void explore_access(const volatile void *word, const char *what) {
     }
     if (++steps > MOST_STEPS)
         explore_fail("no end after %d steps", MOST_STEPS);
-    /* Nothing but loads for long: it waits for somebody, even if it does not pause. */
+    /* Many loads in a row: the thread waits for another, even if it does not pause. */
     threads[self].loads = what[0] == 'l' ? threads[self].loads + 1 : 0;
     if (threads[self].loads > MOST_LOADS) {
         let_through(&threads[self]);
@@ -410,7 +411,7 @@ static void start_threads(void) {
     }
 }
 
-/* Enters each coroutine once, so that later switches are jumps only. */
+/* Enters each coroutine once, so that later switches are only jumps. */
 static void first_entry(unsigned id) {
     if (_setjmp(threads[id].at) == 0)
         _longjmp(driver, 1);
@@ -428,7 +429,7 @@ const void *explore_sleeps_on(int thread) {
     return threads[thread].status == PARKED ? threads[thread].word : NULL;
 }
 
-/* On behalf of every thread: its record is its own, and no collection of others frees from it. */
+/* Collects on behalf of every thread: no thread's collection frees from another's record. */
 static void collect_all(void) {
     for (int round = 0; round < 3; round++) {
         fp_epoch_collect();
@@ -476,7 +477,7 @@ static void run_once(void) {
             explore_fail("%zu bytes were never freed", blocks[i].bytes);
 }
 
-/* Makes `choices` the next schedule. False: there is none. */
+/* Makes `choices` the next schedule. False: there is no next one. */
 static bool advance(void) {
     int last = depth;
     while (last > 0 && choices[last - 1].taken + 1 == choices[last - 1].of)
@@ -494,7 +495,7 @@ static double seconds_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* What every thread has for good: its serial number and its epoch record. */
+/* Gives every thread what it keeps for good: its serial number and its epoch record. */
 static void register_threads(void) {
     for (int i = 0; i < EXPLORE_THREADS; i++) {
         fp__thread_serial = 0;
@@ -524,7 +525,7 @@ bool explore(const struct explore_program *p, double seconds, unsigned long seed
     double begin = seconds_now();
     unsigned long searched = 0, random_runs = 0;
     bool more = false;
-    /* With few preemptions first: most mistakes need one or two. */
+    /* Few preemptions first: most mistakes need one or two. */
     for (bound = 1; !more && bound <= p->preemptions; bound++) {
         more = true;
         for (replayed = 0; more && seconds_now() - begin < seconds / 2;)

@@ -1,13 +1,13 @@
 /* explore.h - runs a few threads of the C core under every schedule: a deterministic scheduler
  * with a depth-first search over its choices.
  *
- * The core is compiled against the fp_atomic.h of this directory, so each access to a shared word
- * is a point at which the scheduler may let another thread run. The search is exhaustive up to
+ * The core is compiled against the fp_atomic.h of explore/base, so each access to a shared word is
+ * a point at which the scheduler may let another thread run. The search is exhaustive up to
  * `preemptions` switches away from a thread that could have gone on (switches at the end of a
  * thread or at a sleep are free), unless the time allowed runs out; then random schedules follow.
  *
- * A schedule fails if all remaining threads sleep without reason (a lost wake-up), if it takes
- * absurdly many steps, if freed memory is touched or memory leaks, or if the program calls
+ * A schedule fails in these cases: all remaining threads sleep without reason (a lost wake-up); it
+ * takes far too many steps; a thread touches freed memory; memory leaks; the program calls
  * explore_fail. */
 #ifndef EXPLORE_H
 #define EXPLORE_H
@@ -16,7 +16,7 @@
 
 enum {
     EXPLORE_THREADS = 4,
-    EXPLORE_DEADLINE = 1000000 /* for a wait with a time-out; when it comes is up to the schedule */
+    EXPLORE_DEADLINE = 1000000 /* for a wait with a time-out; the schedule chooses when it comes */
 };
 
 struct explore_program {
@@ -25,7 +25,8 @@ struct explore_program {
     int preemptions;
     void (*before)(void); /* sets up; not interleaved */
     void (*thread)(int self); /* interleaved */
-    /* All that are left sleep. True: they may; whoever could run now will. NULL: they may not. */
+    /* Called when all remaining threads sleep. True: they may; those that can run now go on. NULL:
+     * they may not. */
     bool (*asleep)(void);
     void (*after)(void); /* checks and tears down; not interleaved */
 };
@@ -36,38 +37,38 @@ bool explore(const struct explore_program *program, double seconds, unsigned lon
 /* Reports the present schedule as wrong and ends the process. */
 __attribute__((noreturn, format(printf, 1, 2))) void explore_fail(const char *format, ...);
 
-/* Does only count what calls answer? Then nothing is freed. For mutants whose use of memory would
- * give them away first: the environment has EXPLORE_ANSWERS. */
+/* Do only the answers of calls count? Then nothing is freed. For mutants that their use of memory
+ * would give away first: the environment has EXPLORE_ANSWERS. */
 bool explore_answers_only(void);
 
-/* Until it is let go on, the world stands still but for the running thread. */
+/* True: the world stands still, except for the running thread. False: it goes on. */
 void explore_stop_the_world(bool yes);
 
 /* The running thread, -1 outside. */
 int explore_self(void);
 
-/* Moments, for histories. */
+/* The next moment, for histories. */
 unsigned explore_clock(void);
 
-/* *end is that moment; if the running thread has a late store (fp_atomic.h), it becomes the one at
- * which others see that. */
+/* Sets *end to this moment. If the running thread has a late store (fp_atomic.h), *end becomes the
+ * moment at which other threads see that store. */
 void explore_when_seen(unsigned *end);
 
-/* May light stores be late? If not, fp_fence_prepare says no. */
+/* May light stores be late? If not, fp_fence_prepare answers false. */
 extern bool explore_light;
 
-/* On what the thread sleeps; NULL: it doesn't. */
+/* The word on which the thread sleeps; NULL: it does not sleep. */
 const void *explore_sleeps_on(int thread);
 
 /* The next sleep of this thread may end by its time-out, or by an interrupt. */
 void explore_allow_interrupt(bool yes);
 
-/* Hosts with nothing to give up for a sleep: one is never interrupted, one may be, and one may be
- * and watches before it sleeps. */
+/* Hosts with nothing to give up for a sleep: the first is never interrupted, the second may be, and
+ * the third may be and watches before it sleeps. */
 struct fp_host;
 extern const struct fp_host explore_host, explore_interruptible, explore_watching;
 
-/* Of fp_thread.c; made visible by the build. */
+/* From fp_thread.c; the build makes it visible. */
 extern fp_sync_u64 forks;
 
 #endif

@@ -6,7 +6,7 @@
 
 enum { MOST_ITEMS = 32 };
 
-/* The sequential queue. */
+/* A sequential queue. */
 struct model {
     uint64_t item[MOST_ITEMS], puts, gets, limit;
     bool closed, evicts;
@@ -22,7 +22,7 @@ struct call *history_add(struct history *h, enum call_kind kind, unsigned begin)
     return c;
 }
 
-/* The next one that a get may take. */
+/* The item that the next get may take. */
 static uint64_t *next_of(struct model *m, enum order order) {
     uint64_t *next = &m->item[order == NEWEST_FIRST ? m->puts - 1 : m->gets];
     for (uint64_t i = m->gets; order == PRIORITY_FIRST && i < m->puts; i++)
@@ -36,7 +36,7 @@ static bool put(struct model *m, const struct call *c) {
     if (c->status == FP_OK) {
         if (m->closed || (full && !m->evicts))
             return false;
-        m->gets += full; /* the oldest one goes */
+        m->gets += full; /* drops the oldest item */
         m->item[m->puts++] = c->item[0];
         return true;
     }

@@ -1,5 +1,5 @@
 /* history.h - what the threads of one schedule did to a queue, and whether a sequential queue
- * could have answered the same (linearizability, Wing and Gong's search). */
+ * could have given the same answers (linearizability, Wing and Gong's search). */
 #ifndef HISTORY_H
 #define HISTORY_H
 

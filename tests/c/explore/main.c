@@ -9,11 +9,12 @@
  *      h  (ring) set the hints back as far as they can lag
  *      f7 (channel) put 7, and drop what is too many      r  report what was dropped
  *      F  pretend to be a forked child whose parent had a sleeper in each direction
- *      o  move it elsewhere, where all goes on         u  move it, and think better of it
- *      d  as u, without waiting for other movers       (moves.h)
+ *      o  move the queue elsewhere, where all goes on     u  move it, and go back
+ *      d  as u, without waiting for other movers          (moves.h)
  *
- * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". When all
- * have ended the queue is drained; calls, drain included, must be linearizable. */
+ * "p1 / p2 p3 | g g" runs p1 alone and then two threads, one with "p2 p3", one with "g g". After
+ * all threads have ended, the queue is drained. All calls, including those that drain, must be
+ * linearizable. */
 #include "explore.h"
 #include "history.h"
 #include "maps.h"
@@ -39,7 +40,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_ITEM = 100 }; /* the smallest numbers are no items of a segq */
+enum { FIRST_ITEM = 100 }; /* a segq does not take the smallest numbers as items */
 
 enum kind { SEGQ, RING, RING_NEAR_WRAP, SPSC, SPSC_FENCED, LIFO, CHANNEL, PRIORITY };
 
@@ -50,7 +51,7 @@ struct script {
     const char *text;
 };
 
-/* Bounds are chosen so that the search of most programs is complete within seconds. */
+/* The bounds are chosen so that the search of most programs is complete within seconds. */
 static const struct script scripts[] = {
     {RING, 1, 3, "p1 p2|g g"},
     {RING, 1, 3, "p1|p2|g"},
@@ -120,7 +121,7 @@ static const struct script scripts[] = {
     {CHANNEL, 1, 2, "G|f1 f2|f3"},
     {CHANNEL, 2, 2, "G|G|f1 f2"},
     {CHANNEL, 1, 2, "G|G|f1|f2"},
-    /* Waiting: nobody may sleep for ever. */
+    /* Waiting: no thread may sleep for ever. */
     {RING, 1, 2, "G|P1"},
     {RING, 1, 2, "G G|P1 P2"},
     {RING, 1, 2, "G|G|P1 P2"},
@@ -212,7 +213,7 @@ static struct {
     const struct script *script;
     const char *part[EXPLORE_THREADS];
     struct history history;
-    int last[EXPLORE_THREADS + 1]; /* call of each thread, and of none; -1: nothing yet */
+    int last[EXPLORE_THREADS + 1]; /* last call of each thread, and outside threads; -1: none yet */
     bool closed, moves; /* moves: some of the threads move the queue */
     uint64_t evicted, told; /* channel: dropped items; how many of them were reported */
 } run;
@@ -245,7 +246,7 @@ static struct fp_event *event_of(const struct request *q) {
     return q->put ? run.ops->not_full(run.queue) : run.ops->not_empty(run.queue);
 }
 
-/* A call of the running thread, after its others. */
+/* Begins a call of the running thread, after its other calls. */
 static struct call *begin_call(enum call_kind kind, unsigned begin) {
     struct call *c = history_add(&run.history, kind, begin);
     int *last = &run.last[explore_self() + 1];
@@ -270,7 +271,7 @@ static enum fp_status perform_there(struct request *q, char letter) {
     return s;
 }
 
-/* Where the items are. */
+/* Performs the call where the items are. */
 static enum fp_status perform(struct request *q, char letter) {
     for (;;) {
         q->elsewhere = run.moves && moves_are_over();
@@ -307,7 +308,7 @@ static void put_two(uint64_t item) {
             break;
         }
         if (i == done && is_spsc() && done > 0)
-            break; /* how many fit was seen before they were published */
+            break; /* how many fit was known before they were published */
         struct call *c = begin_call(CALL_PUT, begin);
         c->item[0] = both[i];
         c->status = i < done ? FP_OK : s;
@@ -341,7 +342,7 @@ static void lag_hints(void) {
         r->tail = r->head = r->start;
 }
 
-/* Sleepers of a parent whose forked child this process is from now on. */
+/* Adds sleepers of a parent; this process counts as its forked child from now on. */
 static void add_ghosts(void) {
     struct fp_event *e[] = {run.ops->not_empty(run.queue), run.ops->not_full(run.queue)};
     for (int i = 0; i < 2; i++) {
@@ -351,7 +352,7 @@ static void add_ghosts(void) {
     forks++;
 }
 
-/* What a host does after each put into a channel that evicts, and after closing it. */
+/* Does what a host does after each put into a channel that evicts, and after closing it. */
 static void trim(void) {
     uint64_t items[2];
     size_t n;
@@ -455,7 +456,7 @@ static void perform_script(const char *text, const char *stops) {
     }
 }
 
-/* Somebody else may run in a comparison, as in one of the host. */
+/* Another thread may run within a comparison, as it may in a host. */
 static int less(uint64_t a, uint64_t b) {
     fp_give_way();
     return a < b;
@@ -528,8 +529,8 @@ static bool woken_by(struct fp_event *e, const void *word) {
     return (const char *)word >= (const char *)e && (const char *)word < (const char *)(e + 1);
 }
 
-/* A consumer may sleep while there is no item, a producer while there is no room. A close sends
- * them home then. */
+/* A consumer may sleep while there is no item, a producer while there is no room. A close then
+ * wakes them for good. */
 static bool asleep(void) {
     uint64_t puts, gets;
     bool over = run.moves && moves_are_over();
@@ -551,7 +552,8 @@ static bool asleep(void) {
     return true;
 }
 
-/* Everything put was taken or dropped, counted once; and after the closing all drops were told. */
+/* Checks that each item was taken or dropped, and counted once; and that all drops were reported
+ * after the closing. */
 static void check_channel(void) {
     uint64_t stored = 0, taken = 0;
     for (int i = 0; i < run.history.count; i++) {
@@ -609,7 +611,8 @@ static int explore_script(const struct script *s, double seconds) {
     return explore(&program, seconds, 1) ? 0 : 1;
 }
 
-/* A process for each program: it starts from the core's initial state, and a crash is its own. */
+/* Runs each program in a process of its own: the program starts from the core's initial state, and
+ * a crash ends it alone. */
 static bool in_child(int (*work)(int which, double seconds), int which, double seconds) {
     fflush(stdout);
     pid_t pid = fork();

@@ -7,15 +7,15 @@
  *      S    take a snapshot, read it, close it              i  the same, reading it twice
  *      o    take a snapshot and keep it; z  read and close it
  *      b12  a branch of a new snapshot: store in it, read both, end it
- *      E    give the live map up; it ends when all have, and who has does not use it any more
- *      w    sweep what is unswept, as whoever drops any other map does
+ *      E    give the live map up; it ends when all threads have, and they do not use it any more
+ *      w    sweep what is unswept, as a thread that drops another map does
  *      C    clear it as a garbage collector does: without holding it, ended or not
- *      v    what a garbage collector is shown; if others are within a call, it is not run
+ *      v    visit as a garbage collector does; not run while another thread is within a call
  *
  * "s11 s21 / d1 | s22" runs the first part alone, then a thread for each of the others. Keys 1 to 3
  * meet on the first level of the trie and part on the second, 4 to 6 on the third; 7 to 9 have
- * equal hashes. All calls must be linearizable, snapshots included; a kept snapshot stays as it
- * was; every reference is given back and all memory freed. */
+ * equal hashes. All calls must be linearizable, snapshots included. A kept snapshot must stay as it
+ * was. Every reference must be given back, and all memory freed. */
 #include "maps.h"
 
 #include "explore.h"
@@ -35,7 +35,7 @@ struct state {
 struct map_call {
     char kind;
     int key, value, expected;
-    int found, changed, old; /* or the size, or 1 if it succeeded */
+    int found, changed, old; /* or the size, or 1 for success */
     struct state seen;
     unsigned begin, end;
 };
@@ -95,7 +95,7 @@ static const struct map_script scripts[] = {
     {3, "s11 s21/i|s12 s22"},
     {2, "s41 s51 s11/S s42|d5|S g4"},
     {2, "s11 s21 o/S s12|z d2|S"},
-    /* Ports: clean-up over an undecided change; a tomb in a snapshot; a key that comes back. */
+    /* Faults of ports: clean-up over an undecided change; a tomb in a snapshot; a returning key. */
     {3, "s11 s21 s31/d1 d2|s33|S"},
     {3, "s11 s21/d1 g1|d2 g2|S"},
     {2, "s71 s81 s91/d8 g8|s72 g7|d9"},
@@ -106,10 +106,10 @@ static const struct map_script scripts[] = {
     {2, "s11 s21 o/s12 o E|E z|E w"},
     {2, "s11/b12 E|E w"},
     {3, "s11/x s12 o E z|E w"},
-    /* Who sweeps has done enough when the other leaves his note. */
+    /* The sweeping thread has done its rounds when the other one leaves its note. */
     {3, "s11 o/E z|E w"},
     {3, "s11 s21 o/s12 E|E z"},
-    /* Cleared by a collector beside whatever others do. */
+    /* Cleared by a collector beside whatever the others do. */
     {3, "s11/E C|E w"},
     {3, "s11 s21/E C|E|E"},
     {3, "s11/E C v|o E z"},
@@ -129,9 +129,9 @@ static struct {
     struct map_call call[CALLS];
     int calls;
     int references[HANDLES], total;
-    int threads, inside; /* how many there are; within a call, callbacks apart */
-    bool left[EXPLORE_THREADS]; /* who has given the live map up */
-    bool shows; /* what a garbage collector is shown, also where handles are released */
+    int threads, inside; /* number of threads; of those within a call, callbacks apart */
+    bool left[EXPLORE_THREADS]; /* threads that have given the live map up */
+    bool shows; /* visits as a garbage collector, also where handles are released */
 } run;
 
 /* The host: handles 16 .. are keys, 64 .. values. */
@@ -146,7 +146,7 @@ static void retain(uint64_t h) {
         explore_fail("handle %d retained after its last release", (int)h);
     run.total++;
 }
-/* What a garbage collector is shown may not be more than there is. */
+/* A garbage collector may not be shown more references than there are. */
 static int shown[HANDLES];
 static int show(uint64_t h, void *arg) {
     (void)arg;
@@ -246,7 +246,7 @@ static void leave(int who) {
     run.left[who] = true;
 }
 
-/* False: it has ended. */
+/* False: the map has ended. */
 static bool clear_as_collector(void) {
     if (!fp_ctrie_hold(run.trie))
         return false;
@@ -284,7 +284,7 @@ static void look(struct map_call *c, int who, bool twice) {
 static void let_go(int who) {
     struct state again;
     if (run.kept[who] == NULL)
-        who = EXPLORE_THREADS; /* what the first part kept */
+        who = EXPLORE_THREADS; /* the version that the first part kept */
     if (run.kept[who] == NULL)
         return;
     read_version(run.kept[who], &again);
@@ -382,7 +382,7 @@ static void perform_script(const char *text, const char *stops, int who) {
     }
 }
 
-/* The sequential map. False: it would have answered otherwise. */
+/* The sequential map. False: it would have given another answer. */
 static bool step(struct state *s, const struct map_call *c) {
     int before = s->value[c->key], size = 0;
     bool changes;

@@ -15,9 +15,9 @@ static struct {
     const struct fp_queue_ops *ops;
     void *queue;
     enum order order;
-    struct fp_lock moving; /* held by a mover */
+    struct fp_lock moving; /* held by the mover */
     fp_sync_u64 over;
-    struct fp_lock mutex; /* of the rest */
+    struct fp_lock mutex; /* for the fields below */
     uint64_t item[MOST_MOVED], puts, gets, limit;
     bool closed;
     struct fp_event not_empty, not_full;
@@ -45,7 +45,7 @@ bool moves_are_over(void) { return fp_sync_u64_load_seq_cst(&now.over) != 0; }
 void moves_await(void) {
     lock(&now.moving);
     fp_lock_release(&now.moving);
-    fp_give_way(); /* to one who dared, and has not gone back yet */
+    fp_give_way(); /* to a mover in moves_dare that has not gone back yet */
 }
 
 static bool is_segq(void) { return now.ops == &fp_segq_ops; }
@@ -70,7 +70,7 @@ static int copy_item(uint64_t item, void *arg) {
     return 0;
 }
 
-/* The items, of which nothing may change any more. */
+/* Copies the items, which must not change any more. */
 static struct copy copy_all(uint64_t *puts, uint64_t *gets) {
     struct copy c = {.count = 0};
     now.ops->count(now.queue, puts, gets);
@@ -83,7 +83,7 @@ static struct copy copy_all(uint64_t *puts, uint64_t *gets) {
 
 static void insert(uint64_t item) {
     uint64_t i = now.puts++;
-    /* The least in front: taken from there. */
+    /* The least item goes to the front: gets take from there. */
     for (; now.order == PRIORITY_FIRST && i > now.gets && now.item[i - 1] > item; i--)
         now.item[i] = now.item[i - 1];
     now.item[i] = item;

@@ -1,5 +1,5 @@
-/* moves.h - what a host does that moves a queue elsewhere: it keeps the items in an array behind a
- * mutex, with events of its own, and lets those wait who are told FP_MOVED meanwhile. */
+/* moves.h - what a host does when it moves a queue elsewhere: it keeps the items in an array behind
+ * a mutex, with events of its own, and lets callers that are told FP_MOVED wait meanwhile. */
 #ifndef MOVES_H
 #define MOVES_H
 
@@ -7,20 +7,21 @@
 
 #include "queues/fp_queue.h"
 
-/* Nothing was moved yet, from a queue of this kind; less: of fp_ordered. */
+/* Starts with nothing moved, for a queue of this kind; order: of fp_ordered. */
 void moves_begin(const struct fp_queue_ops *ops, void *queue, enum order order);
 
 /* Have the items been moved? An operation asks first. */
 bool moves_are_over(void);
 
-/* For who was told FP_MOVED: until the mover has ended it, one way or the other. */
+/* For a caller that was told FP_MOVED: waits until the mover has ended the move, one way or the
+ * other. */
 void moves_await(void);
 
-/* Moves; then goes back, unless `keep`. *puts and *gets: at the moment of the move. False: it was
- * over before. */
+/* Moves; then goes back, unless `keep`. Sets *puts and *gets to the counts at the moment of the
+ * move. False: the move was over before. */
 bool moves_make(bool keep, uint64_t *puts, uint64_t *gets);
 
-/* Moves and goes back as somebody who does not wait for other movers; true: they kept it off. */
+/* Moves and goes back, without waiting for other movers. False: another mover prevented it. */
 bool moves_dare(void);
 
 /* The operations on the array. */

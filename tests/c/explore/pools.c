@@ -1,4 +1,4 @@
-/* pools.c - see pools.h. One user of each object, and no thread is refused what is there. */
+/* pools.c - see pools.h. Each object has one user, and no thread is refused what is there. */
 #include "pools.h"
 
 #include "explore.h"
@@ -56,8 +56,8 @@ static void pool_of_three_in_one_stack(void) {
         take_back(item[i].object, false);
 }
 
-/* Two objects, each idle in the stack of a thread that will take it and give it back. `busy`:
- * threads between taking and having given back. */
+/* Two objects, each idle in the stack of a thread that will take it and give it back. `busy`: the
+ * number of threads that have taken an object and not yet given it back. */
 static fp_u64 busy, most_busy, asking;
 
 static void pool_of_two_idle(void) {
@@ -76,7 +76,7 @@ static void pool_of_two_idle(void) {
     fp__thread_serial = mine;
 }
 
-/* FULL is true only if both objects were in others' hands at one moment of the call. */
+/* FULL is true only if both objects were in other threads' hands at one moment of the call. */
 static void pool_truth(int self) {
     struct fp_pool_item item;
     if (self == 2) {

@@ -83,7 +83,7 @@ static void epoch_twice(int self) {
     }
 }
 
-/* The lock: one at a time, and nobody is left waiting. ------------------------------------------
+/* The lock: one owner at a time, and no thread is left waiting. ---------------------------------
  */
 
 static struct fp_lock lock;
@@ -139,7 +139,7 @@ static void produce(void) {
     enum fp_status s = fp_spsc_put(&ring, me, 7);
     if (s == FP_NOT_OWNER)
         return;
-    /* The role is this thread's until it says otherwise. */
+    /* The role belongs to this thread until it gives the role back. */
     if (fp_u64_load_seq_cst(&ring.producer) != me)
         explore_fail("the producer's role went to another thread");
     if (fp_spsc_release_producer(&ring, me, false) != FP_OK)
@@ -148,12 +148,12 @@ static void produce(void) {
 
 static void roles_thread(int self) {
     if (self == 0)
-        fp_spsc_release_producer(&ring, fp_thread_serial(), false); /* owns nothing */
+        fp_spsc_release_producer(&ring, fp_thread_serial(), false); /* it owns nothing */
     else
         produce();
 }
 
-/* Closed for a get is closed for a put. */
+/* If the ring is closed for a get, it is closed for a put. */
 static void discard_thread(int self) {
     uint64_t me = fp_thread_serial(), item;
     if (self == 0)
@@ -163,8 +163,8 @@ static void discard_thread(int self) {
 }
 
 /* A consumer that comes first while another thread closes and drops: it gets the oldest item, or is
- * told that the ring is closed; never a later item, nor that somebody has a role that nobody took.
- */
+ * told that the ring is closed. It never gets a later item, and is never told that another thread
+ * has the role, which no thread has taken. */
 static void discard_before(void) {
     roles_before();
     for (uint64_t i = 1; i <= 2; i++)
@@ -215,7 +215,7 @@ static struct object *new_object(void) {
     return o;
 }
 
-/* `first` is there and nowhere else; `second` is held until the end. */
+/* `first` is in the word and nowhere else; `second` is held until the end. */
 static void ref_before(void) {
     first = new_object();
     second = new_object();
@@ -232,7 +232,7 @@ static void ref_after(void) {
 static void load_ref(void) { drop_reference(fp_ref_load(&ref, &counting)); }
 static void store_ref(struct object *o) { drop_reference(fp_ref_exchange(&ref, o, &counting)); }
 
-/* Takes the object out and puts it back: others meet it in two incarnations. */
+/* Takes the object out and puts it back: other threads meet it in two incarnations. */
 static void bounce_ref(void) {
     add_reference(second);
     struct object *mine = fp_ref_exchange(&ref, second, &counting);
@@ -306,7 +306,7 @@ static void flag_after(void) {
 }
 
 /* The limiter: never more tokens than were due, and a call that fails takes none. The clock of the
- * explorer goes on by a nanosecond each time that somebody looks: here, four looks to a token. ----
+ * explorer goes on by a nanosecond each time that it is read: here, four reads to a token. --------
  */
 
 static struct fp_gcra limiter;
@@ -359,8 +359,8 @@ static void limiter_mixed(int self) {
         wait_limiter(1000);
 }
 
-/* News of light stores: two wait for one each of what a third posts, and one of them may give up.
- * What is posted and not taken must not be left with somebody asleep. ----------------------------
+/* News of light stores: two waiters wait for one each of what a third thread posts, and one of the
+ * two may give up. What is posted and not taken must not be left while a waiter sleeps. ----------
  */
 
 static struct fp_event news;

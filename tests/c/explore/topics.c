@@ -7,10 +7,10 @@
  *      o   take a snapshot and keep it;  z   match again, and close it
  *      E, w, C, v   as in maps.c: give the live trie up, sweep, clear as a garbage collector, visit
  *
- * "+1 +2 / -1 | +3" runs the first part alone, then a thread for each of the others; a pattern is
+ * "+1 +2 / -1 | +3" runs the first part alone, then a thread for each of the others. A pattern is
  * subscribed to once in a program. All tokens have one hash, so "a" and "b" form a chain. All calls
- * must be linearizable, snapshots included; a kept snapshot stays as it was; every reference is
- * given back and all memory freed. */
+ * must be linearizable, snapshots included. A kept snapshot must stay as it was. Every reference
+ * must be given back, and all memory freed. */
 #include "topics.h"
 
 #include "explore.h"
@@ -30,7 +30,7 @@ static const unsigned matching[TOPICS] = {1 << 1 | 1 << 3 | 1 << 4 | 1 << 6, 1 <
 struct topic_call {
     char kind;
     int which;
-    unsigned answer[TOPICS]; /* masks of subscriptions; or one number */
+    unsigned answer[TOPICS]; /* masks of subscriptions, or one number */
     unsigned begin, end;
 };
 
@@ -74,14 +74,14 @@ static struct {
     struct topic_call call[CALLS];
     int calls;
     int references[PATTERNS], total;
-    int threads, inside; /* how many there are; within a call, callbacks apart */
-    bool left[EXPLORE_THREADS]; /* who has given the live trie up */
-    bool shows; /* what a garbage collector is shown, also where handles are released */
+    int threads, inside; /* number of threads; of those within a call, callbacks apart */
+    bool left[EXPLORE_THREADS]; /* threads that have given the live trie up */
+    bool shows; /* visits as a garbage collector, also where handles are released */
 } run;
 
 /* The host: a subscriber is the number of its pattern. */
 
-/* A match loads one shared word only: others shall have their turn in the middle of it, too. */
+/* A match loads only one shared word: other threads get their turn in the middle of it, too. */
 static uint64_t hash(const char *token, size_t length) {
     (void)length;
     explore_access(token, "token");
@@ -93,7 +93,7 @@ static void retain(uint64_t h) {
     run.total++;
 }
 
-/* What a garbage collector is shown may not be more than there is. */
+/* A garbage collector may not be shown more references than there are. */
 static int shown[PATTERNS];
 static int show(uint64_t h, void *arg) {
     (void)arg;
@@ -147,7 +147,7 @@ static void match_all(struct fp_version *v, unsigned answer[TOPICS]) {
 static void let_go(int who) {
     unsigned again[TOPICS];
     if (run.kept[who] == NULL)
-        who = EXPLORE_THREADS; /* what the first part kept */
+        who = EXPLORE_THREADS; /* the version that the first part kept */
     struct fp_version *v = run.kept[who];
     if (v == NULL)
         return;
@@ -164,7 +164,7 @@ static void leave(int who) {
     run.left[who] = true;
 }
 
-/* False: it has ended. */
+/* False: the trie has ended. */
 static bool clear_as_collector(void) {
     if (!fp_topic_hold(run.trie))
         return false;
@@ -249,7 +249,7 @@ static void perform_script(const char *text, const char *stops, int who) {
     }
 }
 
-/* The sequential trie: a mask of what is there. False: it would have answered otherwise. */
+/* The sequential trie: a mask of what is there. False: it would have given another answer. */
 static bool step(unsigned *there, const struct topic_call *c) {
     const unsigned bit = 1u << c->which, before = *there;
     unsigned count = 0;

@@ -1,13 +1,14 @@
 /* fp_atomic.h - stands in for csrc/base/fp_atomic.h: every access to a shared word is a plain
- * access that the scheduler of explore.c is asked for first. Memory orders do not exist here: what
- * is explored is sequential consistency; weaker orders are ThreadSanitizer's part.
+ * access, and asks the scheduler of explore.c first. Memory orders do not exist here: the explorer
+ * covers sequential consistency; ThreadSanitizer covers the weaker orders.
  *
- * But for light stores (fp_fence.h), which may be late: others do not see one until its thread does
- * anything but load, or ends, or another thread's heavy fence comes. The storing thread itself
- * loads what it stored. That is what a store buffer (x86's, say) with room for one light store
- * does. It is assumed that a heavy fence is one step, at which every thread's late store is seen;
- * that the kernel lets the threads pass their fences one after the other makes no difference, since
- * a thread whose fence is still to come could as well have run before that step. */
+ * Light stores (fp_fence.h) are the exception, since they may be late. Other threads do not see a
+ * late store until its thread does anything but load, or ends, or another thread executes a heavy
+ * fence. The storing thread itself loads what it stored. A store buffer (x86's, say) with room for
+ * one light store does the same. A heavy fence is assumed to be one step, at which every thread's
+ * late store becomes visible. In fact the kernel lets the threads pass their fences one after the
+ * other. That makes no difference: a thread whose fence is still to come could as well have run
+ * before that step. */
 #ifndef FP_ATOMIC_H
 #define FP_ATOMIC_H
 
@@ -16,13 +17,13 @@
 /* Another thread may run before the access to `word`. */
 void explore_access(const volatile void *word, const char *what);
 
-/* As a store, but it may come late. */
+/* Like a store, but it may come late. */
 void explore_store_late(uint64_t *word, uint64_t value);
 
-/* Has the running thread stored to `word`, and is that still to come? Then what. */
+/* Has the running thread a late store to `word`? If so, *value is what it stored. */
 bool explore_is_late(const volatile void *word, uint64_t *value);
 
-/* The running thread's late store comes now. */
+/* The running thread's late store becomes visible now. */
 void explore_fence(void);
 static inline void fp_fence_seq_cst(void) { explore_fence(); }
 
