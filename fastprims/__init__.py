@@ -5,13 +5,13 @@ from queue import Empty, Full
 
 from fastprims._common.interpreter import share  # isort: skip # first: it may refuse; see there
 from fastprims._atomics.ext import AtomicFlag, AtomicInt, AtomicRef
+from fastprims._common.paths import get_include, get_library
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limits.ext import ObjectPool, RateLimiter
 from fastprims._maps.ext import Ctrie, CtrieSnapshot, Subscription, TopicSnapshot, TopicTrie
 from fastprims._queues.dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._queues.ext import BoundedChannel, MPMCRing, SimpleQueue, SPSCRing
 from fastprims._queues.install import build_info, install, uninstall
-from fastprims._raw.paths import get_include, get_library
 
 if sys.platform == "linux":
     from fastprims._shm.ext import ShmReservation, ShmRing, ShmView

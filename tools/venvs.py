@@ -258,6 +258,8 @@ class Environment:
         stamp = self._read_stamp()
         before = stamp.get("extras")
         extras = sorted({*self.extras, *(before if isinstance(before, list) else [])})
+        for name in self._modules():  # one that has moved since would be found in the old place
+            (self.tree / "fastprims" / name).unlink()
         sources = fingerprint(ROOT)  # before, so that an edit during the build is noticed next time
         target = f".[{','.join(extras)}]" if extras else "."
         say(f"installing {target} for {self.interpreter.tag}")

@@ -211,11 +211,11 @@ os.execv("/bin/sleep", ["sleep", "600"])
         subprocess.Popen([sys.executable, "-c", source, ring.name]) as process,
     ):
         try:
-            assert ring.get(timeout=PATIENCE) == b"first"
-            assert ring.get(timeout=PATIENCE) == b"second"
             state = Path(f"/proc/{process.pid}/stat")
             while "(sleep) S" not in state.read_text():  # it has come back from execv
                 assert process.poll() is None
+            assert ring.get(timeout=PATIENCE) == b"first"
+            assert ring.get(timeout=PATIENCE) == b"second"
             ring.put(b"third", timeout=PATIENCE)
             assert ring.get() == b"third"
         finally:
