@@ -73,7 +73,8 @@ enum fp_status {
     FP_MOVED,       /* the items are, or are about to be, in another container: go there */
     FP_NOT_YET,     /* the awaited condition does not hold yet */
     FP_RETRY,       /* another thread was first: look again */
-    FP_REENTERED    /* this thread is inside the same operation already */
+    FP_REENTERED,   /* this thread is inside the same operation already */
+    FP_STATUSES     /* how many there are */
 };
 
 #endif

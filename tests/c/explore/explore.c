@@ -1,5 +1,6 @@
 /* explore.c - see explore.h. */
 #include "explore.h"
+#include "lines.h"
 
 #include "base/fp_mem.h"
 #include "base/fp_park.h"
@@ -58,7 +59,10 @@ static struct event {
     signed char thread;
     const char *what;
     const volatile void *word;
+    const void *from; /* the instruction after the access */
 } trace[MOST_STEPS + 1];
+
+static void access_from(const volatile void *word, const char *what, const void *from);
 
 /* Memory ----------------------------------------------------------------------------------------
  */
@@ -254,7 +258,7 @@ static void let_through(struct thread *t) {
 }
 
 void explore_store_late(uint64_t *word, uint64_t value) {
-    explore_access(word, "store");
+    access_from(word, "store", __builtin_return_address(0));
     if (self < 0 || budget == 0 || choose(2) == 0) {
         *word = value;
         return;
@@ -299,7 +303,7 @@ void fp_fence_heavy(void) {
 /* -----------------------------------------------------------------------------------------------
  */
 
-void explore_access(const volatile void *word, const char *what) {
+static void access_from(const volatile void *word, const char *what, const void *from) {
     if (self < 0 || stopped) {
         if (++alone > 1000 * MOST_STEPS)
             explore_fail("a call outside the threads does not end");
@@ -319,10 +323,14 @@ void explore_access(const volatile void *word, const char *what) {
         let_through(&threads[self]);
         wake_pausing(); /* what they wait for may have come */
     }
-    trace[steps] = (struct event){(signed char)self, what, word};
+    trace[steps] = (struct event){(signed char)self, what, word, from};
     struct block *b = block_of(word);
     if (b != NULL && b->freed)
         explore_fail("thread %d touches freed memory (%s)", self, what);
+}
+
+void explore_access(const volatile void *word, const char *what) {
+    access_from(word, what, __builtin_return_address(0));
 }
 
 void explore_pause(void) {
@@ -545,18 +553,29 @@ bool explore(const struct explore_program *p, double seconds, unsigned long seed
     return true;
 }
 
+/* One line for each access: the thread, what it did, the line of the core that did it, with the
+ * text that names the field, and the word. */
 static void print_trace(void) {
+    const void *from[MOST_STEPS + 1];
+    int count = 0;
+    for (unsigned i = 1; i <= steps && i <= MOST_STEPS; i++)
+        if (trace[i].what != NULL)
+            from[count++] = trace[i].from;
+    FILE *lines = explore_open_lines(from, count);
     for (unsigned i = 1; i <= steps && i <= MOST_STEPS; i++) {
         const char *at = (const char *)(uintptr_t)trace[i].word;
         struct block *b = block_of(at);
         if (trace[i].what == NULL)
             continue;
+        printf("    thread %d  %-8s ", trace[i].thread, trace[i].what);
+        explore_print_line(lines);
         if (b != NULL)
-            printf("    thread %d  %-8s block %d + %ld\n", trace[i].thread, trace[i].what,
-                   (int)(b - blocks), (long)(at - b->start));
+            printf("  (block %d + %ld)\n", (int)(b - blocks), (long)(at - b->start));
         else
-            printf("    thread %d  %-8s %p\n", trace[i].thread, trace[i].what, (const void *)at);
+            printf("  (%p)\n", (const void *)at);
     }
+    if (lines != NULL)
+        pclose(lines);
 }
 
 void explore_fail(const char *format, ...) {

@@ -106,8 +106,25 @@ bool history_is_linearizable(const struct history *h) {
 
 void history_print(const struct history *h) {
     static const char *const kind[] = {"put", "get", "close", "count", "limit"};
-    static const char *const status[] = {"ok",        "full",   "empty",     "closed",
-                                         "not owner", "memory", "timed out", "interrupted"};
+    static const char *const status[] = {
+        [FP_OK] = "ok",
+        [FP_FULL] = "full",
+        [FP_EMPTY] = "empty",
+        [FP_CLOSED] = "closed",
+        [FP_NOT_OWNER] = "not owner",
+        [FP_NO_MEMORY] = "no memory",
+        [FP_TIMED_OUT] = "timed out",
+        [FP_INTERRUPTED] = "interrupted",
+        [FP_BUSY] = "busy",
+        [FP_FAILED] = "failed",
+        [FP_TOO_LARGE] = "too large",
+        [FP_DAMAGED] = "damaged",
+        [FP_MOVED] = "moved",
+        [FP_NOT_YET] = "not yet",
+        [FP_RETRY] = "retry",
+        [FP_REENTERED] = "reentered",
+    };
+    _Static_assert(sizeof status / sizeof *status == FP_STATUSES, "each status has a name");
     for (int i = 0; i < h->count; i++) {
         const struct call *c = &h->call[i];
         printf("    [%u..%u] %s", c->begin, c->end, kind[c->kind]);
