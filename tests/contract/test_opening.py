@@ -169,6 +169,32 @@ def test_the_protocol_goes_on(kind: Kind) -> None:
         q.put_many([1])
 
 
+@pytest.mark.parametrize("last", [1, 2, 3])
+@drop_in
+def test_an_interrupted_get_many_puts_back_what_it_took(kind: Kind, last: int) -> None:
+    """An interrupt strikes within a hook; here, when so many items have been taken."""
+
+    class Interrupted(kind.cls):  # type: ignore[name-defined,misc]
+        left = -1
+
+        def _get(self) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                raise KeyboardInterrupt
+            return super()._get()
+
+    q = Interrupted()
+    q.put_many(range(5))
+    expected = [Interrupted.get(q) for _ in range(5)]
+    q.put_many(range(5))
+    q.left = last
+    with pytest.raises(KeyboardInterrupt):
+        q.get_many(5)
+    assert (q.qsize(), q.unfinished_tasks) == (5, 10)
+    q.left = -1
+    assert q.get_many(9) == expected
+
+
 @pytest.mark.parametrize("value", [float("inf"), 1e3, True, 2**70])
 @drop_in
 def test_a_bound_that_is_a_number_is_kept_as_it_was(kind: Kind, value: Any) -> None:
