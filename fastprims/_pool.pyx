@@ -445,7 +445,7 @@ cdef class Lease:
         pool.take_back(obj, error is not None)
 
 
-# Garbage collections, for pools that these drain. --------------------------------------------------
+# Garbage collections, for pools that these drain. -------------------------------------------------
 
 # Whether automatic collections are increments, each of some of the old objects, and how many will
 # have seen nearly all.
