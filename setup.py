@@ -2,21 +2,20 @@
 
 Environment:
 
-FASTPRIMS_CACHELINE   bytes between words that different threads write (csrc/fp_config.h)
+FASTPRIMS_CACHELINE   bytes between words that different threads write (csrc/base/fp_config.h)
 FASTPRIMS_ATOMICS     1: real atomics, even in an interpreter with a GIL
 FASTPRIMS_SANITIZE    "thread" or "address,undefined": build with these sanitizers
 """
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import os
-import re
 import shutil
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -25,111 +24,38 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, PlatformError
 
-# Every module carries its own copy of the C files it uses; no two share a structure.
-COMMON = ["fp_event.c", "fp_fence.c", "fp_mem.c", "fp_park.c", "fp_queue.c", "fp_thread.c"]
-COMMON += ["fp_wait.c"]
-LINEAGE = ["fp_epoch.c", "fp_guard.c", "fp_lineage.c", "fp_lineage_sort.c"]
-LINEAGE += ["fp_mem.c", "fp_park.c", "fp_thread.c"]
-MODULES: dict[str, tuple[str, list[str]]] = {
-    "fastprims._atomics": ("_atomics.pyx", [*COMMON, "fp_flag.c", "fp_ref.c"]),
-    "fastprims._base": ("_base.pyx", COMMON),
-    "fastprims._channel": (
-        "_channel.pyx",
-        [*COMMON, "fp_channel.c", "fp_epoch.c", "fp_gcra.c", "fp_glance.c"]
-        + ["fp_lock.c", "fp_segq.c", "fp_segq_move.c"],
-    ),
-    "fastprims._hot": ("_hot.pyx", []),
-    "fastprims._integer": ("_integer.pyx", []),
-    "fastprims._limiter": ("_limiter.pyx", [*COMMON, "fp_gcra.c", "fp_glance.c", "fp_lock.c"]),
-    "fastprims._merging": ("_merging.pyx", []),
-    "fastprims._numbers": ("_numbers.pyx", ["fp_park.c"]),
-    "fastprims._pool": ("_pool.pyx", [*COMMON, "fp_lock.c", "fp_pool.c", "fp_pool_table.c"]),
-    "fastprims._queue": (
-        "_queue.pyx",
-        [*COMMON, "fp_epoch.c", "fp_heap.c", "fp_lock.c", "fp_ordered.c", "fp_segq.c"]
-        + ["fp_segq_move.c"],
-    ),
-    "fastprims._ctrie": ("_ctrie.pyx", []),
-    "fastprims._ctriebase": (
-        "_ctriebase.pyx",
-        [
-            *("fp_ctrie_change.c", "fp_ctrie_find.c", "fp_ctrie_gcas.c", "fp_ctrie_node.c"),
-            *("fp_ctrie_walk.c", *LINEAGE),
-        ],
-    ),
-    "fastprims._topic": (
-        "_topic.pyx",
-        [
-            *("fp_topic_change.c", "fp_topic_edit.c", "fp_topic_match.c", "fp_topic_node.c"),
-            *("fp_topic_syntax.c", "fp_topic_table.c", *LINEAGE),
-        ],
-    ),
-    "fastprims._rings": (
-        "_rings.pyx",
-        [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"],
-    ),
+# csrc/ is compiled once for each of these, into a static library; a module takes what it uses.
+# Under a GIL the threads of one interpreter take turns, so their structures do without atomics.
+# Other processes and C threads know no GIL: what they share is always atomic.
+THREADS, PROCESSES = "threads", "processes"
+CORE = {
+    THREADS: ["base", "wait", "reclaim", "atomics", "limits", "queues", "maps"],
+    PROCESSES: ["base", "wait", "reclaim", "limits", "queues", "shm", "capi"],
 }
-# Whose structures other processes or C threads use: real atomics, whatever the interpreter has.
-ALWAYS_ATOMIC = {"fastprims._raw"}
+MODULES = {
+    "_common/interpreter.c": THREADS,
+    "_common/ext.pyx": THREADS,
+    "_atomics/ext.pyx": THREADS,
+    "_limits/ext.pyx": THREADS,
+    "_queues/ext.pyx": THREADS,
+    "_maps/ext.pyx": THREADS,
+}
 if sys.platform == "linux":
-    SHM: dict[str, list[str]] = {
-        "_shm": [],
-        "_shmcopy": [],
-        "_shmsegment": [
-            *("fp_bell.c", "fp_lane.c", "fp_mem.c", "fp_park.c", "fp_process.c", "fp_thread.c"),
-            *("fp_shm_member.c", "fp_shm_read.c", "fp_shm_segment.c", "fp_shm_write.c"),
-        ],
-        "_shmspan": [],
-        "_shmobjects": [],
-    }
-    for name, sources in SHM.items():
-        MODULES[f"fastprims.{name}"] = (f"{name}.pyx", sources)
-        ALWAYS_ATOMIC.add(f"fastprims.{name}")
+    MODULES |= {"_shm/ext.pyx": PROCESSES, "_shm/objects.pyx": PROCESSES}
 
-# For C programs and for other languages: the face of fastprims.h. Its threads know no GIL, so it is
-# always compiled with atomics. As a static library for any interpreter, and as a cffi module where
-# cffi is there when fastprims is built.
-RAW = [*COMMON, "fp_mpmc.c", "fp_mpmc_claim.c", "fp_mpmc_helped.c", "fp_spsc.c"]
-RAW += ["fp_lane.c", "fp_raw.c", "fp_raw_bytes.c"]
-RAW_MODULE = "fastprims._raw"
-RAW_HEADER = Path("csrc", "fastprims.h")
-
-# For _rawwords.py and _rawbytes.py, where a signal handler may run, and raise, after every call:
-# what was taken stands in memory of the caller's, and a record is taken only if nobody did so
-# meanwhile.
-RAW_DECLARATIONS = """
-struct word_box { uint64_t word; int taken; };
-enum fastprims_status take_word(fastprims_ring *, struct word_box *, int64_t timeout_ns);
-
-struct record_box { const void *where; size_t size; uint64_t ticket; int taken; };
-enum fastprims_status look_at_record(fastprims_bytes *, struct record_box *, int64_t timeout_ns);
-void take_record(fastprims_bytes *, struct record_box *);
-"""
-RAW_DEFINITIONS = """
-static enum fastprims_status take_word(fastprims_ring *ring, struct word_box *box,
-                                       int64_t timeout_ns) {
-    enum fastprims_status status = fastprims_ring_get(ring, &box->word, timeout_ns);
-    box->taken = status == FASTPRIMS_OK;
-    return status;
-}
-
-static enum fastprims_status look_at_record(fastprims_bytes *ring, struct record_box *box,
-                                            int64_t timeout_ns) {
-    enum fastprims_status status =
-        fastprims_bytes_peek(ring, &box->where, &box->size, timeout_ns);
-    uint64_t puts;
-    fastprims_bytes_count(ring, &puts, &box->ticket);
-    return status;
-}
-
-static void take_record(fastprims_bytes *ring, struct record_box *box) {
-    uint64_t puts, gets;
-    fastprims_bytes_count(ring, &puts, &gets);
-    box->taken = gets == box->ticket;
-    if (box->taken)
-        fastprims_bytes_take(ring);
-}
-"""
+# For C programs, the face of fastprims.h: a static library for any interpreter. For fastprims.raw,
+# a cffi module over it, where cffi is there when fastprims is built.
+RAW_MODULE = "fastprims._raw.ext"
+RAW_HEADER = Path("csrc", "capi", "fastprims.h")
+RAW_CALLS = Path("_raw", "calls.h")
+RAW_FILES = [
+    "base/*.c",
+    "wait/*.c",
+    "queues/fp_spsc_bytes.c",
+    "queues/fp_mpmc*.c",
+    "queues/fp_queue.c",
+]
+RAW_FILES += ["queues/fp_spsc.c", "capi/*.c"]
 
 NO_COMPILER = (
     "fastprims: no C compiler found (looked for {compiler!r}). fastprims is compiled when it is "
@@ -146,13 +72,12 @@ NO_HEADERS = (
 )
 
 
-def definitions(module: str) -> list[tuple[str, str | None]]:
-    """The -D options of this module, interpreter and environment."""
+def definitions(flavour: str) -> list[tuple[str, str | None]]:
+    """The -D options of this flavour, interpreter and environment."""
     gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
-    plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0")
-    plain = plain and module not in ALWAYS_ATOMIC
+    plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0") and flavour == THREADS
     result: list[tuple[str, str | None]] = [("FP_PLAIN", str(int(plain)))]
-    if module not in ALWAYS_ATOMIC:  # between Python threads it gains nothing; see csrc/DESIGN.md
+    if flavour == THREADS:  # between Python threads it gains nothing; see csrc/DESIGN.md
         result.append(("FP_LIGHT", "0"))
     if cacheline := os.environ.get("FASTPRIMS_CACHELINE"):
         if not cacheline.isdecimal():
@@ -216,21 +141,26 @@ def has_cffi() -> bool:
     return importlib.util.find_spec("cffi") is not None
 
 
-def write_raw_module(target: str) -> None:
-    """The cffi module's source: declarations from the header, which is the only place for them."""
+def declarations(header: Path) -> str:
+    """What a header declares for cffi."""
+    text = header.read_text(encoding="utf-8")
+    _, _, rest = text.partition("/* cffi reads from here on. */")
+    found, mark, _ = rest.partition("/* cffi reads up to here. */")
+    if not mark:
+        raise SystemExit(f"fastprims: {header} lacks the marks for cffi")
+    return found.replace("FASTPRIMS_EXPORT ", "").replace("static ", "")
+
+
+def write_raw_module(target: Path) -> None:
+    """The cffi module's source: declarations from the headers, which are the only places for them."""
     from cffi import FFI
 
-    text = RAW_HEADER.read_text(encoding="utf-8")
-    _, _, rest = text.partition("/* cffi reads from here on. */")
-    declarations, found, _ = rest.partition("/* cffi reads up to here. */")
-    if not found:
-        raise SystemExit(f"fastprims: {RAW_HEADER} lacks the marks for cffi")
     ffi = FFI()
-    ffi.cdef(declarations.replace("FASTPRIMS_EXPORT ", ""))
-    ffi.cdef(RAW_DECLARATIONS)
-    structures = re.sub(r"^(enum|void).*\n", "", RAW_DECLARATIONS, flags=re.MULTILINE)
-    ffi.set_source(RAW_MODULE, f'#include "{RAW_HEADER.name}"\n{structures}{RAW_DEFINITIONS}')
-    ffi.emit_c_code(target)
+    for header in (RAW_HEADER, "fastprims" / RAW_CALLS):
+        ffi.cdef(declarations(header))
+    ffi.set_source(RAW_MODULE, f'#include "{RAW_CALLS.as_posix()}"')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ffi.emit_c_code(str(target))
 
 
 class BuildExtensions(build_ext):
@@ -242,37 +172,65 @@ class BuildExtensions(build_ext):
     def build_extensions(self) -> None:
         compile_args, link_args, libraries = options(self.compiler.compiler_type)
         check_toolchain(self.compiler, compile_args)
-        from Cython.Build import cythonize
-
+        objects = {flavour: self.compile_core(flavour, compile_args) for flavour in CORE}
+        archives = {name: self.archive(f"core-{name}", found) for name, found in objects.items()}
+        self.make_library(objects[PROCESSES])
         for extension in self.extensions:
             if extension.name == RAW_MODULE:
-                source = Path(self.build_temp, "_raw.c")
-                source.parent.mkdir(parents=True, exist_ok=True)
-                write_raw_module(str(source))
-                extension.sources = [str(source), *extension.sources]
-        generated = cythonize(self.extensions, build_dir=self.build_temp, force=True)
-        for extension, translated in zip(self.extensions, generated, strict=True):
-            extension.sources = translated.sources
+                write_raw_module(Path(self.build_temp, "raw.c"))
+                extension.sources = [str(Path(self.build_temp, "raw.c"))]
+        self.translate()
+        for extension in self.extensions:
+            extension.define_macros = definitions(FLAVOURS[extension.name])
+            extension.extra_objects = [archives[FLAVOURS[extension.name]]]
             extension.extra_compile_args = compile_args
             extension.extra_link_args = link_args
             extension.libraries = libraries
         super().build_extensions()
-        self.build_library(compile_args)
 
-    def build_library(self, compile_args: list[str]) -> None:
+    def translate(self) -> None:
+        """From Cython to C."""
+        from Cython.Build import cythonize
+
+        processes = self.parallel if sys.platform == "linux" else 0  # elsewhere they run this file
+        translated = cythonize(
+            self.extensions, build_dir=self.build_temp, force=True, nthreads=processes
+        )
+        for extension, result in zip(self.extensions, translated, strict=True):
+            extension.sources = result.sources
+
+    def compile_core(self, flavour: str, compile_args: list[str]) -> dict[str, str]:
+        """The object file of each source file."""
+
+        def compiled(source: str) -> str:
+            (found,) = self.compiler.compile(
+                [source],
+                output_dir=os.path.join(self.build_temp, f"core-{flavour}"),
+                macros=definitions(flavour),
+                include_dirs=["csrc"],
+                extra_postargs=compile_args,
+            )
+            return str(found)
+
+        sources = [file for wing in CORE[flavour] for file in sorted(glob(f"csrc/{wing}/*.c"))]
+        with ThreadPoolExecutor(self.parallel) as pool:
+            return dict(zip(sources, pool.map(compiled, sources), strict=True))
+
+    def archive(self, name: str, objects: dict[str, str], folder: str = "") -> str:
+        folder = folder or self.build_temp
+        library = os.path.join(folder, self.compiler.library_filename(name))
+        Path(library).unlink(missing_ok=True)  # `ar` would keep what was in it
+        self.compiler.create_static_lib([*objects.values()], name, output_dir=folder)
+        return library
+
+    def make_library(self, objects: dict[str, str]) -> None:
         """libfastprims.a and its header, beside the modules."""
         header, library = self.library_files(Path(self.build_lib))
-        for file in (header, library):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.unlink(missing_ok=True)  # `ar` would keep what was in it
+        header.parent.mkdir(parents=True, exist_ok=True)
         self.copy_file(str(RAW_HEADER), str(header))
-        objects = self.compiler.compile(
-            [f"csrc/{source}" for source in RAW],
-            output_dir=os.path.join(self.build_temp, "libfastprims"),
-            macros=definitions(RAW_MODULE),
-            extra_postargs=compile_args,
-        )
-        self.compiler.create_static_lib(objects, "fastprims", output_dir=str(library.parent))
+        files = {file for pattern in RAW_FILES for file in glob(f"csrc/{pattern}")}
+        chosen = {source: found for source, found in objects.items() if source in files}
+        self.archive("fastprims", chosen, str(library.parent))
 
     def library_files(self, folder: Path) -> tuple[Path, Path]:
         library = "fastprims.lib" if os.name == "nt" else "libfastprims.a"
@@ -291,30 +249,20 @@ class BuildExtensions(build_ext):
     def get_outputs(self) -> list[str]:
         return [*super().get_outputs(), *map(str, self.library_files(Path(self.build_lib)))]
 
-    def build_extension(self, ext: Extension) -> None:
-        # The modules share C files and are compiled side by side: each one has its own objects.
-        own = copy.copy(self)
-        own.build_temp = os.path.join(self.build_temp, ext.name)
-        super(BuildExtensions, own).build_extension(ext)
+
+def extension(name: str, source: str) -> Extension:
+    return Extension(name, [source], include_dirs=["csrc", "fastprims"])
 
 
-def extension(name: str, sources: list[str]) -> Extension:
-    return Extension(
-        name,
-        sources,
-        include_dirs=["csrc", "fastprims"],
-        define_macros=definitions(name),
-        depends=sorted([*glob("csrc/*.h"), *glob("fastprims/*.h"), *glob("fastprims/*.pxd")]),
-    )
-
-
-modules = [extension("fastprims._interpreter", ["fastprims/_interpreter.c"])]
-modules += [
-    extension(name, [f"fastprims/{pyx}", *(f"csrc/{source}" for source in sources)])
-    for name, (pyx, sources) in MODULES.items()
-]
+FLAVOURS: dict[str, str] = {}
+modules = []
+for source, flavour in MODULES.items():
+    name = "fastprims." + source.partition(".")[0].replace("/", ".")
+    modules.append(extension(name, f"fastprims/{source}"))
+    FLAVOURS[name] = flavour
 if has_cffi():
-    modules.append(extension(RAW_MODULE, [f"csrc/{source}" for source in RAW]))
+    modules.append(extension(RAW_MODULE, ""))  # the source comes about with the build
+    FLAVOURS[RAW_MODULE] = PROCESSES
 
 setup(
     ext_modules=modules,

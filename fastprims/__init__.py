@@ -3,30 +3,24 @@
 import sys
 from queue import Empty, Full
 
-from fastprims._interpreter import share  # isort: skip # first: it may refuse; see there
-from fastprims._atomics import AtomicFlag, AtomicRef
-from fastprims._channel import BoundedChannel
-from fastprims._ctrie import Ctrie, CtrieSnapshot
-from fastprims._dropin import LifoQueue, PriorityQueue, Queue
+from fastprims._common.interpreter import share  # isort: skip # first: it may refuse; see there
+from fastprims._atomics.ext import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._errors import ItemTooLarge, ShutDown
-from fastprims._install import build_info, install, uninstall
-from fastprims._integer import AtomicInt
-from fastprims._limiter import RateLimiter
-from fastprims._native import get_include, get_library
-from fastprims._pool import ObjectPool
-from fastprims._queue import SimpleQueue
-from fastprims._rings import MPMCRing, SPSCRing
-from fastprims._topic import Subscription, TopicSnapshot, TopicTrie
+from fastprims._limits.ext import ObjectPool, RateLimiter
+from fastprims._maps.ext import Ctrie, CtrieSnapshot, Subscription, TopicSnapshot, TopicTrie
+from fastprims._queues.dropin import LifoQueue, PriorityQueue, Queue
+from fastprims._queues.ext import BoundedChannel, MPMCRing, SimpleQueue, SPSCRing
+from fastprims._queues.install import build_info, install, uninstall
+from fastprims._raw.paths import get_include, get_library
 
 if sys.platform == "linux":
-    from fastprims._shm import ShmRing
-    from fastprims._shmspan import ShmReservation, ShmView
+    from fastprims._shm.ext import ShmReservation, ShmRing, ShmView
 else:  # no futex
-    from fastprims._elsewhere import ShmQueue, ShmReservation, ShmRing, ShmView
+    from fastprims._shm.unsupported import ShmQueue, ShmReservation, ShmRing, ShmView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fastprims._shmqueue import ShmQueue
+    from fastprims._shm.queue import ShmQueue
 
 __all__ = [
     "AtomicFlag",
@@ -70,6 +64,6 @@ def __getattr__(name: str) -> object:
     if name != "ShmQueue":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     global ShmQueue
-    from fastprims._shmqueue import ShmQueue
+    from fastprims._shm.queue import ShmQueue
 
     return ShmQueue

@@ -12,7 +12,7 @@ usage: python -m fastprims run {program.py | -m module | -c code} [argument ...]
 def main(arguments: list[str]) -> int:
     """Runs what the first argument names; returns the exit status."""
     if arguments[:1] == ["run"]:
-        from fastprims._run import run
+        from fastprims._queues.run import run
 
         return run(arguments[1:])
     if arguments[:1] != ["shm"]:
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if sys.platform != "linux":
         print("fastprims: shared memory is for Linux; there is none here", file=sys.stderr)
         return 1
-    from fastprims._shmtool import main as shm
+    from fastprims._shm.tool import main as shm
 
     return shm(arguments[1:])
 

@@ -9,7 +9,7 @@ that is asked for with -p before all others and before conftest.py, so that what
 
 from __future__ import annotations
 
-from fastprims._install import build_info, install_as, uninstall
+from fastprims._queues.install import build_info, install_as, uninstall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ working whichever module raised. ShutDown is there on every Python version.
 
 from queue import Empty, Full
 
-from fastprims._dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._errors import ShutDown
-from fastprims._open import OpenedWarning, opened
-from fastprims._queue import SimpleQueue, also_known_in
+from fastprims._queues.dropin import LifoQueue, PriorityQueue, Queue
+from fastprims._queues.ext import SimpleQueue, also_known_in
+from fastprims._queues.opened import OpenedWarning, opened
 
 __all__ = [
     "Empty",

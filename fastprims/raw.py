@@ -25,15 +25,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastprims import _rawlib
-from fastprims._rawbytes import SPSCBytes
-from fastprims._rawwords import MPMCWords, SPSCWords
+from fastprims._raw import lib as _lib
+from fastprims._raw.bytes import SPSCBytes
+from fastprims._raw.words import MPMCWords, SPSCWords
 
 __all__ = ["MPMCWords", "SPSCBytes", "SPSCWords", "ffi", "lib", "library"]
 
-ffi: Any = _rawlib.ffi
+ffi: Any = _lib.ffi
 """The functions of fastprims.h for cffi: `lib.fastprims_ring_put(ring.handle, 1, 0)`."""
-lib: Any = _rawlib.lib
+lib: Any = _lib.lib
 
-library: str = _rawlib.library
+library: str = _lib.library
 """The path of the shared library that has the functions of fastprims.h, for ctypes.CDLL."""

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,17 @@ import fastprims
 
 PACKAGE = Path(fastprims.__file__).parent
 
-EXTENSIONS = [
-    name
-    for _, name, _ in pkgutil.iter_modules([str(PACKAGE)])
-    if not (PACKAGE / f"{name}.py").exists()
-]
+
+def _extensions() -> Iterator[str]:
+    """In the form "_queues.ext"."""
+    for _, name, is_package in pkgutil.iter_modules([str(PACKAGE)]):
+        if is_package:
+            for _, part, _ in pkgutil.iter_modules([str(PACKAGE / name)]):
+                if not (PACKAGE / name / f"{part}.py").exists():
+                    yield f"{name}.{part}"
+
+
+EXTENSIONS = list(_extensions())
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -36,7 +43,7 @@ def test_type_information_is_installed() -> None:
     assert (PACKAGE / "py.typed").exists()
     assert EXTENSIONS, "no extension modules found"
     for name in EXTENSIONS:
-        assert (PACKAGE / f"{name}.pyi").exists(), f"{name} has no stub"
+        assert stub_path(name).exists(), f"{name} has no stub"
 
 
 def test_extension_modules_are_compiled_for_this_interpreter() -> None:
@@ -46,8 +53,12 @@ def test_extension_modules_are_compiled_for_this_interpreter() -> None:
         assert module.__file__.endswith((".so", ".pyd"))
 
 
+def stub_path(name: str) -> Path:
+    return PACKAGE / f"{name.replace('.', '/')}.pyi"
+
+
 def stub_of(name: str) -> ast.Module:
-    return ast.parse((PACKAGE / f"{name}.pyi").read_text(encoding="utf-8"))
+    return ast.parse(stub_path(name).read_text(encoding="utf-8"))
 
 
 def public_members(cls: type) -> set[str]:

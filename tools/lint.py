@@ -79,8 +79,8 @@ def stubs(tools: Tools) -> bool:
 
 
 def cython(tools: Tools) -> bool:
-    """cython-lint: mistakes and layout in .pyx and .pxd files"""
-    files = sorted((ROOT / "fastprims").glob("*.p[yx][xd]"))
+    """cython-lint: mistakes and layout in .pyx, .pxi and .pxd files"""
+    files = sorted(f for f in (ROOT / "fastprims").rglob("*") if f.suffix in CYTHON)
     return tools("cython-lint", *files)
 
 
@@ -101,9 +101,9 @@ def c_warnings(tools: Tools) -> bool:
     good = True
     for compiler in compilers:
         for title, options in C_BUILDS.items():
-            command = [*shlex.split(compiler), "-std=c11", "-O2", "-c", "-o", os.devnull]
+            command = [*shlex.split(compiler), "-std=c11", "-O2", "-Icsrc", "-c", "-o", os.devnull]
             command += [*WARNINGS, *options, *_wide_swap(compiler, options)]
-            for file in sorted((ROOT / "csrc").glob("*.c")):
+            for file in sorted((ROOT / "csrc").rglob("*.c")):
                 if run([*command, file.relative_to(ROOT)]):
                     say(f"{compiler}, {title}: {file.name}")
                     good = False
@@ -134,10 +134,46 @@ def _scripts(language: str) -> Iterator[Path]:
                 yield file
 
 
+# What a wing may use, besides itself. Includes and imports only fall.
+BELOW: dict[str, set[str]] = {"base": set()}
+BELOW["wait"] = {"base"}
+BELOW["reclaim"] = BELOW["wait"] | {"wait"}
+BELOW["atomics"] = BELOW["limits"] = BELOW["reclaim"] | {"reclaim"}
+BELOW["queues"] = BELOW["limits"] | {"limits"}
+BELOW["maps"] = BELOW["reclaim"] | {"reclaim"}
+BELOW["shm"] = BELOW["capi"] = BELOW["wait"] | {"wait", "queues"}
+# In fastprims/, a wing also uses the wing of csrc/ of the same name.
+BELOW["_common"] = BELOW["reclaim"] | {"reclaim", "queues", "maps"}  # declared in core.pxd
+for wing in ("_atomics", "_limits", "_maps", "_shm"):
+    BELOW[wing] = {"_common", wing[1:]}
+BELOW["_queues"] = {"_common", "_atomics", "queues"}
+BELOW["_raw"] = {"_common", "capi"}
+CYTHON = {".pyx", ".pxi", ".pxd"}
+USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastprims\.(_\w+)[. ]')
+
+
+def layers(tools: Tools) -> bool:
+    """csrc/ and fastprims/: a wing uses only what is below it"""
+    good = True
+    endings = CYTHON | {".c", ".h", ".py"}
+    for file in sorted([*(ROOT / "csrc").rglob("*"), *(ROOT / "fastprims").rglob("*")]):
+        wing = file.parent.name
+        if file.suffix not in endings or wing not in BELOW:
+            continue  # the modules on top use all wings
+        for include, module in USES.findall(file.read_text(encoding="utf-8")):
+            used = include or module
+            if used in BELOW and used != wing and used not in BELOW[wing]:
+                print(f"{file.relative_to(ROOT)}: {wing}/ may not use {used}/")
+                good = False
+    return good
+
+
 def links(tools: Tools) -> bool:
     """the files that Markdown files link to exist"""
     good = True
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("csrc/*.md")]
+    folders = ("csrc", "docs", "fastprims")
+    documents = [*ROOT.glob("*.md"), *(f for name in folders for f in (ROOT / name).rglob("*.md"))]
+    documents = [file for file in documents if "_build" not in file.parts]
     for document in documents:
         for target in LINK.findall(document.read_text(encoding="utf-8")):
             if "://" not in target and not (document.parent / target).exists():
@@ -154,6 +190,7 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
     "cython": cython,
     "c-format": c_format,
     "c": c_warnings,
+    "layers": layers,
     "shell": shell,
     "links": links,
 }

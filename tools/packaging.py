@@ -62,15 +62,16 @@ def check_wheel(wheel: Path, extras: list[str]) -> None:
         raise Stop(f"{wheel.name} has run-time dependencies: {required}")
     if strangers := sorted(n for n in names if not n.startswith(("fastprims/", "fastprims-"))):
         raise Stop(f"{wheel.name} installs files outside the package: {strangers}")
-    sources = {n for n in names if Path(n).suffix in (".c", ".h", ".pyx")} - {HEADER}
+    sources = {n for n in names if Path(n).suffix in (".c", ".h", ".pyx", ".pxi")} - {HEADER}
     if sources:
         raise Stop(f"{wheel.name} contains sources: {sorted(sources)}")
     wanted = {HEADER, *_files("fastprims", "*.py", "*.pyi", "*.pxd", "py.typed")}
     if missing := sorted(wanted - names):
         raise Stop(f"{wheel.name} lacks {missing}")
-    modules = [file.stem for file in (ROOT / "fastprims").glob("*.pyx")]
-    for module in [*modules, *(["_raw"] if "shm" in extras else [])]:
-        if not any(n.startswith(f"fastprims/{module}.") and ".pyi" not in n for n in names):
+    modules = {Path(n).with_suffix("") for n in _files("fastprims", "*.pyx", "*.c")}
+    modules |= {Path("fastprims/_raw/ext")} if "shm" in extras else set()
+    for module in sorted(modules):
+        if not any(n.startswith(f"{module.as_posix()}.") and ".pyi" not in n for n in names):
             raise Stop(f"{wheel.name} lacks the compiled module {module}")
     if not any(Path(n).match("fastprims/lib/*fastprims.*") for n in names):
         raise Stop(f"{wheel.name} lacks the static library")
@@ -81,7 +82,7 @@ def check_sdist(sdist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {*DOCUMENTS, *BUILD_FILES}
     for folder in FOLDERS:
-        wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.pxd", "*.[ch]", "*.md")
+        wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.px[di]", "*.[ch]", "*.md")
     built = ("docs/_build", "tests/c/build", "fastprims/include")
     wanted = {n for n in wanted if not n.startswith(built)}
     if missing := sorted(wanted - names):

@@ -229,8 +229,12 @@ class Environment:
 
     def _modules(self) -> dict[str, list[int]]:
         """The compiled modules as they lie there: another build may have replaced them."""
-        found = sorted((self.tree / "fastprims").glob(f"*{self.interpreter.suffix}"))
-        return {file.name: [file.stat().st_mtime_ns, file.stat().st_size] for file in found}
+        found = sorted((self.tree / "fastprims").rglob(f"*{self.interpreter.suffix}"))
+        package = self.tree / "fastprims"
+        return {
+            file.relative_to(package).as_posix(): [file.stat().st_mtime_ns, file.stat().st_size]
+            for file in found
+        }
 
     def _copy_tree(self, keep_modules: bool) -> None:
         kept = {}
@@ -238,7 +242,7 @@ class Environment:
             package = self.tree / "fastprims"
             folders = [name for name in BUILT_FOLDERS if (package / name).is_dir()]
             for name in [*self._modules(), *folders]:
-                kept[name] = self.folder / f"kept-{name}"
+                kept[name] = self.folder / f"kept-{name.replace('/', '-')}"
                 shutil.move(package / name, kept[name])
         if self.tree.exists():
             shutil.rmtree(self.tree)
@@ -276,15 +280,15 @@ def _slug(name: str, value: str) -> str:
 
 def fingerprint(tree: Path) -> str:
     """Changes with everything the compiled modules and the dependencies are made from."""
-    files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").glob("*.[ch]"))]
+    files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").rglob("*.[ch]"))]
     files += [
         file
-        for file in sorted((tree / "fastprims").iterdir())
-        if file.suffix in (".pyx", ".pxd", ".c", ".h")
+        for file in sorted((tree / "fastprims").rglob("*"))
+        if file.suffix in (".pyx", ".pxi", ".pxd", ".c", ".h")
     ]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        digest.update(str(file.relative_to(tree)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

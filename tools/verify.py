@@ -179,7 +179,7 @@ def races(interpreter: Interpreter) -> int:
 
 def races_maps(interpreter: Interpreter) -> int:
     # Not: a shared iterator, since the lock is the interpreter's; failing allocations, since memory
-    # is not the interpreter's then (fastprims/_handles.h); nor what looks at resident memory.
+    # is not the interpreter's then (fastprims/_maps/handles.h); nor what looks at resident memory.
     skipped = ("-k", "not share_an_iterator and not allocation and not given_back")
     return _races(*THREADED, *skipped)
 

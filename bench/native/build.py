@@ -16,8 +16,8 @@ from bench.native.contenders import FASTPRIMS, Native
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 CORE = ROOT / "csrc"
 CORE_FILES = (
-    *("fp_event.c", "fp_fence.c", "fp_lane.c", "fp_mem.c", "fp_mpmc*.c", "fp_park.c"),
-    *("fp_queue.c", "fp_raw*.c", "fp_spsc.c", "fp_thread.c", "fp_wait.c"),
+    *("base/*.c", "wait/*.c", "capi/*.c"),
+    *("queues/fp_spsc_bytes.c", "queues/fp_mpmc*.c", "queues/fp_queue.c", "queues/fp_spsc.c"),
 )
 OPTIONS = ("-O3", "-pthread", "-w", "-D_GNU_SOURCE")
 LIMIT = 120.0
@@ -74,7 +74,8 @@ def _compile(compiler: str, contender: Native, path: Path) -> str:
         *compiler.split(),
         "-std=c++17" if contender.source.endswith(".cc") else "-std=gnu11",
     ]
-    command += [*OPTIONS, *contender.options, "-I", str(CORE), str(PROGRAMS / contender.source)]
+    command += [*OPTIONS, *contender.options, "-I", str(CORE), "-I", str(CORE / "capi")]
+    command.append(str(PROGRAMS / contender.source))
     if platform.machine() in ("x86_64", "AMD64"):
         command.append("-mcx16")
     if contender.side == FASTPRIMS:

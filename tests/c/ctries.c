@@ -1,7 +1,7 @@
 /* ctries.c - see ctries.h. */
 #include "ctries.h"
 
-#include "fp_mem.h"
+#include "base/fp_mem.h"
 #include "torture.h"
 
 #include <stdatomic.h>

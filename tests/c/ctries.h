@@ -5,7 +5,7 @@
 #ifndef CTRIES_H
 #define CTRIES_H
 
-#include "fp_ctrie.h"
+#include "maps/fp_ctrie.h"
 
 enum { CTRIE_HANDLES = 1 << 20 };
 

@@ -2,11 +2,11 @@
 #define _GNU_SOURCE
 #include "flows.h"
 
-#include "fp_mem.h"
-#include "fp_mpmc.h"
-#include "fp_ordered.h"
-#include "fp_segq.h"
-#include "fp_spsc.h"
+#include "base/fp_mem.h"
+#include "queues/fp_mpmc.h"
+#include "queues/fp_ordered.h"
+#include "queues/fp_segq.h"
+#include "queues/fp_spsc.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -191,7 +191,7 @@ static void observe(struct load *l) {
         gets_before = gets;
         if (l->mode & FLOW_CLOSE && atomic_load(&l->closed))
             CHECK(l->s.ops->is_closed(l->s.queue), "a closed queue says it isn't");
-        CHECK(l->s.ops->bytes(l->s.queue) > 0, "no bytes");
+        CHECK(l->s.ops->memory(l->s.queue) > 0, "no bytes");
         sched_yield();
     }
 }

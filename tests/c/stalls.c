@@ -1,9 +1,9 @@
 /* stalls.c - flow_stalls: a thread is stopped in the middle of an operation; see flows.h. */
 #include "flows.h"
 
-#include "fp_event.h"
-#include "fp_spsc.h"
-#include "fp_thread.h"
+#include "base/fp_thread.h"
+#include "queues/fp_spsc.h"
+#include "wait/fp_event.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "torture.h"
 
-#include "fp_mem.h"
+#include "base/fp_mem.h"
 
 #include <errno.h>
 #include <pthread.h>

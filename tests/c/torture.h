@@ -3,7 +3,7 @@
 #ifndef TORTURE_H
 #define TORTURE_H
 
-#include "fp_queue.h"
+#include "queues/fp_queue.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define TORTURE_TSAN 1

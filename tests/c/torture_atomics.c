@@ -1,10 +1,10 @@
 /* torture_atomics.c - the integer, the reference, and the flag. */
 #include "torture.h"
 
-#include "fp_flag.h"
-#include "fp_int.h"
-#include "fp_mem.h"
-#include "fp_ref.h"
+#include "atomics/fp_flag.h"
+#include "atomics/fp_int.h"
+#include "atomics/fp_ref.h"
+#include "base/fp_mem.h"
 
 #include <stdatomic.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /* torture_channel.c - the channel: as a queue, and dropping its oldest items. */
 #include "flows.h"
 
-#include "fp_channel.h"
-#include "fp_epoch.h"
-#include "fp_thread.h"
+#include "base/fp_thread.h"
+#include "queues/fp_channel.h"
+#include "reclaim/fp_epoch.h"
 
 #include <pthread.h>
 #include <sched.h>

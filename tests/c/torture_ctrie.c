@@ -2,7 +2,7 @@
 #include "ctries.h"
 #include "torture.h"
 
-#include "fp_mem.h"
+#include "base/fp_mem.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

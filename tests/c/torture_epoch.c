@@ -1,8 +1,8 @@
 /* torture_epoch.c - reclamation: nobody meets freed memory, and nothing stays in limbo. */
 #include "torture.h"
 
-#include "fp_epoch.h"
-#include "fp_mem.h"
+#include "base/fp_mem.h"
+#include "reclaim/fp_epoch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 /* torture_event.c - the eventcount, waiting, the lock, and what a fork does to them. */
 #include "flows.h"
 
-#include "fp_lock.h"
-#include "fp_mpmc.h"
-#include "fp_thread.h"
+#include "base/fp_thread.h"
+#include "queues/fp_mpmc.h"
+#include "wait/fp_lock.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -135,7 +135,8 @@ static void count_up(int id, void *arg) {
         CHECK(s == FP_OK, "the lock answers %d", (int)s);
         l->value++;
         if (i % 64 == 0)
-            CHECK(fp_lock_acquire(&l->lock, fp_thread_serial(), l->host) == FP_BUSY, "taken twice");
+            CHECK(fp_lock_acquire(&l->lock, fp_thread_serial(), l->host) == FP_REENTERED,
+                  "taken twice");
         fp_lock_release(&l->lock);
     }
 }
@@ -241,12 +242,12 @@ static void fork_with_sleepers(void) {
 static void take_held(void) {
     uint64_t me = fp_thread_serial();
     CHECK(fp_lock_acquire(&held, me, &torture_host) == FP_OK, "the lock of a thread left behind");
-    CHECK(fp_lock_acquire(&held, me, &torture_host) == FP_BUSY, "taken twice");
+    CHECK(fp_lock_acquire(&held, me, &torture_host) == FP_REENTERED, "taken twice");
     fp_lock_release(&held);
 }
 
 static void keep_own(void) {
-    CHECK(fp_lock_acquire(&held, fp_thread_serial(), &torture_host) == FP_BUSY,
+    CHECK(fp_lock_acquire(&held, fp_thread_serial(), &torture_host) == FP_REENTERED,
           "the forking thread's own lock was taken from it");
     CHECK(!fp_thread_lost_by_fork(fp_thread_serial()), "the forking thread is lost");
 }

@@ -1,7 +1,7 @@
 /* torture_gcra.c - the rate limiter. */
 #include "torture.h"
 
-#include "fp_gcra.h"
+#include "limits/fp_gcra.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -191,7 +191,7 @@ static void decisions(void) {
         enum fp_status s = fp__gcra_try_between(&g, n, used, between);
         enum fp_status truth = fp_gcra_try(&exact, n, &clock_told);
         answers[s]++;
-        if (s == FP_BUSY) {
+        if (s == FP_RETRY) {
             CHECK(fp_u64_load_relaxed(&g.used) == used, "undecided, and yet tokens were taken");
             continue;
         }
@@ -203,13 +203,13 @@ static void decisions(void) {
                   fp_u64_load_relaxed(&g.refused) == fp_u64_load_relaxed(&exact.refused),
               "the counts");
     }
-    CHECK(answers[FP_OK] != 0 && answers[FP_FULL] != 0 && answers[FP_BUSY] != 0, "one-sided");
+    CHECK(answers[FP_OK] != 0 && answers[FP_FULL] != 0 && answers[FP_RETRY] != 0, "one-sided");
     struct fp_gcra g; /* the word was changed by somebody else */
     CHECK(fp_gcra_init(&g, 1, 2, 0) == FP_OK, "refused");
     const struct fp_glance begin = {0, 0};
     const uint64_t used = fp_u64_load_relaxed(&g.used);
     CHECK(fp__gcra_try_between(&g, 1, used, begin) == FP_OK, "the first");
-    CHECK(fp__gcra_try_between(&g, 1, used, begin) == FP_BUSY, "the same one again");
+    CHECK(fp__gcra_try_between(&g, 1, used, begin) == FP_RETRY, "the same one again");
 }
 
 static void waiting_alone(void) {

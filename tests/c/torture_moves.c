@@ -2,8 +2,8 @@
  * go on as before, and in the end for good, into an array behind a mutex, where all go on. */
 #include "flows.h"
 
-#include "fp_ordered.h"
-#include "fp_segq.h"
+#include "queues/fp_ordered.h"
+#include "queues/fp_segq.h"
 
 #include <pthread.h>
 #include <sched.h>

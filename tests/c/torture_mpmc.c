@@ -1,7 +1,7 @@
 /* torture_mpmc.c - the MPMC ring (either variant). */
 #include "flows.h"
 
-#include "fp_mpmc.h"
+#include "queues/fp_mpmc.h"
 
 static const uint64_t capacities[] = {1, 2, 3, 7, 1000};
 enum { CAPACITIES = sizeof capacities / sizeof *capacities };

@@ -1,8 +1,8 @@
 /* torture_ordered.c - heap, priority queue and LIFO queue. */
 #include "flows.h"
 
-#include "fp_heap.h"
-#include "fp_ordered.h"
+#include "queues/fp_heap.h"
+#include "queues/fp_ordered.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -141,7 +141,7 @@ static struct fp_ordered *own;
 
 static int less_nested(uint64_t a, uint64_t b) {
     uint64_t item;
-    CHECK(fp_ordered_put(own, a) == FP_BUSY && fp_ordered_get(own, &item) == FP_BUSY,
+    CHECK(fp_ordered_put(own, a) == FP_REENTERED && fp_ordered_get(own, &item) == FP_REENTERED,
           "not refused");
     return a < b;
 }

@@ -1,10 +1,10 @@
 /* torture_pool.c - the object pool. */
 #include "torture.h"
 
-#include "fp_backoff.h"
+#include "base/fp_backoff.h"
 
-#include "fp_mem.h"
-#include "fp_pool.h"
+#include "base/fp_mem.h"
+#include "limits/fp_pool.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

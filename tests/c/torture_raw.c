@@ -2,8 +2,8 @@
  * and waiting. What lies beneath has programs of its own. */
 #include "torture.h"
 
-#include "fastprims.h"
-#include "fp_park.h"
+#include "base/fp_park.h"
+#include "capi/fastprims.h"
 
 #include <stdatomic.h>
 #include <string.h>

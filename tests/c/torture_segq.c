@@ -1,8 +1,8 @@
 /* torture_segq.c - the segment queue. */
 #include "flows.h"
 
-#include "fp_epoch.h"
-#include "fp_segq.h"
+#include "queues/fp_segq.h"
+#include "reclaim/fp_epoch.h"
 
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ static void burst_of(struct subject s, uint32_t count) {
     uint64_t item;
     for (uint32_t i = 0; i < count; i++)
         CHECK(s.ops->put(s.queue, item_of(0, i)) == FP_OK, "put");
-    CHECK(s.ops->bytes(s.queue) >= count * sizeof item, "bytes");
+    CHECK(s.ops->memory(s.queue) >= count * sizeof item, "bytes");
     for (uint32_t i = 0; i < count; i++)
         CHECK(s.ops->get(s.queue, &item) == FP_OK && item == item_of(0, i), "get");
     CHECK(s.ops->get(s.queue, &item) == FP_EMPTY, "not empty");
@@ -33,7 +33,8 @@ static void burst(void) {
     burst_of(s, (uint32_t)scaled(1000000));
     fp_epoch_collect();
     CHECK(fp_epoch_limbo_bytes() == 0, "%zu bytes in limbo", fp_epoch_limbo_bytes());
-    CHECK(s.ops->bytes(s.queue) <= 66000, "an empty queue holds %zu bytes", s.ops->bytes(s.queue));
+    CHECK(s.ops->memory(s.queue) <= 66000, "an empty queue holds %zu bytes",
+          s.ops->memory(s.queue));
     s.ops->destroy(s.queue);
     CHECK(torture_memory_bytes() == bytes, "%ld bytes left", torture_memory_bytes() - bytes);
     CHECK(torture_memory_pieces() == pieces, "%ld pieces left", torture_memory_pieces() - pieces);
@@ -220,9 +221,9 @@ static struct subject with_room(uint64_t fill) { return subject_segq(fill + 5); 
 static void stalls(void) {
     /* As many items as the first segment takes: the next put links another. */
     struct subject s = subject_segq(FP_UNBOUNDED);
-    size_t bytes = s.ops->bytes(s.queue);
+    size_t bytes = s.ops->memory(s.queue);
     uint32_t first = 0;
-    while (s.ops->put(s.queue, item_of(0, first)) == FP_OK && s.ops->bytes(s.queue) == bytes)
+    while (s.ops->put(s.queue, item_of(0, first)) == FP_OK && s.ops->memory(s.queue) == bytes)
         first++;
     s.ops->destroy(s.queue);
     flow_stalls(with_room, first, false);

@@ -3,8 +3,8 @@
  * the parent's signal.) */
 #include "torture.h"
 
-#include "fp_process.h"
-#include "fp_shm.h"
+#include "shm/fp_process.h"
+#include "shm/fp_shm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -979,7 +979,7 @@ static void mutate_file(unsigned char *image, size_t size, off_t *length) {
                                       1,
                                       UINT64_MAX,
                                       (uint64_t)1 << 63,
-                                      FP_LANE_MOST_UNITS,
+                                      FP_SPSC_BYTES_MOST_UNITS,
                                       512,
                                       torture_random(10000)};
             memcpy(image + at / 8 * 8, &words[torture_random(7)], 8);

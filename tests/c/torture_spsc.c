@@ -1,9 +1,9 @@
 /* torture_spsc.c - the single-producer, single-consumer ring and its roles. */
 #include "flows.h"
 
-#include "fp_fence.h"
-#include "fp_spsc.h"
-#include "fp_thread.h"
+#include "base/fp_fence.h"
+#include "base/fp_thread.h"
+#include "queues/fp_spsc.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -2,7 +2,7 @@
 #include "ctries.h"
 #include "torture.h"
 
-#include "fp_topic.h"
+#include "maps/fp_topic.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -179,7 +179,8 @@ static void model_run(const struct fp_topic_syntax *x, int calls) {
     struct fp_version *empty = fp_topic_snapshot(t);
     struct fp_topic *other = create(x);
     struct fp_version *untouched = fp_topic_snapshot(other);
-    CHECK(fp_topic_bytes(empty) == fp_topic_bytes(untouched), "something is left of subscriptions");
+    CHECK(fp_topic_memory(empty) == fp_topic_memory(untouched),
+          "something is left of subscriptions");
     fp_version_release(empty);
     fp_version_release(untouched);
     fp_topic_end(other);

@@ -14,7 +14,7 @@ from support.kinds import Kind, ShutDown, on
 from support.threads import SETTLE, Task, blocked, spawn
 
 import fastprims.queue
-from fastprims._open import KINDS
+from fastprims._queues.opened import KINDS
 
 CONDITIONS = ["not_empty", "not_full", "all_tasks_done"]
 INSIDE = ["mutex", *CONDITIONS, "queue"]

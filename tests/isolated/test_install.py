@@ -98,7 +98,7 @@ def classes_in(modules: list[str]) -> list[str]:
 
     import fastprims
 
-    standard = set(fastprims._install.REPLACEMENT)
+    standard = set(fastprims._queues.install.REPLACEMENT)
     for name in modules:
         importlib.import_module(name)
     fastprims.install()

@@ -159,7 +159,7 @@ except ImportError:
         print("fine"); sys.exit()
     make = [lambda: interpreters.create(isolated=False), interpreters.create]
 code = '''
-for name in ("fastprims", "fastprims.queue", "fastprims.metrics", "fastprims._base", "fastprims"):
+for name in ("fastprims", "fastprims.queue", "fastprims.metrics", "fastprims._queues.ext", "fastprims"):
     try:
         __import__(name)
     except ImportError as error:

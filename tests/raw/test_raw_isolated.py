@@ -244,7 +244,7 @@ assert q.get() == 1
     ("name", "sentence"),
     [
         ("_cffi_backend", "pip install 'fastprims[shm]'"),
-        ("fastprims._raw", "was built without cffi"),
+        ("fastprims._raw.ext", "was built without cffi"),
     ],
 )
 def test_absence_is_told_in_one_sentence(name: str, sentence: str) -> None:

@@ -15,7 +15,7 @@ if sys.platform != "linux":
     pytest.skip("ShmQueue is for Linux", allow_module_level=True)
 
 from fastprims import ShmQueue
-from fastprims._shmpickle import encode
+from fastprims._shm.pickling import encode
 
 ROUNDS = 300
 WORD = 8

@@ -396,9 +396,9 @@ def test_threads_of_one_process() -> None:
         assert sorted(results[2] + results[3]) == sorted([*range(200), *range(200)])
 
 
-def test_elsewhere_it_says_what_it_needs() -> None:
-    from fastprims import _elsewhere
+def testunsupported_it_says_what_it_needs() -> None:
+    from fastprims._shm import unsupported
 
     with pytest.raises(NotImplementedError, match="ShmQueue is for Linux"):
-        _elsewhere.ShmQueue()
+        unsupported.ShmQueue()
     assert fastprims.ShmQueue is ShmQueue

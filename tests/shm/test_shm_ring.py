@@ -551,10 +551,10 @@ def test_a_large_record_is_copied_without_the_gil() -> None:
         assert putter.result() == 10
 
 
-def test_elsewhere_the_classes_say_what_they_need() -> None:
-    from fastprims import _elsewhere
+def testunsupported_the_classes_say_what_they_need() -> None:
+    from fastprims._shm import unsupported
 
-    for call in (_elsewhere.ShmRing, _elsewhere.ShmRing.create, _elsewhere.ShmRing.attach):
+    for call in (unsupported.ShmRing, unsupported.ShmRing.create, unsupported.ShmRing.attach):
         with pytest.raises(NotImplementedError, match=r"ShmRing is for Linux"):
             call("name")
 

@@ -127,7 +127,7 @@ time.sleep(600)
 CLEANER = """
 import os, sys
 import gettext, locale, shutil
-import fastprims._shmtool as tool
+import fastprims._shm.tool as tool
 os.setgid(65534)
 os.setuid(65534)
 tool.main(["ls"])
@@ -158,30 +158,30 @@ def test_what_a_process_has_that_may_not_be_looked_into_is_kept() -> None:
 
 
 def test_what_the_process_itself_has_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    from fastprims import _shmtool
+    from fastprims._shm import tool
 
     with ShmRing.create(capacity=4096) as ring:
-        assert _shmtool.main(["clean", ring.name]) == 0
+        assert tool.main(["clean", ring.name]) == 0
         assert f"kept     {ring.name}" in capsys.readouterr().out
         assert os.path.exists(FOLDER + ring.name)
 
 
 def test_what_came_after_the_look_is_kept() -> None:
-    from fastprims import _shmsegment
+    from fastprims._shm import ext
 
     ring = ShmRing.create(capacity=4096)
     inode = os.stat(FOLDER + ring.name).st_ino
-    assert _shmsegment.is_used(ring.name)
+    assert ext.is_used(ring.name)
     with pytest.raises(OSError, match="busy"):
-        _shmsegment.remove_unused(ring.name, inode)
+        ext.remove_unused(ring.name, inode)
     name = ring.name
     del ring
-    assert not _shmsegment.is_used(name)
+    assert not ext.is_used(name)
     with pytest.raises(OSError):
-        _shmsegment.remove_unused(name, inode + 1)
-    _shmsegment.remove_unused(name, inode)
+        ext.remove_unused(name, inode + 1)
+    ext.remove_unused(name, inode)
     assert not os.path.exists(FOLDER + name)
-    assert _shmsegment.is_used(name)  # nobody can know
+    assert ext.is_used(name)  # nobody can know
 
 
 def test_a_segment_of_another_version_is_refused_and_said_to_be_so() -> None:

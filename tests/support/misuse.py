@@ -224,7 +224,7 @@ OPERATIONS: list[Callable[[Any], Any]] = [
 
 # What None gets that is an item, compared with another one, or a key, for bytes().
 OF_ITEMS = re.compile("'<' not supported|cannot be interpreted as an integer")
-OPEN_QUEUES = ("fastprims._open", "queue", "threading")  # what runs while one waits
+OPEN_QUEUES = ("fastprims._queues.opened", "queue", "threading")  # what runs while one waits
 INTERRUPTED = {fn.__code__ for fn in (enter, *OPERATIONS) if isinstance(fn, types.FunctionType)}
 
 

@@ -1,10 +1,10 @@
 /* explore.c - see explore.h. */
 #include "explore.h"
 
-#include "fp_epoch.h"
-#include "fp_mem.h"
-#include "fp_park.h"
-#include "fp_wait.h"
+#include "base/fp_mem.h"
+#include "base/fp_park.h"
+#include "reclaim/fp_epoch.h"
+#include "wait/fp_wait.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

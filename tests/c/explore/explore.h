@@ -12,7 +12,7 @@
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
-#include "fp_atomic.h"
+#include "base/fp_atomic.h"
 
 enum {
     EXPLORE_THREADS = 4,

@@ -3,7 +3,7 @@
 #ifndef HISTORY_H
 #define HISTORY_H
 
-#include "fp_config.h"
+#include "base/fp_config.h"
 
 enum call_kind { CALL_PUT, CALL_GET, CALL_CLOSE, CALL_COUNT, CALL_LIMIT };
 

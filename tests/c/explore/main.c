@@ -22,16 +22,16 @@
 #include "special.h"
 #include "topics.h"
 
-#include "fp_backoff.h"
-#include "fp_channel.h"
-#include "fp_epoch.h"
-#include "fp_mem.h"
-#include "fp_mpmc.h"
-#include "fp_ordered.h"
-#include "fp_queue.h"
-#include "fp_segq.h"
-#include "fp_spsc.h"
-#include "fp_thread.h"
+#include "base/fp_backoff.h"
+#include "base/fp_mem.h"
+#include "base/fp_thread.h"
+#include "queues/fp_channel.h"
+#include "queues/fp_mpmc.h"
+#include "queues/fp_ordered.h"
+#include "queues/fp_queue.h"
+#include "queues/fp_segq.h"
+#include "queues/fp_spsc.h"
+#include "reclaim/fp_epoch.h"
 
 #include <stdio.h>
 #include <stdlib.h>

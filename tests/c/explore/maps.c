@@ -20,8 +20,8 @@
 
 #include "explore.h"
 
-#include "fp_ctrie.h"
-#include "fp_mem.h"
+#include "base/fp_mem.h"
+#include "maps/fp_ctrie.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,11 +3,11 @@
 
 #include "explore.h"
 
-#include "fp_backoff.h"
-#include "fp_lock.h"
-#include "fp_ordered.h"
-#include "fp_segq.h"
-#include "fp_thread.h"
+#include "base/fp_backoff.h"
+#include "base/fp_thread.h"
+#include "queues/fp_ordered.h"
+#include "queues/fp_segq.h"
+#include "wait/fp_lock.h"
 
 enum { MOST_MOVED = 16 };
 

@@ -5,7 +5,7 @@
 
 #include "history.h"
 
-#include "fp_queue.h"
+#include "queues/fp_queue.h"
 
 /* Nothing was moved yet, from a queue of this kind; less: of fp_ordered. */
 void moves_begin(const struct fp_queue_ops *ops, void *queue, enum order order);

@@ -3,7 +3,7 @@
 
 #include "explore.h"
 
-#include "fp_pool.h"
+#include "limits/fp_pool.h"
 
 static struct fp_pool pool;
 static fp_u64 users[8], pool_made; /* objects are 8, 16, 24, … */

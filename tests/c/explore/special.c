@@ -3,14 +3,14 @@
 
 #include "explore.h"
 
-#include "fp_epoch.h"
-#include "fp_flag.h"
-#include "fp_gcra.h"
-#include "fp_int.h"
-#include "fp_lock.h"
-#include "fp_mem.h"
-#include "fp_ref.h"
-#include "fp_spsc.h"
+#include "atomics/fp_flag.h"
+#include "atomics/fp_int.h"
+#include "atomics/fp_ref.h"
+#include "base/fp_mem.h"
+#include "limits/fp_gcra.h"
+#include "queues/fp_spsc.h"
+#include "reclaim/fp_epoch.h"
+#include "wait/fp_lock.h"
 
 #include <stddef.h>
 
@@ -114,7 +114,7 @@ static void lock_thread(int self) {
             explore_fail("the lock was refused");
         if (fp_u64_fetch_add_seq_cst(&inside, 1) != 0)
             explore_fail("two threads hold the lock");
-        if (fp_lock_acquire(&lock, fp_thread_serial(), &explore_host) != FP_BUSY)
+        if (fp_lock_acquire(&lock, fp_thread_serial(), &explore_host) != FP_REENTERED)
             explore_fail("taking it twice was not refused");
         total++;
         fp_u64_fetch_add_seq_cst(&inside, (uint64_t)-1);

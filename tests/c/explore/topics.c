@@ -15,8 +15,8 @@
 
 #include "explore.h"
 
-#include "fp_mem.h"
-#include "fp_topic.h"
+#include "base/fp_mem.h"
+#include "maps/fp_topic.h"
 
 #include <stdio.h>
 #include <string.h>

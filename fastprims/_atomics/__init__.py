@@ -1,0 +1,1 @@
+"""AtomicInt, AtomicRef and AtomicFlag."""

@@ -1,0 +1,90 @@
+# AtomicFlag over fp_flag.
+
+
+cdef extern from "atomics/fp_flag.h":
+    struct fp_flag:
+        _core.fp_event changed
+    void fp_flag_init(fp_flag*)
+    bint fp_flag_test(fp_flag*)
+    bint fp_flag_exchange(fp_flag*, fp_bool)
+    fp_status fp_flag_wait(fp_flag*, fp_bool, int64_t, const _core.fp_host*)
+
+
+cdef class AtomicFlag:
+    """AtomicFlag()
+
+    A flag, clear at first, that any number of threads set, clear and test without a lock, and that
+    a thread can wait for.
+
+    test_and_set, clear and test take effect at one instant and are wait-free, O(1), sequentially
+    consistent; they wake those who wait, so there is no notify. A waiting thread sleeps, has
+    released the GIL, and answers to Ctrl-C. Compared by identity.
+
+    csrc/atomics/fp_flag.h.
+    """
+
+    cdef fp_flag core
+    # Never written; it makes Cython build a type that the garbage collector knows, for share().
+    cdef object _collected
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        fp_flag_init(&self.core)
+
+    def __init__(self):
+        pass
+
+    def test_and_set(self):
+        """Set the flag and return whether it was set before: of several threads that call it on a
+        clear flag, exactly one gets False.
+        """
+        return bool(fp_flag_exchange(&self.core, True))
+
+    def clear(self):
+        """Clear the flag and return whether it was set before."""
+        return bool(fp_flag_exchange(&self.core, False))
+
+    def test(self):
+        """Whether the flag is set."""
+        return bool(fp_flag_test(&self.core))
+
+    def wait(self, value=True, timeout=None):
+        """Wait until the flag is set (value=False: clear), and return True; or return False if
+        `timeout` seconds passed first. The flag may have changed again by the time it returns;
+        a change that is undone before a sleeping thread wakes up may go unnoticed. Raises
+        ValueError for a negative timeout.
+
+        One argument that is neither True nor False is the timeout: wait(0.2), as threading.Event
+        has it.
+        """
+        cdef bint wanted = True
+        if timeout is None and not is_bool(value):
+            timeout = value
+        else:
+            wanted = to_bool(value, "value")
+        check_timeout(timeout)
+        cdef int64_t deadline = deadline_of(timeout)
+        cdef fp_status status = fp_flag_wait(&self.core, wanted, deadline, &host)
+        if status == _core.FP_INTERRUPTED:
+            fp_propagate()
+        return status == _core.FP_OK
+
+    def stats(self):
+        """The flag, and how often a thread got ready to sleep; see AtomicFlagStats."""
+        return record(
+            "AtomicFlagStats", value=bool(fp_flag_test(&self.core)),
+            waits=_core.fp_sync_u64_load_relaxed(&self.core.changed.waits))
+
+    def __bool__(self):
+        return bool(fp_flag_test(&self.core))
+
+    def __repr__(self):
+        state = "set" if fp_flag_test(&self.core) else "clear"
+        return (f"<{type(self).__module__}.{type(self).__qualname__} {state} "
+                f"at {<size_t><PyObject*>self:#x}>")
+
+    def __reduce_ex__(self, protocol):
+        refuse_pickle(self, "Send its state: f.test()")
+
+
+fp_publish(AtomicFlag, "fastprims.AtomicFlag", ())

@@ -1,0 +1,29 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""How arguments become numbers, how threads wait, and what all the other wings need besides.
+
+One module, in parts; each builds on those before it.
+"""
+
+from libc.math cimport HUGE_VAL, ceil, isnan
+from libc.stdint cimport int64_t
+
+from fastprims._common cimport core as _core
+from fastprims._common.core cimport fp_attempt, fp_bool, fp_status
+from fastprims._common.cpython_compat cimport (
+    COMPILER, FREE_THREADED, PyDict_Contains, PyErr_CheckSignals, PyErr_SetString, PyFloat_AsDouble,
+    PyImport_GetModuleDict, PyList_New, PySequence_List, fp_hide_list, fp_host_restore,
+    fp_host_save, fp_is_unshared, fp_show_list,
+)
+
+import sys
+from operator import index
+
+from fastprims._common.hub import name_of_hub
+
+include "numbers.pxi"
+include "waiting.pxi"
+include "lists.pxi"
+include "pickling.pxi"
+include "build_info.pxi"

@@ -1,1 +1,0 @@
-HOT_METHODS: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""RateLimiter, ObjectPool and its leases."""

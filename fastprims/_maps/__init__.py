@@ -1,0 +1,1 @@
+"""Ctrie and TopicTrie, and their snapshots."""

@@ -1,0 +1,344 @@
+# CtrieBase over fp_ctrie: what Ctrie and CtrieSnapshot share. Of the modules, only this one calls
+# the core.
+
+
+cdef extern from "_maps/compare.h":
+    const _core.fp_ctrie_host fp_object_host
+    void fp_drop(PyObject*)
+    int fp_traverse_ctrie(_core.fp_ctrie*, visitproc, void*) noexcept
+    void fp_clear_ctrie(_core.fp_ctrie*) noexcept
+
+
+cdef uint32_t hash_of(PyObject* key) except? 0xFFFFFFFF:
+    return _core.fp_ctrie_hash(<uint64_t>PyObject_Hash(key))
+
+
+cdef int raise_for_status(fp_status status) except -1:
+    if status == _core.FP_NO_MEMORY:
+        raise MemoryError("no memory for the Ctrie")
+    return fp_propagate()  # FP_FAILED: the comparison has raised
+
+
+cdef class Lineage:
+    """Owns, for the garbage collector, the keys and values of a Ctrie and of its snapshots."""
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            _core.fp_lineage_drop(&self.core.line)
+        cdef PyObject* base = <PyObject*>self.base
+        INCREF(base)
+        self.base = None
+        fp_drop(base)  # does not recurse: a chain of branches is as long as you like
+
+
+cdef Lineage new_lineage(CtrieBase source):
+    """A new trie, with what the other map (or None) contains now; its live end is the caller's."""
+    cdef Lineage lineage = Lineage.__new__(Lineage)  # before there is a version that might be lost
+    cdef _core.fp_version* version = NULL
+    if source is not None:
+        version = source.take_snapshot()
+        lineage.base = source.lineage
+    lineage.core = _core.fp_ctrie_create(&fp_object_host, version)
+    if lineage.core == NULL:
+        if version != NULL:
+            _core.fp_version_release(version)
+        raise MemoryError("no memory for a Ctrie")
+    _core.fp_lineage_hold(&lineage.core.line)
+    return lineage
+
+
+cdef inline fp_status find(CtrieBase self, PyObject* key, uint32_t hashed,
+                           uint64_t* value) noexcept:
+    if _core.FP_LIKELY(self.live != NULL):
+        return _core.fp_ctrie_get(self.live, <uint64_t>key, hashed, value)
+    if self.shown != NULL:
+        return _core.fp_ctrie_version_get(self.shown, <uint64_t>key, hashed, value)
+    return _core.FP_EMPTY
+
+
+@cython.no_gc_clear  # a cycle is broken at the Lineage
+@cython.freelist(8)  # for snapshots that are taken and dropped
+cdef class CtrieBase:
+    """What Ctrie and CtrieSnapshot share. Not to be instantiated."""
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError(
+            f"{type(self).__name__} cannot be instantiated; use Ctrie, and readonly_snapshot()")
+
+    def __dealloc__(self):
+        if self.live != NULL:
+            _core.fp_ctrie_end(self.live)
+        elif self.shown != NULL:
+            _core.fp_version_release(self.shown)
+
+    cdef int become_map(self, CtrieBase source) except -1:
+        cdef Lineage lineage = new_lineage(source)
+        if self.live != NULL:
+            _core.fp_ctrie_end(self.live)
+        self.live = lineage.core
+        self.lineage = lineage
+        return 0
+
+    cdef int become_snapshot(self, CtrieBase other) except -1:
+        self.shown = other.take_snapshot()
+        self.lineage = other.lineage
+        return 0
+
+    cdef _core.fp_version* take_snapshot(self) except NULL:
+        cdef _core.fp_version* v = self.shown
+        if self.live != NULL:
+            v = _core.fp_ctrie_snapshot(self.live)
+            if v == NULL:
+                raise MemoryError("no memory for a snapshot")
+        elif v != NULL:
+            _core.fp_version_retain(v)
+        else:
+            raise TypeError("a CtrieSnapshot is made by Ctrie.readonly_snapshot()")
+        return v
+
+    cdef CtrieIterator iterate(self, int what):
+        cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
+        iterator.start(self.take_snapshot(), self.lineage, what)
+        return iterator
+
+    def __getitem__(self, key):
+        cdef uint64_t value
+        if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&under_way) != 0):
+            # Some dict is being made of some map, perhaps of this one.
+            shown = take(self, key)
+            if shown is not MISSING:
+                return shown
+        cdef fp_status status = find(self, <PyObject*>key, hash_of(<PyObject*>key), &value)
+        if status == _core.FP_OK:
+            return fp_steal(<PyObject*>value)
+        if status == _core.FP_EMPTY:
+            raise KeyError(key)
+        raise_for_status(status)
+
+    def get(self, key, default=None):
+        """Return the value of `key`, or `default` if there is none. O(1); writes nothing."""
+        cdef uint64_t value
+        cdef fp_status status = find(self, <PyObject*>key, hash_of(<PyObject*>key), &value)
+        if status == _core.FP_OK:
+            return fp_steal(<PyObject*>value)
+        if status != _core.FP_EMPTY:
+            raise_for_status(status)
+        return default
+
+    def __contains__(self, key):
+        cdef uint64_t value
+        cdef fp_status status = find(self, <PyObject*>key, hash_of(<PyObject*>key), &value)
+        if status == _core.FP_OK:
+            fp_drop(<PyObject*>value)
+        elif status != _core.FP_EMPTY:
+            raise_for_status(status)
+        return status == _core.FP_OK
+
+    def __len__(self):
+        cdef uint64_t size = 0
+        cdef fp_status status = _core.FP_OK
+        if self.live != NULL:
+            status = _core.fp_ctrie_size(self.live, &size)
+        elif self.shown != NULL:
+            status = _core.fp_ctrie_version_size(self.shown, &size)
+        if status != _core.FP_OK:
+            raise_for_status(status)
+        return size
+
+    def __iter__(self):
+        return self.iterate(0)
+
+    def _iterate_keys(self, thread, frame, instruction):
+        """For CtrieKeys.__iter__: with the place where keys() was called; see pyx."""
+        cdef fp_place before = [thread, frame, instruction]
+        cdef fp_place here = fp_place_here(True)
+        cdef CtrieIterator keys = self.iterate(0), pairs
+        if self.live != NULL and fp_place_is_same(&before, &here):
+            pairs = CtrieIterator.__new__(CtrieIterator)  # before there is a version to be lost
+            _core.fp_version_retain(keys.version)
+            pairs.start(keys.version, keys.lineage, 2)
+            begin(self, &here, pairs)
+        return keys
+
+    def _iterate_values(self):
+        return self.iterate(1)
+
+    def _iterate_items(self):
+        return self.iterate(2)
+
+    def keys(self):
+        """Set-like view of the keys, as dict's. Each iteration over it shows one instant."""
+        cdef fp_place here = fp_place_here(False)
+        return CtrieKeys(self, here.thread, here.frame, here.instruction)
+
+    def values(self):
+        """View of the values, as dict's. Each iteration over it shows one instant."""
+        return CtrieValues(self)
+
+    def items(self):
+        """Set-like view of the pairs, as dict's. Each iteration over it shows one instant."""
+        return CtrieItems(self)
+
+    def stats(self):
+        """The number of keys and the memory of the nodes, counted now: O(n). See CtrieStats."""
+        cdef _core.fp_version* v = self.take_snapshot()
+        cdef uint64_t size = 0
+        cdef fp_status status = _core.fp_ctrie_version_size(v, &size)
+        cdef size_t size_in_bytes = _core.fp_ctrie_memory(v)
+        _core.fp_version_release(v)
+        if status != _core.FP_OK:
+            raise_for_status(status)
+        return record("CtrieStats", size=size, bytes=size_in_bytes)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.stats().bytes
+
+    def __eq__(self, other):
+        if self is other:
+            return True
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return dict(self.iterate(2)) == dict(other.items())
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """Generic alias: Ctrie[str, int]."""
+        return GenericAlias(cls, item)
+
+    # For Ctrie.
+
+    cdef int check_live(self) except -1:
+        if _core.FP_UNLIKELY(self.live == NULL):
+            raise TypeError(f"a {type(self).__name__} of these contents does not change")
+        return 0
+
+    cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
+                    PyObject* expected, bint wants_old) except -1:
+        self.check_live()
+        c.mode = mode
+        c.hash = hash_of(key)
+        c.key = <uint64_t>key
+        c.value = <uint64_t>value
+        c.expected = <uint64_t>expected
+        c.wants_old = wants_old
+        cdef fp_status status = _core.fp_ctrie_change(self.live, c)
+        if status != _core.FP_OK:
+            raise_for_status(status)
+        return 0
+
+    cdef bint take_any(self, fp_ctrie_change_t* c) except -1:
+        self.check_live()
+        cdef fp_status status = _core.fp_ctrie_pop(self.live, c)
+        if status != _core.FP_OK and status != _core.FP_EMPTY:
+            raise_for_status(status)
+        return status == _core.FP_OK
+
+    cdef int remove_all(self) except -1:
+        self.check_live()
+        cdef fp_status status = _core.fp_ctrie_clear(self.live)
+        if status != _core.FP_OK:
+            raise_for_status(status)
+        return 0
+
+
+@cython.no_gc_clear
+cdef class CtrieIterator:
+    """Iterates over a snapshot of its own; threads that share it get each item once."""
+
+    def __init__(self):
+        raise TypeError("CtrieIterator cannot be instantiated; use iter() on a Ctrie")
+
+    cdef void start(self, _core.fp_version* version, Lineage lineage, int what) noexcept:
+        """The reference to the version passes to it."""
+        self.version = version
+        self.lineage = lineage
+        self.what = what
+        _core.fp_ctrie_walk_start(&self.walk, version)
+
+    def __dealloc__(self):
+        if self.version != NULL:
+            _core.fp_version_release(self.version)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef uint64_t key, value
+        cdef fp_status status = _core.FP_EMPTY
+        cdef _core.fp_version* finished = NULL
+        with cython.critical_section(self):  # several threads may share an iterator
+            if self.version != NULL:
+                status = _core.fp_ctrie_walk_next(&self.walk, &key, &value, True)
+                if status == _core.FP_EMPTY:
+                    finished = self.version
+                    self.version = NULL
+        if status == _core.FP_OK:
+            k, v = fp_steal(<PyObject*>key), fp_steal(<PyObject*>value)
+            return (k, v) if self.what == 2 else v if self.what == 1 else k
+        if finished != NULL:
+            _core.fp_version_release(finished)
+        if status != _core.FP_EMPTY:
+            raise_for_status(status)
+        raise StopIteration
+
+
+# The short way of the hot methods (see cpython_compat.h). -----------------------------------------
+
+cdef fp_fastcall slow_get
+cdef binaryfunc slow_subscript
+
+
+cdef inline fp_status look_up(PyObject* self, PyObject* key, uint64_t* value) noexcept:
+    cdef Py_ssize_t hashed = raw_hash(key)
+    if _core.FP_UNLIKELY(hashed == -1):
+        return _core.FP_FAILED
+    return find(<CtrieBase>self, key, _core.fp_ctrie_hash(<uint64_t>hashed), value)
+
+
+cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
+                        PyObject* names) noexcept:
+    cdef uint64_t value
+    cdef fp_status status
+    cdef PyObject* default
+    if _core.FP_UNLIKELY(n < 1 or n > 2 or names != NULL):
+        return slow_get(self, args, n, names)
+    status = look_up(self, args[0], &value)
+    if _core.FP_LIKELY(status == _core.FP_OK):
+        return <PyObject*>value
+    if status == _core.FP_EMPTY:
+        default = args[1] if n == 2 else <PyObject*>None
+        INCREF(default)
+        return default
+    return NULL if status == _core.FP_FAILED else slow_get(self, args, n, names)
+
+
+cdef PyObject* fast_subscript(PyObject* self, PyObject* key) noexcept:
+    cdef uint64_t value
+    cdef fp_status status
+    if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&under_way) != 0):
+        return slow_subscript(self, key)
+    status = look_up(self, key, &value)
+    if _core.FP_LIKELY(status == _core.FP_OK):
+        return <PyObject*>value
+    return NULL if status == _core.FP_FAILED else slow_subscript(self, key)
+
+
+# Garbage collection. ------------------------------------------------------------------------------
+
+cdef traverseproc cython_traverse_lineage
+cdef inquiry cython_clear_lineage
+
+
+cdef int traverse_lineage(PyObject* self, visitproc fn, void* arg) noexcept:
+    cdef int answer = fp_traverse_ctrie((<Lineage>self).core, fn, arg)
+    return answer if answer else cython_traverse_lineage(self, fn, arg)
+
+
+cdef int clear_lineage(PyObject* self) noexcept:
+    fp_clear_ctrie((<Lineage>self).core)
+    return 0  # its base goes with it
+
+
+fp_set_gc(Lineage, traverse_lineage, clear_lineage,
+          &cython_traverse_lineage, &cython_clear_lineage)
+fp_set_fastcall(CtrieBase, "get", fast_get, &slow_get)

@@ -1,0 +1,54 @@
+# cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic
+# cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
+"""The queues of threads: SimpleQueue, what is under Queue and its like, the rings, the channel.
+
+One module, in parts; each builds on those before it.
+"""
+
+cimport cython
+from cpython.object cimport Py_LT, PyObject
+from libc.stdint cimport INT64_MAX, UINT64_MAX, int64_t, uint64_t
+
+from fastprims._common cimport core as _core
+from fastprims._common.core cimport (
+    fp_attempt, fp_bool, fp_lock, fp_lock_acquire, fp_lock_init, fp_lock_release, fp_status,
+)
+from fastprims._common.cpython_compat cimport (
+    DECREF, INCREF, OPEN, PyErr_CheckSignals, PyErr_ExceptionMatches, PyErr_WriteUnraisable,
+    PyIndex_Check, PyNumber_AsSsize_t, PyObject_CallOneArg, PyObject_RichCompareBool,
+    PyThread_get_thread_ident, PyTypeObject, Py_TYPE, UNCHECKED, XDECREF, fp_call_method,
+    fp_class_version, fp_constant, fp_delete_plainly, fp_drop, fp_fastcall, fp_forget_front,
+    fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items, fp_new_reference,
+    fp_own_methods, fp_pause_collector, fp_propagate, fp_publish, fp_remove_plainly,
+    fp_resume_collector, fp_set_fastcall, fp_set_gc, fp_set_plainly, fp_show_list, fp_small_int,
+    fp_steal, inquiry, traverseproc, visitproc,
+)
+from fastprims._common.ext cimport (
+    Layout, check_timeout, deadline_of, host, left_of, may_poll, poll, refuse_pickle, to_bool,
+    to_index, untracked_list,
+)
+
+import queue as standard
+import threading
+from _weakref import ref
+from math import ceil
+from queue import Empty, Full
+from threading import Condition, main_thread
+from types import GenericAlias
+
+from fastprims._common.hub import sleep_of_hub
+from fastprims._common.record import record
+from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._queues import channel_options, opened
+from fastprims._queues.standard import LifoQueue, PriorityQueue
+
+include "attempts.pxi"
+include "base.pxi"
+include "fastcall.pxi"
+include "simple.pxi"
+include "inside.pxi"
+include "native.pxi"
+include "rings.pxi"
+include "channel.pxi"
+include "collection.pxi"

@@ -1,0 +1,97 @@
+# What a queue shows of its inside, until somebody looks: then it opens. And the exceptions that the
+# standard classes look up by name.
+
+
+# The standard classes, but for SimpleQueue, look up what they raise in their module when they raise
+# it: a program may have put an exception of its own there.
+cdef list modules = [vars(standard)]
+
+
+def also_known_in(dict module):
+    """Raise what goes by the names of exceptions in this module, where that was replaced."""
+    modules.append(module)
+
+
+cdef object known_as(str name, object original):
+    for module in modules:
+        found = (<dict>module).get(name, original)
+        if found is not original:
+            return found
+    return original
+
+
+cdef class Mutex:
+    """The `mutex` of a queue that is not open yet; the first who takes it opens the queue.
+
+    So may one look for it, or make a condition of it, at no cost. It is compiled, so that no signal
+    handler comes between the taking of the lock and the block of a `with`.
+    """
+
+    cdef object queue  # a weak reference: the queue has this object, and a cycle would outlive it
+    cdef readonly object lock
+    cdef object __weakref__
+
+    def __init__(self, queue):
+        self.queue = ref(queue)
+        self.lock = threading.Lock()
+
+    def acquire(self, blocking=True, timeout=-1):
+        queue = self.queue()
+        if queue is not None:
+            (<NativeQueue>queue).open("mutex")
+        return self.lock.acquire(blocking, timeout)
+
+    def release(self):
+        self.lock.release()
+
+    def locked(self):
+        return self.lock.locked()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *exception):
+        self.lock.release()
+
+    def _at_fork_reinit(self):
+        self.lock._at_fork_reinit()
+
+    acquire_lock = acquire
+    release_lock = release
+    locked_lock = locked
+
+
+cdef class Hidden:
+    """An attribute that instances have and the class has not, as far as anybody can tell by asking
+    for it. What is in the dictionary of the instance comes first."""
+
+    cdef str name
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            raise AttributeError(
+                f"type object {owner.__name__!r} has no attribute {self.name!r}",
+                name=self.name, obj=owner)
+        return (<NativeQueue?>instance).look(self.name)
+
+
+METHOD = type(BaseQueue.put)
+OURS = None
+
+
+def hide_inside(cls, hidden):
+    """Let instances of Queue, and of no other class before it, find what `hidden` has."""
+    global OURS
+    OURS = cls
+    fp_inherit_secretly(cls, hidden)
+
+
+def own_methods(cls, names):
+    """Give a drop-in its own descriptors of its hot methods."""
+    fp_own_methods(cls, names)
+
+
+fp_publish(SimpleQueue, "fastprims.SimpleQueue", HOT_METHODS)

@@ -1,0 +1,45 @@
+/* later.h - exceptions that must not be lost, of a callback whose caller must not be disturbed.
+ *
+ * What is no Exception (SystemExit or KeyboardInterrupt, of a signal handler, as a rule) was not
+ * meant for the callback, which only happened to run when the signal came. The operation has taken
+ * effect, so raising it from there would look as if it had not: it is raised as if the signal had
+ * come a moment later. */
+#ifndef FASTPRIMS_LATER_H
+#define FASTPRIMS_LATER_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+/* The exception that is set, and is no more. A new reference. */
+static PyObject *fp_take_error(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace != NULL)
+        PyException_SetTraceback(value, trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return value;
+#endif
+}
+
+static int fp_raise_now(void *error) {
+    PyErr_SetObject((PyObject *)Py_TYPE((PyObject *)error), error);
+    Py_DECREF((PyObject *)error);
+    return -1;
+}
+
+/* In the thread that calls this, when it next runs Python code. The main thread, in which signal
+ * handlers run, gets the very object, any other a new one of its class. */
+static void fp_raise_later(PyObject *error, bool in_main_thread) {
+    Py_INCREF(error);
+    if (in_main_thread && Py_AddPendingCall(fp_raise_now, error) == 0)
+        return;
+    PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), (PyObject *)Py_TYPE(error));
+    Py_DECREF(error);
+}
+
+#endif

@@ -1,0 +1,422 @@
+# NativeQueue: what Queue, LifoQueue and PriorityQueue are until somebody looks inside.
+#
+# The classes themselves are in dropin.py; what they run when they are open, in open.py.
+
+
+# `done` of a queue that is open, or being opened.
+cdef uint64_t ELSEWHERE = UINT64_MAX
+
+
+cdef fp_status run_join(void* queue) noexcept:
+    if _core.fp_sync_u64_load_seq_cst(&(<NativeQueue>queue).done) == ELSEWHERE:
+        return _core.FP_MOVED
+    return _core.FP_OK if (<NativeQueue>queue).unfinished() == 0 else _core.FP_NOT_YET
+
+
+cdef fp_bool never(void* queue) noexcept:
+    return False  # the last task_done() wakes all
+
+
+cdef int less(uint64_t a, uint64_t b) noexcept:
+    # Both are alive: the heap holds one, the heap or the caller the other, and the lock is held.
+    return PyObject_RichCompareBool(<PyObject*>a, <PyObject*>b, Py_LT)
+
+
+cdef struct Filling:
+    uint64_t* items
+    size_t count
+
+
+cdef int copy_item(uint64_t item, void* arg) noexcept:
+    cdef Filling* to = <Filling*>arg
+    INCREF(<PyObject*>item)
+    to.items[to.count] = item
+    to.count += 1
+    return 0
+
+
+cdef fp_bool signalled() noexcept:
+    return PyErr_CheckSignals() != 0
+
+
+# Of those who wait while a queue is opened. That takes microseconds: all greenlets may wait.
+cdef _core.fp_host patient = host
+patient.interrupted = signalled
+
+# What an open queue has for attributes that before were no one's but the native queue's.
+cdef tuple MOVED = (*opened.STATE, "queue")
+# Classes that need no Python code of their own for their operations: by version, whether put() and
+# get() are the native ones.
+cdef dict plain_classes = {}
+cdef enum: MOST_CLASSES = 256
+
+
+cdef class NativeQueue(BaseQueue):
+    """What Queue, LifoQueue and PriorityQueue share. Not to be instantiated.
+
+    Opening. The native structure is ended by FP_MOVED (csrc/queues/fp_segq.h), an answer that
+    operations meet where they would meet FP_CLOSED; then the items are copied, and `checked` says
+    OPEN. The opening thread does this under the lock `opening`; a thread told FP_MOVED waits
+    for that lock. No code of the program runs between the ending and OPEN, and whatever fails in
+    between is undone, so no thread is told FP_MOVED by itself. Nor is the mutex of the open queue
+    held meanwhile: what a signal handler, a finalizer or a comparison does with it is as ever.
+
+    After a fork, the lock may belong to a thread that the child does not have. The first thread of
+    the child that wants it takes it over, and undoes what the other one had begun.
+    """
+
+    cdef _core.fp_sync_u64 done  # by any thread: atomic
+    cdef _core.fp_event all_done  # the same
+    # maxsize, as it was set, if that was a number: by any thread, within the critical section
+    cdef object given
+    # opened.Inside, once somebody looked for it: written once, within the critical section
+    cdef object inside
+    cdef fp_lock opening
+    # Under that lock: is the native structure being ended? And `done`, as it was before.
+    cdef bint ending
+    cdef uint64_t done_before
+
+    def __cinit__(self, *args, **kwargs):
+        self.given = 0
+        fp_lock_init(&self.opening)
+        if isinstance(self, PriorityQueue):
+            self.adopt(_core.fp_ordered_create(less, &host), &_core.fp_ordered_ops)
+        elif isinstance(self, LifoQueue):
+            self.adopt(_core.fp_ordered_create(NULL, &host), &_core.fp_ordered_ops)
+        else:
+            self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
+
+    def _start(self, maxsize):
+        """The constructor of a queue that can do without Python code: True. False: it is open, and
+        the standard constructor's turn, which makes it empty."""
+        cdef uint64_t puts, gets
+        if self.elsewhere():
+            return False
+        self.ops.count(self.core, &puts, &gets)
+        if puts != 0 or self.ops.is_closed(self.core):  # not the first time
+            self.open("queue")
+            return False
+        try:
+            self.bound(maxsize)
+        except TypeError:  # the standard class may have a use for it
+            self.open("maxsize")
+            return False
+        return True
+
+    cdef int bound(self, object value) except -1:
+        cdef uint64_t limit = to_limit(value)
+        value = value if isinstance(value, (int, float)) else to_index(value, "maxsize")
+        with cython.critical_section(self):
+            self.given = value
+        self.ops.set_limit(self.core, limit)
+        return 0
+
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
+
+    cdef int raise_for_status(self, fp_status status) except -1:
+        if status == _core.FP_FULL:
+            raise known_as("Full", Full)
+        if status == _core.FP_EMPTY:
+            raise known_as("Empty", Empty)
+        if status == _core.FP_CLOSED:
+            raise known_as("ShutDown", ShutDown)
+        return BaseQueue.raise_for_status(self, status)
+
+    # The inside. ----------------------------------------------------------------------------------
+
+    cdef bint is_open(self) noexcept:
+        return _core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN
+
+    cdef bint elsewhere(self) except -1:
+        cdef uint64_t seen = _core.fp_sync_u64_load_seq_cst(&self.checked)
+        if seen == fp_class_version(<PyObject*>self):
+            return False
+        if seen != OPEN:
+            self.check_class()
+        return self.is_open()
+
+    cdef int check_class(self) except -1:
+        """Opens the queue if its class asks for it."""
+        cls = type(self)
+        getattr(cls, "put", None)  # makes the interpreter give it a version
+        cdef uint64_t version = fp_class_version(<PyObject*>self)
+        direct = plain_classes.get(version)
+        if direct is None:
+            if not opened.is_plain(cls, opened.kind_of(self), OURS):
+                self.open("class")
+                return 0
+            direct = all(isinstance(opened.lookup(cls, name), METHOD) for name in ("put", "get"))
+            if version == 0 or version != fp_class_version(<PyObject*>self):
+                version = UNCHECKED  # look again next time
+            else:
+                if len(plain_classes) >= MOST_CLASSES:
+                    plain_classes.clear()
+                plain_classes[version] = direct
+        if not direct:
+            self.indirect = True
+        cdef uint64_t seen = _core.fp_sync_u64_load_seq_cst(&self.checked)
+        if seen != OPEN:
+            _core.fp_sync_u64_cas_seq_cst(&self.checked, &seen, version)
+        return 0
+
+    cdef object get_inside(self):
+        cdef object found
+        with cython.critical_section(self):
+            found = self.inside
+        if found is None:
+            made = opened.Inside(Mutex(self))
+            with cython.critical_section(self):
+                if self.inside is None:
+                    self.inside = made
+                found = self.inside
+        return found
+
+    cdef object get_given(self):
+        with cython.critical_section(self):
+            return self.given
+
+    cdef int open(self, str name) except -1:
+        cdef list _moved = None
+        cdef bint opens = False
+        if self.is_open():
+            return 0
+        if self.ops != &_core.fp_segq_ops and _core.fp_ordered_compares(self.core):
+            # The thread that has the lock may be waiting for this comparison.
+            self.raise_for_status(_core.FP_REENTERED)
+        inside = self.get_inside()
+        make = opened.KINDS[opened.kind_of(self)]
+        if not self.begin_opening():
+            # In a signal handler or __del__ that runs while this thread opens the queue already.
+            self.move(inside, make)
+            return 0
+        try:
+            opens = not self.is_open()
+            if opens:
+                _moved = self.move(inside, make)
+        finally:
+            fp_lock_release(&self.opening)
+        if opens:
+            opened.tell(self, name)
+        return 0  # and with the lock free, the items are released: that may run any code
+
+    cdef bint begin_opening(self) except -1:
+        """Takes the lock. False: this thread has it."""
+        cdef fp_status status = fp_lock_acquire(
+            &self.opening, _core.fp_thread_serial(), &patient)
+        if status == _core.FP_REENTERED:
+            return False
+        if status != _core.FP_OK:
+            self.raise_for_status(status)
+        if self.ending and not self.is_open():  # by a thread that fork left behind
+            status = self.go_back()
+            if status != _core.FP_OK:
+                fp_lock_release(&self.opening)
+                self.raise_for_status(status)
+        return True
+
+    cdef list move(self, object inside, object make):
+        """Opens, with the lock held. Returns the items, which the caller is to release."""
+        cdef list items
+        # The same as before, until the end.
+        fp_set_plainly(self, "mutex", inside.mutex)
+        for name in opened.CONDITIONS:
+            fp_set_plainly(self, name, getattr(inside, name))
+        if self.is_open():
+            return None
+        self.ending = True
+        cdef fp_status status = self.ops.move(self.core)
+        if status != _core.FP_OK:
+            self.ending = False
+            if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
+                return None
+            self.raise_for_status(status)
+        cdef int collector = fp_pause_collector()
+        try:
+            items = self.copy_out(make)
+            for condition, name, value in inside.bindings:
+                fp_set_plainly(condition, name, value)
+            fp_set_plainly(self, "mutex", inside.lock)
+        except BaseException:
+            self.go_back()
+            raise
+        else:
+            _core.fp_sync_u64_store_seq_cst(&self.checked, OPEN)
+            self.end_move(True)
+        finally:
+            fp_resume_collector(collector)
+        for item in items:
+            DECREF(<PyObject*>item)  # the structure's reference; the list has one too
+        return items
+
+    cdef list copy_out(self, object make):
+        """Sets the attributes of an open queue; returns the items, of which it has copies."""
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        self.done_before = done
+        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
+            self.done_before = done
+        self.ops.count(self.core, &puts, &gets)
+        cdef list items = untracked_list(None, <Py_ssize_t>(puts - gets))
+        cdef Filling filling = [fp_list_buffer(items), 0]
+        self.ops.visit(self.core, copy_item, &filling)
+        fp_show_list(items, filling.count)
+        content = make(items)
+        fp_set_plainly(self, "maxsize", self.get_given())
+        fp_set_plainly(self, "unfinished_tasks", puts - done if puts > done else 0)
+        fp_set_plainly(self, "is_shutdown", bool(self.ops.is_closed(self.core)))
+        fp_set_plainly(self, "queue", content)
+        return items
+
+    cdef fp_status go_back(self) noexcept:
+        """Everything as it was before the ending."""
+        for name in MOVED:
+            fp_remove_plainly(self, name)
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+            _core.fp_sync_u64_store_seq_cst(&self.done, self.done_before)
+        return self.end_move(False)
+
+    cdef fp_status end_move(self, bint keep) noexcept:
+        cdef fp_status status = self.ops.end_move(self.core, keep)
+        self.ending = status != _core.FP_OK
+        _core.fp_event_notify_all(&self.all_done)
+        return status
+
+    cdef int await_opening(self) except -1:
+        if self.begin_opening():
+            fp_lock_release(&self.opening)
+        return 0
+
+    cdef object moved(self, str method, tuple args):
+        if not self.is_open():
+            self.await_opening()
+        if self.is_open():
+            return getattr(opened, method)(self, *args)
+        return getattr(NativeQueue, method)(self, *args)  # it could not be opened
+
+    cdef object look(self, str name):
+        """The attribute `name`, which the class has not, nor had the object in its dictionary."""
+        cdef uint64_t unfinished = 0
+        if not self.elsewhere():
+            if name == "maxsize":
+                return self.get_given()
+            if name == "is_shutdown":
+                return bool(self.ops.is_closed(self.core))
+            if name == "unfinished_tasks":
+                unfinished = self.unfinished()
+                if unfinished != ELSEWHERE:
+                    return unfinished
+                self.await_opening()
+            elif name == "queue":
+                self.open(name)
+            else:
+                return getattr(self.get_inside(), name)
+            return getattr(self, name)
+        # Another thread, or what the class asks for, may have opened the queue since.
+        own = self.__dict__
+        if name in own:
+            return own[name]
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _assign(self, name, value, /):
+        """Queue.__setattr__."""
+        if not self.is_open():
+            if name in opened.OPENING:
+                self.open(name)
+            elif name == "maxsize":
+                if self.assign_maxsize(value):
+                    return
+            elif name in ("put", "get"):
+                self.indirect = True
+        fp_set_plainly(self, name, value)
+
+    def _delete(self, name, /):
+        """Queue.__delattr__."""
+        if name in opened.INSIDE:
+            self.open(name)
+        fp_delete_plainly(self, name)
+
+    cdef bint assign_maxsize(self, object value) except -1:
+        """False: the queue is open, and its attribute the one that counts."""
+        if self.elsewhere():
+            return False
+        try:
+            self.bound(value)
+        except TypeError:
+            self.open("maxsize")
+            return False
+        # Whoever opens sets `done` before he reads the bound: either it was this one, or we see it.
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+            self.await_opening()
+            return not self.is_open()
+        return True
+
+    # Tasks. ---------------------------------------------------------------------------------------
+
+    cdef uint64_t unfinished(self) noexcept:
+        """ELSEWHERE, if they are counted there."""
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        if done == ELSEWHERE:
+            return ELSEWHERE
+        self.ops.count(self.core, &puts, &gets)
+        return puts - done if puts > done else 0
+
+    def task_done(self):
+        """Tell that an item taken with get() has been dealt with. Raises ValueError if called more
+        often than items were put.
+        """
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        while True:
+            if done == ELSEWHERE or self.elsewhere():
+                self.moved("task_done", ())
+                return
+            self.ops.count(self.core, &puts, &gets)
+            if done >= puts:
+                raise ValueError("task_done() called too many times: more often than put()")
+            if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, done + 1):
+                break
+        if done + 1 == puts:
+            _core.fp_event_notify_all(&self.all_done)
+
+    cdef int discarded(self, size_t n) except -1:
+        cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
+        while True:
+            if done == ELSEWHERE:
+                if self.is_open():
+                    opened.discarded(self, n)
+                    return 0
+                self.await_opening()
+                done = _core.fp_sync_u64_load_seq_cst(&self.done)
+                continue
+            self.ops.count(self.core, &puts, &gets)
+            if _core.fp_sync_u64_cas_seq_cst(&self.done, &done, min(done + n, puts)):
+                break
+        _core.fp_event_notify_all(&self.all_done)
+        return 0
+
+    def join(self, timeout=None):
+        """Wait until task_done() was called for every item put. With a timeout in seconds: return
+        True then, or False if the time is up first.
+        """
+        cdef fp_attempt op = [run_join, never, <PyObject*>self]
+        cdef fp_status status
+        cdef int64_t began
+        check_timeout(timeout)
+        if self.elsewhere():
+            return self.moved("join", (timeout,))
+        if self.unfinished() != 0:
+            began = _core.fp_now()
+            status = self.wait(&self.all_done, &op, timeout)
+            if status == _core.FP_MOVED:
+                return self.moved("join", (left_of(timeout, began),))
+            if status == _core.FP_TIMED_OUT:
+                return False
+            if status != _core.FP_OK:
+                self.raise_for_status(status)
+        return None if timeout is None else True
+
+    def __repr__(self):
+        if not self.is_open():
+            return BaseQueue.__repr__(self)
+        return (f"<{type(self).__module__}.{type(self).__qualname__} open, as a standard queue, "
+                f"at {<size_t><PyObject*>self:#x}>")

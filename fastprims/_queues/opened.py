@@ -1,0 +1,315 @@
+"""What an open queue runs: the standard library's own functions, on the attributes that they know.
+
+And what the standard class lacks: shutdown() before Python 3.13, and the rest of the protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import queue as standard
+import sys
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import index
+
+from fastprims._atomics.ext import AtomicInt
+from fastprims._errors import ShutDown
+from fastprims._queues.standard import LifoQueue, PriorityQueue, Queue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+HOOKS = ("_init", "_put", "_get", "_qsize")
+CONDITIONS = ("not_empty", "not_full", "all_tasks_done")
+STATE = ("maxsize", "unfinished_tasks", "is_shutdown")
+INSIDE = ("mutex", *CONDITIONS, "queue", *STATE)
+# Assigning to one of these opens; `maxsize` may be had without.
+OPENING = frozenset({*HOOKS, *INSIDE} - {"maxsize"})
+
+
+class Inside:
+    """The lock and the conditions of one queue, from when they were first looked for."""
+
+    def __init__(self, mutex: Any) -> None:
+        self.mutex = mutex
+        self.lock = mutex.lock
+        self.not_empty = threading.Condition(mutex)
+        self.not_full = threading.Condition(mutex)
+        self.all_tasks_done = threading.Condition(mutex)
+        # What each condition keeps of its lock, and what it will keep of the real one.
+        self.bindings = [
+            (condition, name, self.lock if name == "_lock" else getattr(self.lock, name))
+            for condition in (self.not_empty, self.not_full, self.all_tasks_done)
+            for name in ("_lock", "acquire", "release", "locked")
+            if name in vars(condition)
+        ]
+
+
+class OpenedWarning(UserWarning):
+    """A queue became a standard queue, and slow, at the line that the warning names."""
+
+
+class Openings(Mapping[str, int]):
+    """How many queues were opened so far in this process, by what was touched: `opened["mutex"]`."""
+
+    def __init__(self) -> None:
+        names = (*HOOKS, *INSIDE, "class")
+        self._counts = {name: AtomicInt() for name in names}
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name].load()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def total(self) -> int:
+        """How many in all."""
+        return sum(self.values())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({ {name: n for name, n in self.items() if n} })"
+
+
+opened = Openings()
+
+
+def tell(queue: Any, name: str) -> None:
+    """Count an opening, and name its line if that was asked for."""
+    opened._counts[name].fetch_add(1)
+    if os.environ.get("FASTPRIMS_WARN_OPEN", "0") in ("", "0"):
+        return
+    frame = sys._getframe()
+    while frame.f_back is not None and _is_library(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    why = "its class overrides the inside" if name == "class" else f"{name!r} was used"
+    warnings.warn_explicit(
+        f"this {type(queue).__name__} has become a standard queue, and slow: {why}. See "
+        "fastprims' guide for what opens a queue, and how to do without",
+        OpenedWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+    )
+
+
+def _is_library(module: str) -> bool:
+    return module in ("queue", "threading") or module.split(".")[0] == "fastprims"
+
+
+# What a queue of each kind is made of, and what its class must say for a queue to stay closed. ----
+
+
+def lookup(cls: type, name: str) -> object:
+    """What instances find under `name` in their class, as it is."""
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+KINDS: dict[type, Callable[[list[Any]], Any]] = {
+    PriorityQueue: list,
+    LifoQueue: list,
+    Queue: deque,
+}
+_ORIGINAL = {kind: [lookup(kind, name) for name in HOOKS] for kind in KINDS}
+
+
+def kind_of(queue: Any) -> type:
+    for kind in KINDS:  # of which the last is the base of the others
+        if isinstance(queue, kind):
+            break
+    return kind
+
+
+def is_plain(cls: type, kind: type, ours: type) -> bool:
+    """Does the class leave the inside alone, as far as native methods could not honour it?"""
+    for name, original in zip(HOOKS, _ORIGINAL[kind], strict=True):
+        if lookup(cls, name) is not original:
+            return False
+    for name in INSIDE:
+        if lookup(cls, name) is not lookup(ours, name):
+            return False
+    return (
+        lookup(cls, "__setattr__") is ours.__dict__.get("__setattr__")
+        and lookup(cls, "__delattr__") is ours.__dict__.get("__delattr__")
+        and lookup(cls, "__getattribute__") is object.__getattribute__
+    )
+
+
+# The methods. They look up in `queue` what the standard ones do, which are Python code of that module.
+
+
+def _now() -> float:
+    return standard.time()  # type: ignore[attr-defined,no-any-return]
+
+
+def _shut_down() -> type[Exception]:
+    return getattr(standard, "ShutDown", ShutDown)
+
+
+qsize = Queue.qsize
+empty = Queue.empty
+full = Queue.full
+task_done = Queue.task_done
+
+if sys.version_info >= (3, 13):
+    put = Queue.put
+    get = Queue.get
+    shutdown = Queue.shutdown
+else:
+
+    def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: Any) -> bool:
+        if timeout is None:
+            while not ready():
+                condition.wait()
+            return True
+        end = _now() + timeout
+        while not ready():
+            left = end - _now()
+            if left <= 0:
+                return False
+            condition.wait(left)
+        return True
+
+    def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        with self.not_full:
+            if self.maxsize > 0 and not self.is_shutdown:
+                if block and timeout is not None and timeout < 0:
+                    raise ValueError("'timeout' must be a non-negative number")
+                if self._qsize() >= self.maxsize and not (
+                    block
+                    and _wait(
+                        self.not_full,
+                        lambda: self.is_shutdown or self._qsize() < self.maxsize,
+                        timeout,
+                    )
+                ):
+                    raise standard.Full
+            if self.is_shutdown:
+                raise _shut_down()
+            self._put(item)
+            self.unfinished_tasks += 1
+            self.not_empty.notify()
+
+    def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
+        with self.not_empty:
+            if block and timeout is not None and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            if not self._qsize():
+                if self.is_shutdown:
+                    raise _shut_down()
+                if not (
+                    block
+                    and _wait(self.not_empty, lambda: self.is_shutdown or self._qsize(), timeout)
+                ):
+                    raise standard.Empty
+                if not self._qsize():
+                    raise _shut_down()
+            item = self._get()
+            self.not_full.notify()
+            return item
+
+    def shutdown(self: Any, immediate: bool = False) -> None:
+        with self.mutex:
+            self.is_shutdown = True
+            if immediate:
+                while self._qsize():
+                    self._get()
+                    if self.unfinished_tasks > 0:
+                        self.unfinished_tasks -= 1
+                self.all_tasks_done.notify_all()
+            self.not_empty.notify_all()
+            self.not_full.notify_all()
+
+
+def join(self: Any, timeout: float | None = None) -> bool | None:
+    if timeout is None:
+        Queue.join(self)
+        return None
+    end = _now() + timeout
+    with self.all_tasks_done:
+        while self.unfinished_tasks:
+            left = end - _now()
+            if left <= 0:
+                return False
+            self.all_tasks_done.wait(left)
+    return True
+
+
+def try_put(self: Any, item: Any) -> bool:
+    try:
+        put(self, item, False)
+    except standard.Full:
+        return False
+    return True
+
+
+def try_get(self: Any, default: Any = None) -> Any:
+    try:
+        return get(self, False)
+    except standard.Empty:
+        return default
+
+
+def put_many(
+    self: Any, iterable: Iterable[Any], block: bool = True, timeout: float | None = None
+) -> int:
+    items = list(iterable)
+    if block and timeout is not None and timeout < 0 and self.maxsize > 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    end = None if timeout is None else _now() + timeout
+    for stored, item in enumerate(items):
+        try:
+            put(self, item, block, None if end is None else max(0.0, end - _now()))
+        except (standard.Full, _shut_down()):
+            if stored == 0:
+                raise
+            return stored
+    return len(items)
+
+
+def get_many(
+    self: Any, max_items: int, block: bool = True, timeout: float | None = None
+) -> list[Any]:
+    most = index(max_items)
+    if most < 0:
+        raise ValueError(f"max_items must be 0 or more, not {max_items}")
+    items: list[Any] = []
+    if most == 0:
+        return items
+    items.append(get(self, block, timeout))
+    with self.not_full:
+        try:
+            while len(items) < most and self._qsize():
+                items.append(self._get())
+                self.not_full.notify()
+        except Exception:  # noqa: BLE001, S110 - of a comparison or hook; what was taken is not lost
+            pass
+        except BaseException:
+            _give_back(self, items)
+            raise
+    return items
+
+
+def _give_back(self: Any, items: list[Any]) -> None:
+    """An interrupt leaves them where they were: in front, unless a hook decides. Under the lock."""
+    put_back = self._put
+    is_fifo = getattr(put_back, "__func__", None) is _ORIGINAL[Queue][HOOKS.index("_put")]
+    if is_fifo and isinstance(self.queue, deque):
+        put_back = self.queue.appendleft
+    for item in reversed(items):
+        put_back(item)
+    self.not_empty.notify(len(items))
+
+
+def discarded(self: Any, n: int) -> None:
+    """`n` items were dropped that had been taken from the native queue."""
+    with self.mutex:
+        self.unfinished_tasks = max(0, self.unfinished_tasks - n)
+        self.all_tasks_done.notify_all()

@@ -1,0 +1,91 @@
+# The rings: SPSCRing over fp_spsc, MPMCRing over fp_mpmc.
+
+
+cdef uint64_t to_capacity(object capacity) except 0:
+    value = to_index(capacity, "capacity")
+    if value < 1:
+        raise ValueError(f"capacity must be 1 or more, not {value}")
+    if value > INT64_MAX // 32:
+        raise OverflowError(f"capacity {value} is more than memory can hold")
+    return value
+
+
+cdef class MPMCRing(QueueWithState):
+    """MPMCRing(capacity)
+
+    Bounded FIFO ring for any number of threads: exactly `capacity` items (1 or more), 16 bytes
+    each (64 where it is not lock-free), allocated at once and never again.
+
+    put and get are lock-free on targets with a 16-byte compare-and-swap (build_info() tells; a
+    thread suspended at any point stops no other), elsewhere a thread suspended inside an operation
+    stops those that reach its slot. O(1). Each takes effect at one instant between call and
+    return; Full and Empty were true at one such instant.
+
+    csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
+    """
+
+    cdef Layout layout
+
+    def __init__(self, capacity):
+        self.check_new()
+        self.adopt(_core.fp_mpmc_create(to_capacity(capacity)), &_core.fp_mpmc_ops)
+
+
+cdef void* spsc_of(BaseQueue ring) except NULL:
+    ring.elsewhere()  # is there a ring?
+    return ring.core
+
+
+cdef int released(fp_status status, str role) except -1:
+    if status != _core.FP_OK:
+        raise RuntimeError(
+            f"the {role}'s role of this SPSCRing belongs to another thread: only its owner can "
+            "give it back. If that thread has ended, use force=True")
+    return 0
+
+
+cdef class SPSCRing(QueueWithState):
+    """SPSCRing(capacity)
+
+    Bounded FIFO ring from one producer thread to one consumer thread: exactly `capacity` items (1
+    or more), 8 bytes each, allocated at once and never again.
+
+    try_put, try_get and the other calls that don't wait are wait-free: a bounded number of steps,
+    whatever the other side does. O(1).
+
+    The first thread that puts owns the producer's role, the first that gets the consumer's (one
+    thread may have both). Another thread gets RuntimeError until the owner has handed the role
+    over with release_producer() or release_consumer(). shutdown(), qsize() and the like may be
+    called by any thread; what shutdown(immediate=True) drops is released by the consumer's next
+    call if the caller isn't the consumer.
+
+    csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
+    """
+
+    cdef Layout layout
+
+    def __init__(self, capacity):
+        self.check_new()
+        self.adopt(_core.fp_spsc_create(to_capacity(capacity)), &_core.fp_spsc_ops)
+
+    cdef int raise_for_status(self, fp_status status) except -1:
+        if status == _core.FP_CLOSED:
+            self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
+        return BaseQueue.raise_for_status(self, status)
+
+    def release_producer(self, *, force=False):
+        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
+        another thread has it, unless force=True, which takes it away: only for a thread that has
+        ended or will certainly not use the ring again.
+        """
+        released(_core.fp_spsc_release_producer(
+            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")), "producer")
+
+    def release_consumer(self, *, force=False):
+        """Give the consumer's role back, as release_producer()."""
+        released(_core.fp_spsc_release_consumer(
+            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")), "consumer")
+
+
+fp_publish(MPMCRing, "fastprims.MPMCRing", HOT_METHODS)
+fp_publish(SPSCRing, "fastprims.SPSCRing", HOT_METHODS)

@@ -1,0 +1,52 @@
+# SimpleQueue over fp_segq.
+
+
+# The largest bound: of a queue that has one, which asks for time-outs that make sense.
+MOST = _core.FP_UNBOUNDED - 1
+
+
+cdef uint64_t to_limit(object maxsize) except 0:
+    """The bound that a number means, and FP_UNBOUNDED for none."""
+    if isinstance(maxsize, float):
+        if not maxsize > 0:
+            return _core.FP_UNBOUNDED
+        value = MOST if maxsize >= MOST else ceil(maxsize)
+    else:
+        value = to_index(maxsize, "maxsize")
+    return min(value, MOST) if value > 0 else _core.FP_UNBOUNDED
+
+
+cdef class SimpleQueue(QueueWithState):
+    """SimpleQueue()
+
+    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, with the whole
+    queue protocol besides.
+
+    put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
+    called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
+    between call and return. `put` never waits; its `block` and `timeout` are ignored.
+
+    Segmented array queue with single-use slots; csrc/queues/fp_segq.h has the algorithm.
+    """
+
+    cdef Layout layout
+
+    def __cinit__(self):
+        self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
+
+    def __init__(self):
+        pass
+
+    cdef bint truth_of(self, object value, str name) except -1:
+        return value
+
+    cdef object get_item(self, bint block, object timeout):
+        if block and timeout is not None:
+            check_timeout(timeout)
+            deadline_of(timeout)  # as the standard one: refused even if an item is waiting
+        return BaseQueue.get_item(self, block, timeout)
+
+    @property
+    def maxsize(self):
+        """0: unbounded."""
+        return 0

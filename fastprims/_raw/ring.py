@@ -1,0 +1,274 @@
+"""What the rings of fastprims.raw have in common: waiting, the queue protocol, the two roles."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import repeat, starmap
+from queue import Empty, Full
+from typing import Any, Generic, NoReturn, TypeVar, overload
+
+from fastprims._common.ext import FOREVER, check_timeout, deadline_of, now, to_bool, to_index
+from fastprims._common.hub import sleep_of_hub
+from fastprims._errors import ShutDown
+from fastprims._raw.lib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
+from fastprims._stats import QueueStats
+
+__all__ = ["AT_ONCE", "Ring", "Roles", "end_of", "to_count", "to_size", "wait"]
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+_FOREVER_NS = -1
+_SLICE_NS = 50_000_000
+"""What the main thread waits at a time: signal handlers run in between."""
+_HUB_PAUSE = 0.01
+"""Seconds that other greenlets run in between."""
+AT_ONCE = 0
+"""The `end` of a call that does not wait."""
+
+
+def end_of(block: bool, timeout: float | None) -> int:
+    """The time by the core's clock at which a wait has to end; FOREVER, or AT_ONCE."""
+    if not to_bool(block, "block"):
+        return AT_ONCE
+    check_timeout(timeout)
+    return deadline_of(timeout)
+
+
+def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
+    """Repeat the call, giving it the nanoseconds it may wait, until it answers something else."""
+    if (sleep := sleep_of_hub()) is not None:
+        while (status := call(0)) == unmet and now() < end:
+            sleep(_HUB_PAUSE)
+        return status
+    in_slices = threading.current_thread() is threading.main_thread()
+    while True:
+        left = max(0, end - now())
+        if in_slices and left > _SLICE_NS:
+            status = call(_SLICE_NS)
+        else:
+            status = call(_FOREVER_NS if end == FOREVER else left)
+        if status != unmet or left == 0:
+            return status
+
+
+def to_size(value: int, name: str, most: int) -> int:
+    size = to_index(value, name)
+    if size < 1:
+        raise ValueError(f"{name} must be 1 or more, not {size}")
+    if size > most:
+        raise OverflowError(f"{name} {size} is more than memory can hold; at most {most}")
+    return size
+
+
+def to_count(max_items: int) -> int:
+    most = to_index(max_items, "max_items")
+    if most < 0:
+        raise ValueError(f"max_items must be 0 or more, not {most}")
+    return most
+
+
+class Ring(Generic[_T]):
+    """What the rings have in common: the reference to a C structure, and the protocol."""
+
+    # The C functions of the structure.
+    _release: Any
+    _close: Any
+    _is_closed: Any
+    _count: Any
+    _waits: Any
+
+    def __init__(self, handle: Any) -> None:
+        if handle == ffi.NULL:
+            raise MemoryError(f"no memory for the {type(self).__name__}")
+        self._handle = ffi.gc(handle, self._release)
+        # Items that were taken and not returned, because a signal handler raised in between.
+        self._kept: deque[_T] = deque()
+
+    @property
+    def handle(self) -> Any:
+        """The ring as cffi has it. It is freed with this object, unless C code holds a reference
+        of its own (`fastprims_ring_retain`, `fastprims_bytes_retain`).
+        """
+        return self._handle
+
+    @property
+    def address(self) -> int:
+        """The same as an integer: the pointer that C functions and ctypes take."""
+        return int(ffi.cast("uintptr_t", self._handle))
+
+    def _take_kept(self, most: int) -> list[_T]:
+        taken: list[_T] = []
+        try:  # one call in C: no signal handler runs between taking and storing
+            taken.extend(starmap(self._kept.popleft, repeat((), most)))
+        except IndexError:  # that was all
+            pass
+        except BaseException:
+            self._kept.extendleft(reversed(taken))
+            raise
+        return taken
+
+    def _raise_for_status(self, status: int) -> NoReturn:
+        if status == FULL:
+            raise Full
+        if status == EMPTY:
+            raise Empty
+        if status == CLOSED:
+            raise ShutDown
+        if status == NOT_OWNER:
+            raise RuntimeError(
+                f"this side of the {type(self).__name__} belongs to another thread: it allows one "
+                "producer thread and one consumer thread. Let the owner call release_producer() or "
+                "release_consumer() first"
+            )
+        raise RuntimeError(
+            f"the memory of this {type(self).__name__} was overwritten by C code (status {status}); "
+            "make a new one"
+        )
+
+    # Supplied by the subclasses. `end` is what end_of() answers.
+
+    def _put(self, item: Any, end: int) -> int:
+        raise NotImplementedError
+
+    def _get(self, end: int) -> tuple[int, _T | None]:
+        raise NotImplementedError
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Store the item. If there is no room: wait, at most `timeout` seconds; with block=False
+        don't wait. Raises Full if there was no room in time, ShutDown after shutdown().
+        """
+        status = self._put(item, end_of(block, timeout))
+        if status != OK:
+            self._raise_for_status(status)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> _T:
+        """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
+        block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
+        the ring is drained.
+        """
+        status, item = self._get(end_of(block, timeout))
+        if item is None:
+            self._raise_for_status(status)
+        return item
+
+    def put_nowait(self, item: Any) -> None:
+        """Store the item if there is room now, else raise Full."""
+        self.put(item, block=False)
+
+    def get_nowait(self) -> _T:
+        """Remove and return the next item, or raise Empty."""
+        return self.get(block=False)
+
+    def try_put(self, item: Any) -> bool:
+        """Store the item and return True, or return False if there is no room. Raises ShutDown
+        after shutdown().
+        """
+        status = self._put(item, AT_ONCE)
+        if status == FULL:
+            return False
+        if status != OK:
+            self._raise_for_status(status)
+        return True
+
+    @overload
+    def try_get(self) -> _T | None: ...
+    @overload
+    def try_get(self, default: _D) -> _T | _D: ...
+    def try_get(self, default: Any = None) -> Any:
+        """Remove and return the next item, or return `default` if there is none. Raises ShutDown
+        after shutdown() once the ring is drained.
+        """
+        status, item = self._get(AT_ONCE)
+        if item is not None:
+            return item
+        if status != EMPTY:
+            self._raise_for_status(status)
+        return default
+
+    def qsize(self) -> int:
+        """Items in the ring, at some moment during the call."""
+        puts, gets = self._pair(self._count)
+        return puts - gets + len(self._kept)
+
+    def __len__(self) -> int:
+        return self.qsize()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def empty(self) -> bool:
+        """True if there was no item at some moment during the call."""
+        return self.qsize() == 0
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
+        immediate=True drops what is left. Wakes all waiting threads, those of C included.
+        """
+        discard = to_bool(immediate, "immediate")
+        self._close(self._handle, discard)
+        if discard:
+            self._kept.clear()
+
+    @property
+    def is_shutdown(self) -> bool:
+        """True once shutdown() was called, or fastprims_ring_close by C code."""
+        return bool(self._is_closed(self._handle))
+
+    def _bound(self) -> str:
+        raise NotImplementedError
+
+    def _most(self) -> int:
+        raise NotImplementedError
+
+    def stats(self) -> QueueStats:
+        """Counts since the ring was made, what C threads did included."""
+        puts, gets = self._pair(self._count)
+        put_waits, get_waits = self._pair(self._waits)
+        return QueueStats(puts, gets, puts - gets, self._most(), put_waits, get_waits)
+
+    def _pair(self, call: Callable[[Any, Any, Any], None]) -> tuple[int, int]:
+        numbers = ffi.new("uint64_t[2]")
+        call(self._handle, numbers, numbers + 1)
+        return numbers[0], numbers[1]
+
+    def __repr__(self) -> str:
+        state = " shut down" if self.is_shutdown else ""
+        return (
+            f"<{type(self).__module__}.{type(self).__qualname__} {self._bound()} "
+            f"size={self.qsize()}{state} at {self.address:#x}>"
+        )
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
+            "process"
+        )
+
+
+class Roles:
+    """One producer thread and one consumer thread."""
+
+    _handle: Any
+    _release_producer: Any
+    _release_consumer: Any
+
+    def release_producer(self, *, force: bool = False) -> None:
+        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
+        another thread has it, unless force=True, which takes it away: only for a thread that has
+        ended or will certainly not use the ring again.
+        """
+        self._give_back(self._release_producer, "producer", force)
+
+    def release_consumer(self, *, force: bool = False) -> None:
+        """Give the consumer's role back, as release_producer()."""
+        self._give_back(self._release_consumer, "consumer", force)
+
+    def _give_back(self, call: Callable[[Any, bool], int], role: str, force: bool) -> None:
+        if call(self._handle, to_bool(force, "force")) != OK:
+            raise RuntimeError(
+                f"the {role}'s role of this {type(self).__name__} belongs to another thread: only "
+                "its owner can give it back. If that thread has ended, use force=True"
+            )

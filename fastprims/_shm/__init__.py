@@ -1,0 +1,1 @@
+"""ShmRing, and the segment of shared memory under it and under ShmQueue."""

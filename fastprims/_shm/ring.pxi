@@ -1,0 +1,331 @@
+# ShmRing: records of bytes between processes, over a segment of shared memory.
+
+
+cdef class ShmRing(Segment):
+    """ShmRing()
+
+    A FIFO queue of byte records between processes, in shared memory. Made by ShmRing.create(), and
+    opened in other processes by ShmRing.attach(name); it can be sent to a process that is being
+    started, and is inherited by fork.
+
+    Each process that puts has a lane of its own (of `capacity` bytes) from its first put until it
+    closes the ring or ends; all objects that it has of one ring share it. Records of one process
+    come out in order, whichever of its objects they were put with, even if each was closed before
+    the next one was opened: then a put may have to wait until the process's earlier records are
+    read, if another process has got its lane since. Records of different processes come in any
+    order. A forked child is another process, and so is a program that a process executes. A record
+    is from 0 to `max_item_size` bytes long. Any number of processes and threads may get; each
+    record is got once.
+
+    Death: SIGKILL at any point loses no record whose put has returned, nor makes one come twice or
+    in part. A process that dies within get() has taken its record, or it has not and another one
+    gets it. What it held is free again within 0.05 s, and so is what a process held that executes
+    another program. A stopped process is not taken for dead: what it holds, at most the lane it was
+    reading at that moment, waits for it; other lanes go on. Processes may be of different PID
+    namespaces (containers) with one /dev/shm.
+
+    put and get are O(size), and wait-free but for waiting and for other threads of the same
+    process that put. Small records are copied under the GIL, large ones without it.
+
+    The memory is mode 0600, this user's alone; processes that may write to it can lose records, but
+    not make others touch anything outside. Linux only.
+
+    csrc/shm/fp_shm.h and csrc/queues/fp_spsc_bytes.h have the algorithm.
+    """
+
+    def __init__(self):
+        raise TypeError(
+            f"use {type(self).__name__}.create() to make one, or {type(self).__name__}.attach() "
+            "to open one that another process has made")
+
+    @classmethod
+    def create(cls, name=None, capacity=1 << 20, *, max_item_size=None, lanes=64):
+        """Make a ring. `capacity`: bytes for the records of each process that puts, at 8 bytes for
+        each record beside its own, rounded up to a power of two (4096 or more). `max_item_size`:
+        bytes of the largest record; at most, and by default, half of the capacity less 8. `lanes`:
+        how many processes may put at the same time. Memory is taken when a process first puts.
+        Without a name, one that nobody has is found.
+
+        Raises FileExistsError if the name is taken, ValueError for sizes that are impossible.
+        """
+        cdef ShmRing self = cls.__new__(cls)
+        self.make(name, capacity, max_item_size, lanes, 0)
+        return self
+
+    @classmethod
+    def attach(cls, name, *, anyone=False):
+        """Open the ring of that name. Raises FileNotFoundError if there is none, ValueError if it
+        is damaged or something else, and PermissionError if it belongs to another user, unless
+        anyone=True.
+        """
+        cdef ShmRing self = cls.__new__(cls)
+        self.find(name, to_bool(anyone, "anyone"))
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind=None, error=None, trace=None):
+        """Closes the ring; in the process that made it, unlinks it, too."""
+        self.close()
+        if self.is_from_here(self.home):
+            try:
+                self.unlink()
+            except FileNotFoundError:
+                pass
+
+    def close(self):
+        """Give up the right to use this object: other calls raise ValueError from now on, those
+        that wait included. With the last object of the process, its lane is given up. Records that
+        were put remain. Any number of times. The memory is unmapped with the last reference to the
+        process's last object.
+        """
+        if self.made:
+            self.release()
+
+    def unlink(self):
+        """Remove the name: nobody can attach any more; who is attached goes on. The memory is freed
+        when the last process has gone. Raises FileNotFoundError if there is no such name.
+        """
+        self.check()
+        self.remove_name()
+
+    @property
+    def name(self):
+        """What attach() takes."""
+        return self.label
+
+    @property
+    def closed(self):
+        """True once close() was called."""
+        return not self.made or self.is_released()
+
+    @property
+    def capacity(self):
+        """Bytes of each lane."""
+        return self.core.units * FP_SPSC_BYTES_UNIT
+
+    @property
+    def max_item_size(self):
+        """Bytes of the largest record."""
+        return self.core.most
+
+    @property
+    def lanes(self):
+        """Processes that may put at the same time."""
+        return self.core.lanes
+
+    @property
+    def maxsize(self):
+        """Most records at a time; 0: as many as fit."""
+        return self.core.limit
+
+    cdef bint put_item(self, object item, bint block, object timeout,
+                       bint quiet=False) except? False:
+        cdef Py_buffer view
+        cdef fp_shm_part part
+        if type(item) is bytes:
+            part = [PyBytes_AS_STRING(item), <uint64_t>PyBytes_GET_SIZE(item)]
+            return self.put_parts(&part, 1, part.size, block, timeout, quiet)
+        PyObject_GetBuffer(item, &view, PyBUF_SIMPLE)
+        try:
+            part = [view.buf, <uint64_t>view.len]
+            return self.put_parts(&part, 1, part.size, block, timeout, quiet)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef object get_item(self, bint block, object timeout, bint quiet=False, object default=None):
+        cdef fp_shm_view view
+        cdef object item
+        if not self.peek_record(&view, block, timeout, quiet):
+            return default
+        try:
+            item = to_bytes(&view, 0)
+        except MemoryError:
+            self.reject_record(&view)
+            raise
+        self.accept_record(&view)
+        return item
+
+    # The protocol. --------------------------------------------------------------------------------
+
+    def put(self, item, block=True, timeout=None):
+        """Store a copy of `item`, any bytes-like object. If there is no room in this process's
+        lane: wait, at most `timeout` seconds; with block=False don't wait. Raises Full if there was
+        no room in time (or, with block=False, while another thread of this process is at it),
+        ShutDown after shutdown(), ItemTooLarge, RuntimeError if all lanes have owners, MemoryError
+        if there is no memory for the lane. A call that raises has stored nothing.
+        """
+        self.put_item(item, to_bool(block, "block"), timeout)
+
+    def get(self, block=True, timeout=None):
+        """Remove and return the next record, as bytes. If there is none: wait, at most `timeout`
+        seconds; with block=False don't wait. Raises Empty if none came in time (or, with
+        block=False, while others read all lanes that have one), ShutDown after shutdown() once all
+        is drained, RuntimeError if the memory is damaged. A call that raises has taken nothing.
+        """
+        return self.get_item(to_bool(block, "block"), timeout)
+
+    def put_nowait(self, item):
+        """put(item, block=False)."""
+        self.put_item(item, False, None)
+
+    def get_nowait(self):
+        """get(block=False)."""
+        return self.get_item(False, None)
+
+    def try_put(self, item):
+        """As put_nowait(), but return True, or False instead of raising Full."""
+        return self.put_item(item, False, None, True)
+
+    def try_get(self, default=None):
+        """As get_nowait(), but return `default` instead of raising Empty."""
+        return self.get_item(False, None, True, default)
+
+    def put_many(self, iterable, block=True, timeout=None):
+        """Store copies of the items one after the other and return how many were stored: all, or
+        fewer if there was no room in time (block=False: at once) or the ring was shut down
+        meanwhile. Raises Full (ShutDown) if not a single one could be stored. Others' records may
+        come between. The iterable is read to its end before the first one is stored; if that
+        raises, or one of them is too large, nothing is stored. An interrupt leaves those stored so
+        far.
+        """
+        self.check()
+        cdef bint may_wait = to_bool(block, "block")
+        if may_wait:
+            check_timeout(timeout)
+        cdef list items = list(iterable)
+        cdef Parts batch = Parts(items)
+        return self.put_records(batch.parts, batch.count, may_wait, timeout)
+
+    def get_many(self, max_items, block=True, timeout=None):
+        """Wait for the first record as get() does, then take what is there of the same process's,
+        `max_items` at most, and return them as a list. Raises what get() raises, with nothing
+        taken.
+        """
+        cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
+        cdef fp_shm_view view
+        cdef list items = []
+        cdef bint may_wait = to_bool(block, "block")
+        if most == 0:
+            return items
+        self.peek_record(&view, may_wait, timeout)
+        cdef bint more = True
+        try:
+            items.append(to_bytes(&view, 0))
+            while more and <uint64_t>len(items) < most:
+                more = self.next_record(&view)
+                if more:
+                    items.append(to_bytes(&view, 0))
+        except MemoryError:
+            # Those copied so far were taken one by one, up to this one.
+            self.reject_record(&view)
+            if not items:
+                raise
+            return items
+        if more:
+            self.accept_record(&view)
+        else:
+            self.reject_record(&view)
+        return items
+
+    def reserve(self, size, block=True, timeout=None):
+        """Room for a record of `size` bytes, to be written in place; see ShmReservation. Waits and
+        raises as put() does. Until it is committed or aborted, other threads of this process wait
+        with their puts.
+        """
+        cdef uint64_t wanted = to_number(size, "size", 0, UINT64_MAX)
+        cdef bint may_wait = to_bool(block, "block")
+        cdef ShmReservation reservation = ShmReservation.__new__(ShmReservation)
+        reservation.begin(self, self.reserve_room(wanted, may_wait, timeout), wanted, self.forks())
+        return reservation
+
+    def get_view(self, block=True, timeout=None):
+        """The next record, to be read in place; see ShmView. Waits and raises as get() does. When
+        the `with` block is left, the record is taken; if it is left by an exception, the record
+        remains.
+        """
+        return self.view(True, to_bool(block, "block"), timeout)
+
+    def peek(self, block=True, timeout=None):
+        """As get_view(), but the record remains, unless accept() is called."""
+        return self.view(False, to_bool(block, "block"), timeout)
+
+    cdef object view(self, bint take, bint block, object timeout):
+        cdef ShmView view = ShmView.__new__(ShmView)
+        self.peek_record(&view.record, block, timeout)
+        view.take = take
+        view.begin(self, <void*>view.record.start, view.record.size, view.record.forks)
+        return view
+
+    @classmethod
+    def _create_limited(cls, name, capacity, lanes, uint64_t limit):
+        # For ShmQueue.
+        cdef ShmRing self = cls.__new__(cls)
+        self.make(name, capacity, None, lanes, limit)
+        return self
+
+    def qsize(self):
+        """Records in the ring; while others put and get, about so many: the lanes are counted one
+        after the other."""
+        self.check()
+        return self.records()
+
+    def __len__(self):
+        return self.qsize()
+
+    def __bool__(self):
+        return True
+
+    def empty(self):
+        """True if no lane had a record when it was looked at."""
+        return self.qsize() == 0
+
+    def full(self):
+        """True if a record of max_item_size would not find room now: in this process's lane, or,
+        if it has none, in one that it could take; none is taken to answer."""
+        self.check()
+        return not self.has_room()
+
+    def shutdown(self, immediate=False):
+        """From now on every put, of all processes, raises ShutDown; gets deliver what is left and
+        then raise it too. immediate=True drops what is left. Wakes all who wait. A put that runs at
+        the same time either comes before (its record is delivered) or raises. It is not undone.
+        """
+        self.check()
+        self.shut(to_bool(immediate, "immediate"))
+
+    @property
+    def is_shutdown(self):
+        """True once some process has called shutdown()."""
+        self.check()
+        return self.is_shut()
+
+    def stats(self):
+        """The ring's state, and this object's waits; see ShmStats."""
+        return record(
+            "ShmStats", size=self.qsize(), maxsize=self.maxsize, capacity=self.capacity,
+            lanes=self.lanes,
+            put_waits=_core.fp_sync_u64_load_relaxed(&self.core.put_waits),
+            get_waits=_core.fp_sync_u64_load_relaxed(&self.core.get_waits))
+
+    # Manners. -------------------------------------------------------------------------------------
+
+    def __repr__(self):
+        if not self.made:
+            return f"<{type(self).__module__}.{type(self).__qualname__} not made>"
+        state = " closed" if self.closed else " shut down" if self.is_shut() else ""
+        return (f"<{type(self).__module__}.{type(self).__qualname__} {self.label!r} "
+                f"capacity={self.capacity} size={self.records()}{state}>")
+
+    def __reduce_ex__(self, protocol):
+        """Pickled by name: whoever unpickles it attaches."""
+        self.check()
+        return _attach, (type(self), self.name, self.anyone)
+
+
+def _attach(cls, name, anyone):
+    return cls.attach(name, anyone=anyone)
+
+
+fp_publish(ShmRing, "fastprims.ShmRing", ())

@@ -1,0 +1,161 @@
+# Records of a ShmRing in place: ShmReservation for one that is written, ShmView for one that is
+# read.
+
+
+@cython.no_gc_clear  # the ring is needed to the end
+cdef class _Span:
+    def __init__(self, *args, **kwargs):
+        raise TypeError(f"{type(self).__name__} is made by the methods of ShmRing")
+
+    cdef int check(self) except -1:
+        if self.ring is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} has no record: it is made by the methods of ShmRing")
+        return 0
+
+    cdef int begin(self, Segment ring, void* start, uint64_t size, uint64_t forks) except -1:
+        self.ring, self.start, self.size, self.forks = ring, start, size, forks
+        return 0
+
+    cdef bint from_here(self) noexcept:
+        return self.ring.is_from_here(self.forks)
+
+    cdef bint end(self) except? False:
+        cdef uint64_t found = 0
+        self.check()
+        with cython.critical_section(self):  # who comes second finds the memory released
+            view = None if self.shown is None else self.shown()
+            if view is not None:
+                view.release()
+            self.shown = None
+        if not _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 1):
+            return False
+        # Who asks for a buffer counts itself, then looks at `ended`; here it's the other way round.
+        if _core.fp_sync_u64_load_seq_cst(&self.exports) != 0:
+            found = 1
+            _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 0)
+            raise BufferError(
+                "a slice, an array or the like still uses the record's memory: release it before "
+                "the record is given up")
+        return True
+
+    cdef bint abandoned(self) noexcept:
+        cdef uint64_t found = 0
+        return (self.ring is not None
+                and _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 1) and self.from_here())
+
+    cdef int must(self, bint ended) except -1:
+        if not ended:
+            raise ValueError(f"this {type(self).__name__} has ended already")
+        if not self.from_here():
+            raise RuntimeError(
+                f"this {type(self).__name__} belongs to the process that forked this one")
+        return 0
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        self.check()
+        fp_sync_u64_fetch_add_seq_cst(&self.exports, 1)
+        try:
+            if _core.fp_sync_u64_load_seq_cst(&self.ended) != 0 or not self.from_here():
+                raise BufferError(f"this {type(self).__name__} has ended")
+            PyBuffer_FillInfo(
+                buffer, self, self.start, <Py_ssize_t>self.size, self.readonly, flags)
+        except BaseException:
+            fp_sync_u64_fetch_add_seq_cst(&self.exports, UINT64_MAX)
+            raise
+
+    def __releasebuffer__(self, Py_buffer* buffer):
+        fp_sync_u64_fetch_add_seq_cst(&self.exports, UINT64_MAX)
+
+    def __len__(self):
+        return self.size
+
+    def __enter__(self):
+        view = memoryview(self)
+        shown = ref(view)
+        with cython.critical_section(self):
+            self.shown = shown
+        return view
+
+
+cdef class ShmReservation(_Span):
+    """ShmReservation()
+
+    Room in a ShmRing for a record, to be written in place: `with ring.reserve(n) as view:` gives a
+    writable memoryview of n bytes, and stores the record when the block is left, or drops it if it
+    is left by an exception. Without `with`: memoryview(reservation), commit() and abort(). A
+    reservation that nobody refers to any more is dropped.
+
+    Nothing of it can be read before the commit, nor used afterwards: the memoryview is released,
+    and if a slice of it, or an array over it, still exists, BufferError is raised and the record is
+    dropped as soon as that has gone.
+    """
+
+    def __dealloc__(self):
+        if self.abandoned():
+            self.ring.abort_room()
+
+    def __exit__(self, kind, error, trace):
+        if _core.fp_sync_u64_load_seq_cst(&self.ended) == 0:
+            if kind is None:
+                self.commit()
+            else:
+                self.abort()
+
+    def commit(self, size=None):
+        """Store the record: its first `size` bytes, or all. Raises ShutDown if the ring was shut
+        down meanwhile, BufferError if the memory is still in use.
+        """
+        cdef uint64_t kept = self.size
+        if size is not None:
+            kept = to_number(size, "size", 0, self.size)
+        self.must(self.end())
+        self.ring.commit_room(kept)
+
+    def abort(self):
+        """Drop the record. Any number of times."""
+        if self.end() and self.from_here():
+            self.ring.abort_room()
+
+
+cdef class ShmView(_Span):
+    """ShmView()
+
+    A record of a ShmRing, read in place: `with ring.get_view() as view:` gives a read-only
+    memoryview, and takes the record when the block is left; if it is left by an exception, the
+    record remains where it was, and so it does if the process is killed. `with ring.peek()` leaves
+    it in any case. Without `with`: memoryview(view), accept() and reject(). A view that nobody
+    refers to any more is rejected.
+
+    Meanwhile nobody else reads records of the process that has put this one. Afterwards the
+    memoryview is released; if a slice of it, or an array over it, still exists, BufferError is
+    raised and the record remains.
+    """
+
+    def __cinit__(self):
+        self.readonly = True
+
+    def __dealloc__(self):
+        if self.abandoned():
+            self.ring.reject_record(&self.record)
+
+    def __exit__(self, kind, error, trace):
+        if _core.fp_sync_u64_load_seq_cst(&self.ended) == 0:
+            if kind is None and self.take:
+                self.accept()
+            else:
+                self.reject()
+
+    def accept(self):
+        """Take the record: it is gone."""
+        self.must(self.end())
+        self.ring.accept_record(&self.record)
+
+    def reject(self):
+        """Leave the record, for whoever reads next. Any number of times."""
+        if self.end() and self.from_here():
+            self.ring.reject_record(&self.record)
+
+
+fp_publish(ShmReservation, "fastprims.ShmReservation", ())
+fp_publish(ShmView, "fastprims.ShmView", ())
