@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "lint":
             chooses.add_argument("--fix", action="store_true", help="what a tool can, it corrects")
         else:
-            chooses.add_argument("--minutes", type=float, help="of the job chaos (60)")
+            chooses.add_argument("--minutes", type=float, help="of chaos and chaos-races (60)")
     add("docs", run_docs)
     add("build", build)
     return top

@@ -50,14 +50,14 @@ def _free_threaded() -> Interpreter:
 
 
 def _chaos(
-    interpreter: Interpreter, seconds: float, sanitizer: str = "", env: dict[str, str] | None = None
+    environment: Environment, env: dict[str, str] | None = None, python: str | None = None
 ) -> int:
-    """All against all (tests/chaos) for so long, in a build with a sanitizer."""
-    environment = Environment(
-        interpreter, ["shm"], {"FASTPRIMS_SANITIZE": sanitizer} if sanitizer else None
-    )
-    python = environment.ensure()
-    command: list[str | Path] = [python, "-m", "chaos", "--seconds", str(seconds)]
+    """All against all (tests/chaos), for an hour or as --minutes says, in that build; by another
+    interpreter of the same version if it is given.
+    """
+    installed = environment.ensure()
+    seconds = float(os.environ.get("FASTPRIMS_CHAOS_MINUTES", "60")) * 60
+    command: list[str | Path] = [python or installed, "-m", "chaos", "--seconds", str(seconds)]
     return run(command, cwd=environment.tree / "tests", env=env)
 
 
@@ -66,10 +66,11 @@ def _runtime(library: str) -> str:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise Stop("this job needs gcc (Debian: apt-get install build-essential)")
-    answer = subprocess.run(
-        [compiler, f"-print-file-name={library}"], capture_output=True, text=True, check=True
-    )
-    return answer.stdout.strip()
+    return _output(compiler, f"-print-file-name={library}")
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def torture(interpreter: Interpreter) -> int:
@@ -129,22 +130,13 @@ def _races(*tests: str) -> int:
         _free_threaded(),
         {"FASTPRIMS_SANITIZE": "thread"},
         pytest=tests,
-        env=_watched(),
+        env={
+            "LD_PRELOAD": _runtime("libtsan.so"),
+            # The interpreter is not instrumented: only races between our own accesses count.
+            "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1 "
+            f"report_thread_leaks=0 suppressions='{SUPPRESSED}'",
+        },
     )
-
-
-def _watched() -> dict[str, str]:
-    """The environment in which the thread sanitizer watches the extension."""
-    return {
-        "LD_PRELOAD": _runtime("libtsan.so"),
-        # The interpreter is not instrumented: only races between our own accesses count.
-        "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 ignore_noninstrumented_modules=1 "
-        f"report_thread_leaks=0 suppressions='{SUPPRESSED}'",
-    }
-
-
-def _chaos_seconds() -> float:
-    return float(os.environ.get("FASTPRIMS_CHAOS_MINUTES", "60")) * 60
 
 
 def chaos(interpreter: Interpreter) -> int:
@@ -154,11 +146,31 @@ def chaos(interpreter: Interpreter) -> int:
     # The interpreter leaks; and whoever asks for too much is to get a MemoryError.
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0:allocator_may_return_null=1"
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
-    return _chaos(inspect(found), _chaos_seconds(), "address,undefined")
+    knobs = {"FASTPRIMS_SANITIZE": "address,undefined"}
+    return _chaos(Environment(inspect(found), ["shm"], knobs))
 
 
 def chaos_races(interpreter: Interpreter) -> int:
-    return _chaos(_free_threaded(), _chaos_seconds(), "thread", _watched())
+    """The extension is compiled by the compiler of an instrumented interpreter, and runs in that.
+
+    Only there does the sanitizer see what orders the accesses to an object's attributes: its locks,
+    its collections, who hands it on. The build is installed by a plain interpreter of the same
+    version, since Cython and pip take the other one ten times as long.
+    """
+    plain, watching = find_free_threaded("3.14t"), find_free_threaded("3.14t", "--tsan")
+    if plain is None or watching is None:
+        raise Stop(
+            "this job needs tools/freethreaded-python 3.14t, and 3.14t --tsan, once, to build two "
+            "interpreters"
+        )
+    compiler = _output(watching, "-c", "import sysconfig; print(sysconfig.get_config_var('CC'))")
+    knobs = {"FASTPRIMS_SANITIZE": "thread", "CC": compiler}
+    environment = Environment(inspect(plain), [], knobs)
+    env = {
+        "PYTHONPATH": str(environment.tree),
+        "TSAN_OPTIONS": "exitcode=66 halt_on_error=1 allocator_may_return_null=1",
+    }
+    return _chaos(environment, env, watching)
 
 
 def races(interpreter: Interpreter) -> int:

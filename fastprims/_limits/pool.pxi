@@ -88,6 +88,7 @@ cdef class ObjectPool:
     # for the collector's clearing of the two functions.
     cdef fp_pool* core
     cdef object factory, reset
+    cdef unsigned int increments  # by collected(), under the GIL
     cdef object __weakref__  # the interpreter's
 
     def __init__(self, factory, *, reset=None, max_size=None, max_idle=None, drain_on_gc=False):
@@ -285,8 +286,14 @@ cdef class ObjectPool:
             dropped += 1
         return dropped
 
-    cdef int collected(self) except -1:
-        """After a full garbage collection."""
+    cdef int collected(self, bint full) except -1:
+        """After a garbage collection, full or an increment of one."""
+        if not full:
+            self.increments += 1
+            if self.increments < INCREMENTS:
+                return 0
+        if INCREMENTAL:
+            self.increments = 0
         self.drop_idle(True)
         fp_pool_age(self.core)
         return 0
@@ -398,38 +405,43 @@ cdef class Lease:
         pool.take_back(obj, error is not None)
 
 
+# Garbage collections, for pools that these drain. -------------------------------------------------
+
 # Whether automatic collections are increments, each of some of the old objects, and how many will
 # have seen nearly all.
-INCREMENTAL = sys.version_info[:2] == (3, 14) and not FREE_THREADED
-INCREMENTS = 20
+cdef bint INCREMENTAL = sys.version_info[:2] == (3, 14) and not FREE_THREADED
+cdef unsigned int INCREMENTS = 20
+
+# Weak references to these pools, by their addresses. gc.callbacks has one function for all of them:
+# without the GIL, the collector reads that list beside whoever changes it.
+cdef dict watched = {}
 
 
-def watch_collections(ObjectPool pool):
+def forget(ref):
+    watched.pop(id(ref), None)
+
+
+def watch_collections(pool):
     """Tells the pool of each full collection, for as long as it lives."""
-    def forget(ref):
-        gc.callbacks.remove(watch)
-
     ref = weakref(pool, forget)
-    increments = 0
+    watched[id(ref)] = ref
 
-    def watch(phase, info):
-        nonlocal increments
-        cdef ObjectPool found
-        if phase != "stop":
-            return
-        # Free-threaded builds know no generations: their automatic collections say that it was 0.
-        full = FREE_THREADED or info["generation"] == 2
-        if INCREMENTAL and not full and info["generation"] == 1:
-            increments += 1
-            full = increments >= INCREMENTS
-        if full:
-            increments = 0
-            found = ref()
-            if found is not None:
-                found.collected()
 
-    gc.callbacks.append(watch)
+def watch(phase, info):
+    """For gc.callbacks."""
+    cdef ObjectPool pool
+    if phase != "stop":
+        return
+    # Free-threaded builds know no generations: their automatic collections say that it was 0.
+    cdef bint full = FREE_THREADED or info["generation"] == 2
+    if full or (INCREMENTAL and info["generation"] == 1):
+        for ref in list(watched.values()):
+            pool = ref()
+            if pool is not None:
+                pool.collected(full)
 
+
+gc.callbacks.append(watch)
 
 # The short way of the hot methods (see cpython_compat.h). -----------------------------------------
 

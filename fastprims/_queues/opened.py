@@ -284,14 +284,28 @@ def get_many(
     if most == 0:
         return items
     items.append(get(self, block, timeout))
-    try:
-        with self.not_full:
+    with self.not_full:
+        try:
             while len(items) < most and self._qsize():
                 items.append(self._get())
                 self.not_full.notify()
-    except Exception:  # noqa: BLE001, S110 - of a comparison or hook; what was taken is not lost
-        pass
+        except Exception:  # noqa: BLE001, S110 - of a comparison or hook; what was taken is not lost
+            pass
+        except BaseException:
+            _give_back(self, items)
+            raise
     return items
+
+
+def _give_back(self: Any, items: list[Any]) -> None:
+    """An interrupt leaves them where they were: in front, unless a hook decides. Under the lock."""
+    put_back = self._put
+    is_fifo = getattr(put_back, "__func__", None) is _ORIGINAL[Queue][HOOKS.index("_put")]
+    if is_fifo and isinstance(self.queue, deque):
+        put_back = self.queue.appendleft
+    for item in reversed(items):
+        put_back(item)
+    self.not_empty.notify(len(items))
 
 
 def discarded(self: Any, n: int) -> None:

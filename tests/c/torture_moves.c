@@ -337,6 +337,8 @@ static void ordered_at_every_fill(void) {
             CHECK(fp_ordered_put(q, 10 + (i * 37) % 101) == FP_OK, "put");
         if (closed)
             CHECK(fp_ordered_close(q) == FP_OK, "close");
+        /* What was never begun, as a forked child may see, is not ended. */
+        CHECK(fp_ordered_end_move(q, false) == FP_OK, "end");
         for (int keep = 0; keep < 2; keep++) {
             end = found;
             CHECK(fp_ordered_move(q) == FP_OK && fp_ordered_move(q) == FP_MOVED, "move");

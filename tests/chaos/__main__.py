@@ -78,7 +78,7 @@ def parent(options: argparse.Namespace, folder: Path) -> int:
     if status == 0:
         print(text.splitlines()[-1] if text else "chaos: nothing said")
         return 0
-    print(text[-20_000:])
+    print(text[-100_000:])  # a sanitizer's report is long
     for thread in range(THREADS + 1):
         if lines := last_calls(calls.read_bytes(), thread):
             print(f"-- thread {thread}: its last calls", *lines, sep="\n")

@@ -195,13 +195,32 @@ def _factory(world: World, rng: random.Random) -> Any:
     return factory
 
 
+class Slowly:
+    """An iterator that uses the world in between. Threads may share it, unlike a generator."""
+
+    __slots__ = ("values", "world")
+
+    def __init__(self, world: World, values: list[Any]) -> None:
+        self.world, self.values = world, values
+
+    def __iter__(self) -> Slowly:
+        return self
+
+    def __next__(self) -> Any:
+        self.world.call_back()
+        try:
+            return self.values.pop()
+        except IndexError:
+            raise StopIteration from None
+
+
 def _several(world: World, rng: random.Random) -> Any:
-    """Several items: a list, a tuple, or a generator that uses the world in between."""
+    """Several items: a list, a tuple, or an iterator that uses the world in between."""
     count = rng.choice((0, 1, 2, 3, 5, 40))
     values = [world.value(rng) for _ in range(count)]
     if rng.random() < 0.6:
         return rng.choice((list, tuple))(values)
-    return world.slowly(values)
+    return Slowly(world, values)
 
 
 def _contents(world: World, rng: random.Random) -> Any:

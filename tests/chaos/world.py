@@ -8,7 +8,7 @@ import gc
 import random
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import fastprims
@@ -140,11 +140,6 @@ class World:
 
     def anything(self, rng: random.Random) -> Any:
         return rng.choice((self.value, self.key, self.kept))(rng)
-
-    def slowly(self, values: list[Any]) -> Iterator[Any]:
-        for value in values:
-            self.call_back()
-            yield value
 
     def keep(self, thing: Any, rng: random.Random) -> None:
         """What it takes the place of is dropped here, unless others have it."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import queue as std
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 import pytest
 from support.kinds import Kind, ShutDown, on
-from support.threads import blocked, spawn
+from support.threads import SETTLE, Task, blocked, spawn
 
 import fastprims.queue
+from fastprims._queues.opened import KINDS
 
 CONDITIONS = ["not_empty", "not_full", "all_tasks_done"]
 INSIDE = ["mutex", *CONDITIONS, "queue"]
@@ -167,6 +169,32 @@ def test_the_protocol_goes_on(kind: Kind) -> None:
         waiting.result()
     with pytest.raises(ShutDown):
         q.put_many([1])
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+@drop_in
+def test_an_interrupted_get_many_puts_back_what_it_took(kind: Kind, last: int) -> None:
+    """An interrupt strikes within a hook; here, when so many items have been taken."""
+
+    class Interrupted(kind.cls):  # type: ignore[name-defined,misc]
+        left = -1
+
+        def _get(self) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                raise KeyboardInterrupt
+            return super()._get()
+
+    q = Interrupted()
+    q.put_many(range(5))
+    expected = [Interrupted.get(q) for _ in range(5)]
+    q.put_many(range(5))
+    q.left = last
+    with pytest.raises(KeyboardInterrupt):
+        q.get_many(5)
+    assert (q.qsize(), q.unfinished_tasks) == (5, 10)
+    q.left = -1
+    assert q.get_many(9) == expected
 
 
 @pytest.mark.parametrize("value", [float("inf"), 1e3, True, 2**70])
@@ -384,3 +412,75 @@ def test_a_look_that_an_opening_overtakes_finds_what_is_there(kind: Kind, name: 
 def test_other_missing_attributes_say_their_name(kind: Kind) -> None:
     with pytest.raises(AttributeError, match="no_such_thing"):
         _ = kind.make().no_such_thing
+
+
+def open_in_vain(q: Any, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    """An opening without memory for the copy; before that fails, `meanwhile`."""
+
+    def make(items: list[Any]) -> None:
+        meanwhile()
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        for kind in list(KINDS):
+            patch.setitem(KINDS, kind, make)
+        with pytest.raises(MemoryError):
+            open_by(q, "mutex")
+    assert not is_open(q)
+
+
+def check_dropped(q: Any) -> None:
+    """As any queue that was shut down at once; so does it stay when it is opened."""
+    for step in range(2):
+        assert q.is_shutdown
+        assert (q.qsize(), q.unfinished_tasks) == (0, 0)
+        assert q.join(10)
+        for call in (q.get, lambda: q.put(1)):
+            with pytest.raises(ShutDown):
+                call()
+        if step == 0:
+            open_by(q, "queue")
+
+
+@drop_in
+def test_a_shutdown_beside_an_opening_that_fails_drops_everything(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    q = kind.make()
+    q.put_many([1, 2, 3])
+    ending: list[Task[None]] = []
+    open_in_vain(q, monkeypatch, lambda: ending.append(blocked(q.shutdown, True)))
+    ending[0].result()
+    check_dropped(q)
+
+
+@pytest.mark.parametrize("goes_on", ["meanwhile", "afterwards"])
+@drop_in
+def test_an_opening_that_fails_beside_a_shutdown_brings_nothing_back(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, goes_on: str
+) -> None:
+    """The shutdown is dropping the items, which takes several batches."""
+    dropping, go_on = threading.Event(), threading.Event()
+
+    class Item:
+        def __lt__(self, other: object) -> bool:
+            return False
+
+        def __del__(self) -> None:
+            if not dropping.is_set():
+                dropping.set()
+                go_on.wait(30)
+
+    def meanwhile() -> None:
+        if goes_on == "meanwhile":
+            go_on.set()
+            ending.join(SETTLE)  # it goes on to where it needs the items
+
+    q = kind.make()
+    q.put_many(Item() for _ in range(200))
+    ending = spawn(q.shutdown, True)
+    assert dropping.wait(30)
+    open_in_vain(q, monkeypatch, meanwhile)
+    go_on.set()
+    ending.result()
+    check_dropped(q)

@@ -505,6 +505,57 @@ def test_garbage_is_cleared_beside_sweeps() -> None:
     assert run_child(garbage_beside_sweeps, 6.0, timeout=60)
 
 
+def garbage_below_a_reader(seconds: float, least: int) -> int:
+    """What a finalizer clears has to wait for a thread that reads another map for long; then that
+    thread sweeps it, while the collector clears the map."""
+    import gc
+    import sys
+    import threading
+    import time
+
+    import fastprims
+
+    class Clears:
+        def __init__(self, c: Any) -> None:
+            self.c = c
+
+        def __del__(self) -> None:
+            self.c.clear()
+
+    def read() -> None:
+        while not over.is_set():
+            sys.getsizeof(snapshot)
+            fastprims.Ctrie()
+
+    other: Any = fastprims.Ctrie((n, n) for n in range(200_000))
+    for n in range(20):  # so it is younger than the garbage, and its reader might see that
+        other[n] = -n
+        other.readonly_snapshot()
+    snapshot = other.readonly_snapshot()
+    over = threading.Event()
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    gc.disable()
+    for thread in threads:
+        thread.start()
+    values = [[n] for n in range(100_000)]
+    rounds = 0
+    end = time.monotonic() + seconds
+    while (now := time.monotonic()) < end or (rounds < least and now < end + 30):
+        c: Any = fastprims.Ctrie(zip(range(100_000), values))
+        c["clears"] = Clears(c)
+        del c
+        gc.collect()
+        rounds += 1
+    over.set()
+    for thread in threads:
+        thread.join()
+    return rounds
+
+
+def test_garbage_is_cleared_beside_the_sweep_that_it_waited_for() -> None:
+    assert run_child(garbage_below_a_reader, 4.0, 10, timeout=80) > 5
+
+
 def churn(rounds: int) -> list[int]:
     """Threads that come and go, using one map; resident memory."""
     import gc
