@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """What takes long to import is imported when it is first used."""
+    """Imports ShmQueue when it is first used, since that takes long."""
     if name != "ShmQueue":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     global ShmQueue

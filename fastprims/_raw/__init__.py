@@ -1,1 +1,1 @@
-"""fastprims.raw: rings that C threads share, through cffi; and where the files for C programs are."""
+"""fastprims.raw: rings that C threads share, through cffi; and the paths for C programs."""

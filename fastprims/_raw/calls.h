@@ -1,13 +1,13 @@
 /* calls.h - calls of the C API after each of which a signal handler may run, and raise.
  *
- * For words.py and bytes.py. What was taken stands in memory of the caller's, and a record
- * is taken only if nobody did so meanwhile. */
+ * For words.py and bytes.py. A taken word, and whether it was taken, stand in memory of the caller.
+ * A record is taken only if no signal handler has taken it meanwhile. */
 #ifndef FASTPRIMS_RAWCALLS_H
 #define FASTPRIMS_RAWCALLS_H
 
 #include "capi/fastprims.h"
 
-/* cffi reads from here on. */
+/* cffi reads from here ... */
 
 struct word_box {
     uint64_t word;
@@ -26,7 +26,7 @@ static enum fastprims_status look_at_record(fastprims_bytes *, struct record_box
                                             int64_t timeout_ns);
 static void take_record(fastprims_bytes *, struct record_box *);
 
-/* cffi reads up to here. */
+/* ... to here. */
 
 static enum fastprims_status take_word(fastprims_ring *ring, struct word_box *box,
                                        int64_t timeout_ns) {
