@@ -25,7 +25,7 @@ SHOWN_CASES = (
     *("map-get", "map-insert", "map-mix-10-2", "map-mix-50-2", "map-snapshot", "map-crowd"),
 )
 NOT_SHOWN = {"empty loop", "empty calls"}
-# The columns of ratios: over whom, in which words.
+# The columns of ratios: the baseline of each, and its heading.
 QUEUES = {"queue.Queue": "over\nQueue", "queue.SimpleQueue": "over\nSimple-\nQueue"}
 MAPS = {"dict + Lock": "over\ndict +\nLock", "immutables.Map + Lock": "over\nMap +\nLock"}
 COLUMN_AT = (1.06, 1.17)  # where the columns of ratios stand, as fractions of a panel's width
@@ -36,7 +36,7 @@ PANEL_INCHES = 7.0
 
 @dataclass(frozen=True)
 class Row:
-    """One bar: where it stands, and what it says."""
+    """One bar: its place and its labels."""
 
     y: float
     name: str
@@ -56,7 +56,7 @@ class Group:
 
 
 def _contenders(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The contenders to draw: where a class was driven in two ways, the non-blocking one."""
+    """The contenders to draw: for a class that was measured in two ways, the non-blocking one."""
     keys = {contender["key"] for contender in case["contenders"]}
     return [
         contender
@@ -75,7 +75,7 @@ def _references(case: dict[str, Any]) -> dict[str, str]:
 
 
 def layout(result: dict[str, Any]) -> list[Group]:
-    """The panel's groups from top to bottom, with fresh items where those were measured."""
+    """The panel's groups from top to bottom, with fresh items if those were measured."""
     by_key: dict[str, dict[str, Any]] = {}
     for case in result["cases"]:
         if case["kind"] == FRESH or case["key"] not in by_key:
@@ -251,7 +251,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def _steady(interpreters: list[dict[str, Any]]) -> str:
-    """In how many of the measured cases the rounds went on until their ratios agreed."""
+    """The number of measured cases in which the rounds went on until their ratios agreed."""
     cases = [case for result in interpreters for case in result["cases"]]
     steady = sum(case["ended_by"] == "spread" for case in cases)
     return f"spread below {cases[0]['spread_bound']:.0%} in {steady} of {len(cases)} measurements"

@@ -155,7 +155,7 @@ class PoolStats:
     made: int = field(metadata=COUNTER)
     """Objects that the factory made."""
     dropped: int = field(metadata=COUNTER)
-    """Objects that left the pool: discarded, drained, beyond `max_idle`, or because reset raised."""
+    """Objects that left the pool: discarded, drained, too many, or because reset raised."""
     waits: int = field(metadata=COUNTER)
     """Times a thread prepared to sleep because all objects were leased."""
 

@@ -263,13 +263,13 @@ class StatsdSender:
     """StatsdSender(client=None, *, prefix="fastprims")
 
     Each call of send() sends the counts of the registered structures to statsd. It sends a counter
-    as its increment since the last call (from zero, for a structure that is new to this sender), and
-    a gauge as its value. The names are `<prefix>.<name>.<field>`, with `.<key>` at the end for a
-    mapping. Characters that statsd uses itself become "_". Characters that are not ASCII, which
+    as its increment since the last call (from zero, for a structure that is new to this sender),
+    and a gauge as its value. The names are `<prefix>.<name>.<field>`, with `.<key>` at the end for
+    a mapping. Characters that statsd uses itself become "_". Characters that are not ASCII, which
     statsd does not accept, become their numbers: "größe" is sent as "gr_f6__df_e".
 
-    `client` is a statsd.StatsClient, or any object with its `pipeline()`. Without one, a StatsClient
-    for localhost:8125 is made; that raises ImportError if statsd is missing.
+    `client` is a statsd.StatsClient, or any object with its `pipeline()`. Without one, a
+    StatsClient for localhost:8125 is made; that raises ImportError if statsd is missing.
     """
 
     def __init__(self, client: Any = None, *, prefix: str = "fastprims") -> None:

@@ -15,10 +15,11 @@ cffi releases the GIL around every call, so a call costs more than one of `fastp
 know no Python.
 
 All classes have the queue protocol: `put`, `get` with `block` and `timeout` (seconds),
-`put_nowait`, `get_nowait`, `try_put`, `try_get`, `put_many`, `get_many`, `qsize`, `shutdown`. A wait
-ends within 100 ms of a Ctrl-C. A time-out or an interrupt loses nothing: if a signal handler raises
-after an item was taken and before it was returned, the next get of this object returns it. (A put
-that is interrupted at the very end may have stored its item, as if the signal had come after it.)
+`put_nowait`, `get_nowait`, `try_put`, `try_get`, `put_many`, `get_many`, `qsize`, `shutdown`. A
+wait ends within 100 ms of a Ctrl-C. A time-out or an interrupt loses nothing: if a signal handler
+raises after an item was taken and before it was returned, the next get of this object returns it.
+(A put that is interrupted at the very end may have stored its item, as if the signal had come after
+it.)
 """
 
 from __future__ import annotations

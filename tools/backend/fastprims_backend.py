@@ -1,4 +1,4 @@
-"""The build backend: setuptools', and cffi for fastprims.raw wherever cffi can be had."""
+"""The build backend: setuptools', and cffi for fastprims.raw wherever cffi can be installed."""
 
 from __future__ import annotations
 
