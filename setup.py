@@ -192,7 +192,8 @@ class BuildExtensions(build_ext):
         """Translates Cython to C."""
         from Cython.Build import cythonize
 
-        processes = self.parallel if sys.platform == "linux" else 0  # elsewhere they import this
+        # On other platforms the child processes would run this file again.
+        processes = self.parallel if sys.platform == "linux" else 0
         translated = cythonize(
             self.extensions, build_dir=self.build_temp, force=True, nthreads=processes
         )

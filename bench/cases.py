@@ -64,7 +64,8 @@ class Case:
         return max(1, self.step)
 
     def round_count(self, wanted: int) -> int:
-        """The largest count of operations, up to this one, that the threads can share evenly."""
+        """`wanted`, rounded down to a count that all threads of the case can share (at least one
+        step)."""
         step = self.step or lcm(self.producers, self.consumers)
         if self.workload is batch_trial:
             step = loops.BATCH

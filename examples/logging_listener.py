@@ -46,7 +46,8 @@ class Checker(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         thread, number = map(int, record.getMessage().split())
-        # After a lost, doubled or overtaken record, a record's number differs from the count.
+        # A thread numbers its records: if one is lost, doubled or overtaken, a number differs from
+        # the count.
         self.out_of_turn += number != self.received[thread]
         self.received[thread] += 1
 

@@ -79,8 +79,8 @@ class _Entry:
                 del _entries[self.name]
 
     def never_less(self, field: str, key: str, value: float) -> float:
-        """The highest value so far. A call under way may set a counter back by one; Prometheus
-        would take that for a restart from zero."""
+        """The highest value so far. Because of a call under way, a counter may go back by one; that
+        would look like a restart from zero."""
         with _lock:
             highest = max(value, self.highest.get((field, key), value))
             self.highest[field, key] = highest

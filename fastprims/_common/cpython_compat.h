@@ -31,7 +31,7 @@ static inline void fp_set_dealloc(PyObject *type, destructor dealloc, destructor
     ((PyTypeObject *)type)->tp_dealloc = dealloc;
 }
 
-/* -1 with an exception set if the method is not what is expected. */
+/* Returns -1 with an exception set if the method has another calling convention. */
 static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall fast,
                                   fp_fastcall *old) {
     PyObject *descriptor = PyObject_GetAttrString(type, name);

@@ -314,8 +314,8 @@ cdef class TopicBase:
 cdef class TopicTrie(TopicBase):
     """TopicTrie(syntax="nats")
 
-    Finds the subscribers of a topic, who have subscribed to patterns with wildcards; for any number
-    of threads. `syntax` is one of
+    Finds the subscribers of a topic, by the patterns with wildcards that they have subscribed to.
+    For any number of threads. `syntax` is one of
 
     - "nats": tokens between ".", none empty, no white space; "*" stands for one token, ">" for one
       or more and is the last;

@@ -246,9 +246,9 @@ cdef class BaseQueue:
     def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored: all, or fewer
         if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
-        Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
+        Raises Full (ShutDown) if not a single item could be stored. Items of other threads may come
         between. The iterable is read to its end before the first item is stored; if reading it
-        raises, nothing is stored. An interrupt leaves those stored so far in the queue.
+        raises, nothing is stored. After an interrupt, the items stored so far remain in the queue.
         """
         cdef size_t done = 0
         cdef bint may_wait = to_bool(block, "block")

@@ -216,7 +216,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         if block and timeout is not None and self.policy == BLOCK:
             self.check_wait(timeout, True)
         self.measure(item)
@@ -241,7 +241,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         exceeded. Raises ItemTooLarge, and ShutDown after shutdown().
         """
         cdef Wait wait = [False, <PyObject*>None, 0]
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         self.measure(item)
         cdef fp_status status = self.offer(item, &wait, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
@@ -256,7 +256,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         cdef bint may_wait = to_bool(block, "block") and self.policy == BLOCK
         if may_wait:
             self.check_wait(timeout, True)
@@ -408,7 +408,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     @property
     def max_item_size(self):
-        """The largest size_of(item) that is let in; None: any."""
+        """The largest size_of(item) that is accepted; None: any."""
         return self.most
 
 

@@ -67,7 +67,7 @@ cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     return fp_call_method(<PyObject*>standard_get, self, args, n, names)
 
 
-# The same without Cython's exception check, for callers that just return NULL on.
+# The same functions, declared without Cython's exception check: their callers only return the NULL.
 cdef fp_fastcall open_put = <fp_fastcall>raising_put
 cdef fp_fastcall open_get = <fp_fastcall>raising_get
 

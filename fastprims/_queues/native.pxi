@@ -39,8 +39,8 @@ cdef fp_bool signalled() noexcept:
     return PyErr_CheckSignals() != 0
 
 
-# For threads that wait while another one opens the queue. That takes microseconds, so that the
-# greenlets of the thread may wait, too.
+# For threads that wait while another one opens the queue. That takes microseconds, so it may block
+# the greenlets of a waiting thread.
 cdef _core.fp_host patient = host
 patient.interrupted = signalled
 
@@ -73,7 +73,7 @@ cdef class NativeQueue(BaseQueue):
     # opened.Inside, once the program asked for a part of it; written once, in the critical section
     cdef object inside
     cdef fp_lock opening
-    # Under that lock: is the native structure being ended? And the value of `done` before that.
+    # Under that lock: whether the native structure is being ended, and the value of `done` before.
     cdef bint ending
     cdef uint64_t done_before
 

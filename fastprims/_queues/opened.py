@@ -130,7 +130,7 @@ def kind_of(queue: Any) -> type:
 
 
 def is_plain(cls: type, kind: type, ours: type) -> bool:
-    """Does the class override nothing that native methods could not honour?"""
+    """True if the class overrides nothing that native methods could not honour."""
     for name, original in zip(HOOKS, _ORIGINAL[kind], strict=True):
         if lookup(cls, name) is not original:
             return False

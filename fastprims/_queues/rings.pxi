@@ -32,7 +32,7 @@ cdef class MPMCRing(QueueWithState):
 
 
 cdef void* spsc_of(BaseQueue ring) except NULL:
-    ring.elsewhere()  # is there a ring?
+    ring.elsewhere()  # raises if there is no ring
     return ring.core
 
 

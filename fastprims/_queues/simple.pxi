@@ -1,7 +1,8 @@
 # SimpleQueue over fp_segq.
 
 
-# The largest bound of a queue that has one: a put with a bound checks its time-out.
+# The largest bound. A larger maxsize becomes this one, and not FP_UNBOUNDED, since only a put into
+# a queue with a bound checks its time-out.
 MOST = _core.FP_UNBOUNDED - 1
 
 

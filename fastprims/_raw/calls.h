@@ -7,7 +7,7 @@
 
 #include "capi/fastprims.h"
 
-/* cffi reads from here ... */
+/* cffi reads from here on. */
 
 struct word_box {
     uint64_t word;
@@ -26,7 +26,7 @@ static enum fastprims_status look_at_record(fastprims_bytes *, struct record_box
                                             int64_t timeout_ns);
 static void take_record(fastprims_bytes *, struct record_box *);
 
-/* ... to here. */
+/* cffi reads up to here. */
 
 static enum fastprims_status take_word(fastprims_ring *ring, struct word_box *box,
                                        int64_t timeout_ns) {
