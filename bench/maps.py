@@ -194,7 +194,7 @@ def pairs(size: int) -> dict[int, int]:
 
 
 def filled(contender: Contender, size: int) -> Any:
-    """A map with these pairs, unless it is made with its own."""
+    """A map with these pairs, unless the contender makes its own contents."""
     subject = contender.make(0)
     if len(subject):
         return subject
@@ -207,7 +207,7 @@ def filled(contender: Contender, size: int) -> Any:
     return subject
 
 
-# The samples of all cases use one map: they store under its keys only.
+# The samples of all cases share one map: they store only under existing keys.
 shared_map = cache(filled)
 
 
@@ -317,7 +317,7 @@ SIZES: dict[str, int] = {}  # of the contenders with a number of keys of their o
 
 
 def sized(size: int) -> Contender:
-    """A Ctrie with its own number of keys, whatever the case's."""
+    """A Ctrie with its own number of keys, independent of the case's."""
     key = f"fastprims.Ctrie, {size:,} keys"
     SIZES[key] = size
     return Contender(

@@ -27,7 +27,7 @@ from bench.suite import select
 
 
 def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
-    """Measure the cases as planned; 0, or 1 after a failure that was reported."""
+    """Measure the cases as planned. Returns 0, or 1 after a failure that was reported."""
     effort = Effort(**plan["effort"])
     try:
         kinds = plan.get("kinds") or KINDS

@@ -3,7 +3,7 @@
 import sys
 from queue import Empty, Full
 
-from fastprims._common.interpreter import share  # isort: skip # first: it may refuse; see there
+from fastprims._common.interpreter import share  # isort: skip # first: it may raise; see there
 from fastprims._atomics.ext import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limits.ext import ObjectPool, RateLimiter

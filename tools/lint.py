@@ -60,7 +60,7 @@ def python_format(tools: Tools) -> bool:
 
 def python_lint(tools: Tools) -> bool:
     """ruff: mistakes in Python code"""
-    scripts = _scripts("python3?")  # their layout is their own: tables, some of them
+    scripts = _scripts("python3?")  # ruff does not format these: some contain tables
     return tools("ruff", "check", *(["--fix"] if tools.fix else []), *PYTHON, *scripts)
 
 
@@ -153,7 +153,7 @@ USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastpr
 
 
 def layers(tools: Tools) -> bool:
-    """csrc/ and fastprims/: a wing uses only what is below it"""
+    """csrc/ and fastprims/: a wing uses only wings below it"""
     good = True
     endings = CYTHON | {".c", ".h", ".py"}
     for file in sorted([*(ROOT / "csrc").rglob("*"), *(ROOT / "fastprims").rglob("*")]):

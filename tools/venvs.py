@@ -84,7 +84,7 @@ class Interpreter:
     prefix: str
     """where it is installed: tells two of the same version apart, whatever their names"""
     sanitizer: str
-    """with which it is itself instrumented: "address", "thread", or nothing"""
+    """the sanitizer that instruments the interpreter itself: "address", "thread", or nothing"""
 
     @property
     def tag(self) -> str:

@@ -329,7 +329,7 @@ class Trial:
         differ = {
             test for test in standard.keys() | ours.keys() if standard.get(test) != ours.get(test)
         }
-        # A test of shutdown(), which the standard queue does not have here.
+        # For example a test of shutdown(), which the standard queue of this version lacks.
         more = {test for test in differ if standard.get(test) == "skipped"}
         more = {test for test in more if ours.get(test) == "passed"}
         differ -= more

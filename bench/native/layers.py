@@ -1,4 +1,4 @@
-"""Where the nanoseconds of one call go: from an empty loop to a pair of calls on each ring."""
+"""The layers that make up the time of one call: from an empty loop to calls on each ring."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def ratios_table(native: dict[str, Any]) -> Table:
 
 
 def layers_table(result: dict[str, Any], native: dict[str, Any] | None) -> Table:
-    """Where the nanoseconds of a call go, from C outwards."""
+    """The share of each layer in the nanoseconds of a call, from C outwards."""
     table = Table(
         title=f"{result['environment']['name']}: what a call costs, one thread",
         box=box.SIMPLE_HEAD,

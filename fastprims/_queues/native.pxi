@@ -99,7 +99,7 @@ cdef class NativeQueue(BaseQueue):
             return False
         try:
             self.bound(maxsize)
-        except TypeError:  # the standard class may have a use for it
+        except TypeError:  # the standard class may accept it
             self.open("maxsize")
             return False
         return True

@@ -140,7 +140,8 @@ cdef inline bint must_wait(fp_status status) noexcept:
 
 cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcept nogil, void* arg,
                       fp_status status, bint block, object timeout) except *:
-    """The operation has answered `status`. If that is not final, repeats it until it is."""
+    """The operation has answered `status`. If that is not final: with `block`, waits until it is;
+    else tries once more if a process that has died may be the cause."""
     cdef _core.fp_attempt op = [run, NULL, arg]
     if not must_wait(status):
         return status
