@@ -1,4 +1,4 @@
-"""Which extension modules there are and how they are compiled; everything else is in pyproject.toml.
+"""The extension modules, and how they are compiled; everything else is in pyproject.toml.
 
 Environment:
 
@@ -24,9 +24,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, PlatformError
 
-# csrc/ is compiled once for each of these, into a static library; a module takes what it uses.
-# Under a GIL the threads of one interpreter take turns, so their structures do without atomics.
-# Other processes and C threads know no GIL: what they share is always atomic.
+# csrc/ is compiled once for each of these, into a static library; a module links what it uses.
+# Under a GIL the threads of one interpreter take turns, so their structures need no atomics. Other
+# processes and C threads know no GIL: structures that they share always use atomics.
 THREADS, PROCESSES = "threads", "processes"
 CORE = {
     THREADS: ["base", "wait", "reclaim", "atomics", "limits", "queues", "maps"],
@@ -43,8 +43,8 @@ MODULES = {
 if sys.platform == "linux":
     MODULES |= {"_shm/ext.pyx": PROCESSES, "_shm/objects.pyx": PROCESSES}
 
-# For C programs, the face of fastprims.h: a static library for any interpreter. For fastprims.raw,
-# a cffi module over it, where cffi is there when fastprims is built.
+# For C programs, the functions of fastprims.h: a static library for any interpreter. For
+# fastprims.raw, a cffi module over it, if cffi is there when fastprims is built.
 RAW_MODULE = "fastprims._raw.ext"
 RAW_HEADER = Path("csrc", "capi", "fastprims.h")
 RAW_CALLS = Path("_raw", "calls.h")
@@ -77,7 +77,7 @@ def definitions(flavour: str) -> list[tuple[str, str | None]]:
     gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
     plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0") and flavour == THREADS
     result: list[tuple[str, str | None]] = [("FP_PLAIN", str(int(plain)))]
-    if flavour == THREADS:  # between Python threads it gains nothing; see csrc/DESIGN.md
+    if flavour == THREADS:  # padding gains nothing between Python threads; see csrc/DESIGN.md
         result.append(("FP_LIGHT", "0"))
     if cacheline := os.environ.get("FASTPRIMS_CACHELINE"):
         if not cacheline.isdecimal():
@@ -105,9 +105,9 @@ def options(compiler_type: str) -> tuple[list[str], list[str], list[str]]:
 
 
 def check_toolchain(compiler: Any, compile_args: list[str]) -> None:
-    """Stop with one sentence where the compiler would answer with a page of errors."""
+    """Stop with one sentence if the compiler would answer with a page of errors."""
     name = compiler.compiler_type
-    if compiler.compiler_type != "msvc":  # which reports its own absence, and well
+    if compiler.compiler_type != "msvc":  # MSVC reports its own absence, and well
         name = compiler.compiler[0]
         if shutil.which(name) is None:
             raise SystemExit(NO_COMPILER.format(compiler=name))
@@ -142,7 +142,7 @@ def has_cffi() -> bool:
 
 
 def declarations(header: Path) -> str:
-    """What a header declares for cffi."""
+    """The declarations of a header, for cffi."""
     text = header.read_text(encoding="utf-8")
     _, _, rest = text.partition("/* cffi reads from here on. */")
     found, mark, _ = rest.partition("/* cffi reads up to here. */")
@@ -152,7 +152,7 @@ def declarations(header: Path) -> str:
 
 
 def write_raw_module(target: Path) -> None:
-    """The cffi module's source: declarations from the headers, which are the only places for them."""
+    """The cffi module's source. The declarations come from the headers, and are only there."""
     from cffi import FFI
 
     ffi = FFI()
@@ -166,7 +166,7 @@ def write_raw_module(target: Path) -> None:
 class BuildExtensions(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
-        self.force = True  # an object file does not tell with which of the options it was made
+        self.force = True  # an object file does not tell the options with which it was compiled
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self) -> None:
@@ -189,10 +189,11 @@ class BuildExtensions(build_ext):
         super().build_extensions()
 
     def translate(self) -> None:
-        """From Cython to C."""
+        """Translates Cython to C."""
         from Cython.Build import cythonize
 
-        processes = self.parallel if sys.platform == "linux" else 0  # elsewhere they run this file
+        # On other platforms the child processes would run this file again.
+        processes = self.parallel if sys.platform == "linux" else 0
         translated = cythonize(
             self.extensions, build_dir=self.build_temp, force=True, nthreads=processes
         )
@@ -219,7 +220,7 @@ class BuildExtensions(build_ext):
     def archive(self, name: str, objects: dict[str, str], folder: str = "") -> str:
         folder = folder or self.build_temp
         library = os.path.join(folder, self.compiler.library_filename(name))
-        Path(library).unlink(missing_ok=True)  # `ar` would keep what was in it
+        Path(library).unlink(missing_ok=True)  # `ar` would keep its old members
         self.compiler.create_static_lib([*objects.values()], name, output_dir=folder)
         return library
 
@@ -261,7 +262,7 @@ for source, flavour in MODULES.items():
     modules.append(extension(name, f"fastprims/{source}"))
     FLAVOURS[name] = flavour
 if has_cffi():
-    modules.append(extension(RAW_MODULE, ""))  # the source comes about with the build
+    modules.append(extension(RAW_MODULE, ""))  # the build makes its source
     FLAVOURS[RAW_MODULE] = PROCESSES
 
 setup(

@@ -1,7 +1,7 @@
 """The suite's workloads under pytest-benchmark: ``pytest bench/``.
 
-Each benchmark times one whole run; all contenders of a case perform the same number of operations,
-which the extra information names beside the nanoseconds per operation. For ratios use
+Each benchmark times one whole run. All contenders of a case perform the same number of operations;
+the extra information gives that number and the nanoseconds per operation. For ratios use
 ``python -m bench``, which alternates the contenders.
 """
 

@@ -1,7 +1,7 @@
-"""The workloads: which contenders meet in which situation, and how a run proves nothing was lost.
+"""The workloads: the contenders of each situation, and the proof that a run has lost nothing.
 
 A workload turns (case, contender, kind of item, count) into a `Trial`: the thread roles of one run
-and a check to make after it. `verify` runs the same threads once more, keeping every item received.
+and a check after it. `verify` runs the same threads once more, keeping every item received.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FRESH, SMALL = "fresh", "small"
 KINDS = (FRESH, SMALL)
 KIND_TITLES = {FRESH: "fresh int per item", SMALL: "one small int"}
 
-FRESH_BASE = 10**9  # far above the cached integers, and still one digit of CPython's int
+FRESH_BASE = 10**9  # far above the cached integers, but still one digit of CPython's int
 SMALL_ITEM = 7
 WINDOW = 2048
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """A ratio worth naming: `contender` over `baseline`, with the project's goals, if any."""
+    """A named ratio: `contender` over `baseline`, with the project's goals, if any."""
 
     contender: Contender
     baseline: Contender
@@ -50,7 +50,7 @@ class Case:
     consumers: int = 1
     style: str = "local"
     fifo: bool = True
-    lossy: bool = False  # items are dropped, and its trials check which
+    lossy: bool = False  # items are dropped, and the trials check which
     threads: int = 1
     kinds: tuple[str, ...] = KINDS
     step: int = 0  # operations come in multiples of this; 0: what the threads can share
@@ -71,7 +71,8 @@ class Case:
         return max(1, self.step)
 
     def round_count(self, wanted: int) -> int:
-        """The nearest count of operations, from below, that every thread of the case can share."""
+        """`wanted`, rounded down to a count that all threads of the case can share (at least one
+        step)."""
         step = self.step or lcm(self.producers, self.consumers)
         if self.workload is batch_trial:
             step = loops.BATCH
@@ -80,7 +81,7 @@ class Case:
 
 @dataclass
 class Trial:
-    """One run, ready to start: what each thread does, and the check that follows."""
+    """One run, ready to start: the role of each thread, and the check that follows."""
 
     roles: list[Role]
     queues: tuple[Any, ...]
@@ -155,14 +156,14 @@ def pair_trial(case: Case, contender: Contender, kind: str, count: int, collect:
         )
         _expect_drained(case, contender, queue)
 
-    def work() -> None:  # on objects of its own: another thread's cost more without the GIL
+    def work() -> None:  # on objects of its own: without the GIL, another thread's cost more
         out.append(loop(queue, put, get, ready_items_of(kind, count)))
 
     return Trial([("worker", work)], (queue,), count, check)
 
 
 def flood_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
-    """One thread puts items into a full queue, which keeps the oldest or the newest of them."""
+    """One thread puts items into a full queue, which keeps the oldest or the newest items."""
     queue = contender.make(case.bound)
     put, get = getattr(queue, contender.put), getattr(queue, contender.get)
     source = loops.spin_items if contender.empty_loop else loops.produce
@@ -303,7 +304,7 @@ def _collect_batches(queue: Any, chunks: Iterable[list[Any]], received: list[Any
 
 
 def verify(case: Case, contender: Contender, crew: Crew, count: int, limit_s: float) -> None:
-    """Run the case's threads once, keep what comes out, and insist on exactly once and in order."""
+    """Run the case's threads once, keep all items, and check: each exactly once and in order."""
     if contender.empty_loop:
         return
     count = case.round_count(count if case.workload is not pingpong_trial else count // 10)
@@ -318,7 +319,7 @@ def verify(case: Case, contender: Contender, crew: Crew, count: int, limit_s: fl
         raise BenchmarkFailure(
             f"{case.key}: {contender.key}: {failure}; {arrived} of {count} items received"
         ) from failure
-    if not trial.received:  # not a queue: the trial's own check is all there is
+    if not trial.received:  # not a queue: there is only the trial's own check
         trial.check()
         return
     got = sorted(chain.from_iterable(trial.received))

@@ -1,4 +1,4 @@
-"""Lets ``pytest bench/`` find the benchmarks, which a plain ``pytest`` leaves alone."""
+"""Lets ``pytest bench/`` find the benchmarks, which a plain ``pytest`` does not run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is measured: the standard library's queues, fastprims' queues, and an empty loop."""
+"""The contenders: the standard library's queues, fastprims' queues, and an empty loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STDLIB, FASTPRIMS, PEER, BASELINE = "stdlib", "fastprims", "peer", "baseline"
 
 
 class LockedDeque:
-    """A deque with the lock people put beside it; the workloads spell out ``with lock:``."""
+    """A deque and the lock that guards it; the workloads spell out ``with lock:``."""
 
     def __init__(self) -> None:
         self.items: collections.deque[Any] = collections.deque()
@@ -37,10 +37,10 @@ class LockedDeque:
 
 @dataclass(frozen=True)
 class Contender:
-    """A queue and the pair of methods it is driven with.
+    """A queue and the pair of methods with which it is measured.
 
-    `make` takes the bound of the case (0: unbounded) and ignores it where the class has none.
-    `calls` names the textual form of the loop where that differs: see `bench.loops`.
+    `make` takes the bound of the case (0: unbounded) and ignores it if the class has none.
+    `calls` names the textual form of the loop if that differs: see `bench.loops`.
     """
 
     key: str
@@ -56,12 +56,12 @@ class Contender:
 
     @property
     def empty_loop(self) -> bool:
-        """It does no work, so there is nothing to check."""
+        """True if it does no work; then there is nothing to check."""
         return self.side == BASELINE
 
 
 def size_of(item: Any) -> int:
-    """How many items a queue of any contender holds."""
+    """The number of items that a queue of any contender holds."""
     return len(item) if hasattr(item, "__len__") else int(item.qsize())
 
 
@@ -69,7 +69,7 @@ def _trying(key: str, make: Callable[[int], Any], column: str) -> Contender:
     return Contender(key, FASTPRIMS, make, "try_put", "try_get", "try_put/try_get", column=column)
 
 
-RING_SLOTS = 1024  # for rings in cases that name no bound: they have no unbounded form
+RING_SLOTS = 1024  # for rings in cases without a bound: there is no unbounded ring
 
 NOOP = Contender(
     "empty loop", BASELINE, lambda bound: [], "append", "pop", "none", column="empty\nloop"
@@ -77,7 +77,7 @@ NOOP = Contender(
 
 
 class EmptyCalls:
-    """Two methods in C that do nothing to speak of: what the calls of a pair cost by themselves."""
+    """Two methods in C that do next to nothing: the cost of the calls of a pair by themselves."""
 
     put = staticmethod(callable)
 
@@ -147,7 +147,7 @@ def _flooded(overflow: str, put: str = "put") -> Contender:
 
 
 class DropOldest:
-    """What people write around a queue.Queue to drop its oldest item."""
+    """The usual code around a queue.Queue to drop its oldest item."""
 
     def __init__(self, bound: int) -> None:
         self.queue: queue.Queue[Any] = queue.Queue(bound)

@@ -1,4 +1,4 @@
-"""The live view: one progress bar per interpreter, and each case's result as it comes in."""
+"""The live view: one progress bar per interpreter, and each case's result as it arrives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bench.report import format_ns, format_ratio
 
-REFRESHES_PER_SECOND = 3  # drawing takes a core away from what is being measured
+REFRESHES_PER_SECOND = 3  # drawing takes a core away from the measurement
 
 
 class LiveDisplay:
@@ -44,7 +44,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def show_native(self, title: str, done: float) -> None:
-        """Progress of what is measured without an interpreter."""
+        """Progress of the measurements without an interpreter."""
         if self._native is None:
             self._native = self._progress.add_task("no interpreter", total=1.0, now="")
         self._progress.update(self._native, completed=done, now=title)
@@ -70,7 +70,7 @@ class LiveDisplay:
 
 
 def case_line(record: dict[str, Any]) -> Text:
-    """One finished case: the best of the standard library and of fastprims, and the first ratio."""
+    """One finished case: the best contender of either library, and the first ratio."""
     ranked = sorted(record["contenders"], key=lambda contender: float(contender["median"]))
     parts = []
     for side in ("stdlib", "fastprims"):

@@ -1,4 +1,4 @@
-"""Where a measurement was taken: interpreter, GIL state, machine, and which build of fastprims."""
+"""The environment of a measurement: interpreter, GIL state, machine, and build of fastprims."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load_fastprims() -> ModuleType:
     """Import the installed fastprims, even from within a checkout that holds an unbuilt one.
 
     ``python -m`` puts the current folder first on the path, where the source tree would hide the
-    installed package. Only if nothing is installed is the tree itself tried (an in-place build).
+    installed package. The tree itself (an in-place build) is tried only if nothing is installed.
     """
     if "fastprims" in sys.modules:
         return sys.modules["fastprims"]
@@ -47,13 +47,13 @@ def load_fastprims() -> ModuleType:
 
 
 def gil_enabled() -> bool:
-    """Whether the GIL is on now (an extension can switch it back on at import)."""
+    """True if the GIL is on now (an extension can switch it back on at import)."""
     probe = getattr(sys, "_is_gil_enabled", None)
     return True if probe is None else bool(probe())
 
 
 def cpu_model() -> str:
-    """The processor's name, as well as the platform tells it."""
+    """The processor's name, as far as the platform tells it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             for line in lines:

@@ -1,4 +1,4 @@
-"""Threads that start together, are timed from first start to last end, and never hang a run."""
+"""Threads that start together and are timed from the first start to the last end, and a watchdog."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Crew:
 
     Single-threaded workloads use a crew of one, so the watchdog covers them as well: the caller
     waits with a deadline and never runs a workload itself. Every thread has a lock of its own for a
-    gate, and lives on between runs: two hundred threads leaving one `threading.Barrier` queue up at
-    its condition variable, and two hundred threads ending take many times as long as waking them.
-    Either would drown the work to be measured.
+    gate, and lives on between runs: two hundred threads that leave one `threading.Barrier` queue up
+    at its condition variable, and ending two hundred threads takes many times as long as waking
+    them. Either would take far longer than the measured work.
     """
 
     def __init__(self, size: int) -> None:
@@ -60,7 +60,7 @@ class Crew:
                 self._starts[index] = perf_counter_ns()
                 work()
                 self._ends[index] = perf_counter_ns()
-            except BaseException as error:  # whatever it was, it has to fail the run
+            except BaseException as error:  # any exception must fail the run
                 with self._lock:
                     self._errors.append((name, error))
                 self._settled.set()
@@ -71,9 +71,9 @@ class Crew:
                     self._settled.set()
 
     def run(self, roles: Sequence[Role], limit_s: float) -> float:
-        """Open the gate and wait for all; the nanoseconds from the first start to the last end.
+        """Open the gate and wait for all threads; the nanoseconds from first start to last end.
 
-        After a failure the crew is of no more use: some of its threads may wait for good.
+        After a failure the crew must not be used again: some of its threads may wait for ever.
         """
         if len(roles) != self.size:
             raise ValueError(f"{len(roles)} roles for {self.size} threads")
@@ -96,7 +96,7 @@ class Crew:
         return float(max(self._ends) - min(self._starts))
 
     def close(self) -> None:
-        """Let the threads end, those of a failed run that still can included."""
+        """Let the threads end, including those of a failed run that still can."""
         unharmed = not self._errors and self._working == 0
         self._roles = None
         for gate in self._gates:
@@ -108,7 +108,7 @@ class Crew:
 
 
 def release(queues: Sequence[Any]) -> None:
-    """Shut down what can be shut down, so that threads a failed run left waiting can end."""
+    """Shut all queues down that can be, so that threads left waiting by a failed run can end."""
     for item in queues:
         shutdown = getattr(item, "shutdown", None)
         if shutdown is not None:

@@ -1,7 +1,8 @@
 """Hand-off latency: from just before `put` until `get` has returned in another thread.
 
-The producer paces itself, so the consumer is normally waiting and a sample is one wake-up, not the
-depth of a backlog. Samples go into an HdrHistogram; its percentiles and encoded form are reported.
+The producer paces itself, so the consumer is normally waiting, and a sample measures one wake-up,
+not the depth of a backlog. Samples go into an HdrHistogram; its percentiles and encoded form are
+reported.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SIGNIFICANT_DIGITS = 3
 
 
 def wants_latency(effort: Effort, only: Sequence[str]) -> bool:
-    """Whether latency is asked for: by name, or by an effort that includes it."""
+    """True if latency is asked for: by name, or by an effort that includes it."""
     return any(fnmatchcase("latency", p) for p in only) if only else effort.with_latency
 
 

@@ -1,10 +1,10 @@
 """The timed loops, one per way of calling a queue.
 
-Each keeps the queue operation as the only thing of substance in its body; items come from a C
-iterator, whose cost is in the empty loop too. *Fresh* items are ordinary integers: made beforehand
-where one thread puts and gets; made by the producer as it goes where there are several threads, so
-that the last reference to every item changes hands with it and is dropped by the consumer. *Small*
-items are one cached integer, immortal from Python 3.12 on.
+In the body of each loop only the queue operation takes time; items come from a C iterator, whose
+cost is in the empty loop, too. *Fresh* items are ordinary integers. If one thread puts and gets,
+they are made beforehand. If there are several threads, the producer makes each item when it puts
+it, so that the last reference to the item passes to the consumer, who drops it. *Small* items are
+one cached integer, immortal from Python 3.12 on.
 
 CPython specializes bytecode in place, so two contenders sharing one loop would spoil each other's
 inline caches: `own_copy` gives every contender of every case a code object of its own.
@@ -31,7 +31,7 @@ def own_copy(function: Loop) -> Loop:
     return copy  # type: ignore[return-value]
 
 
-# One thread: put one, get one. Each returns the last item that came out, for the caller to check.
+# One thread: put one, get one. Each returns the last item it got, for the caller to check.
 
 
 def pair_empty(queue: Any, put: Any, get: Any, items: Iterable[Any]) -> Any:
@@ -151,7 +151,7 @@ def pong(get: Any, put: Any, count: int) -> None:
         put(get())
 
 
-# One thread, 64 items at a time. Each returns the last item or batch that came out.
+# One thread, 64 items at a time. Each returns the last item or batch it got.
 
 
 def batch_empty(queue: Any, chunks: Iterable[list[Any]]) -> Any:
@@ -196,7 +196,7 @@ def batch_locked(queue: Any, chunks: Iterable[list[Any]]) -> Any:
 
 
 def collect_pairs(put: Any, get: Any, items: Iterable[Any], received: list[Any]) -> None:
-    """The pair loop of a verifying run: everything that comes out is kept."""
+    """The pair loop of a verifying run: it keeps every item it gets."""
     for item in items:
         put(item)
         received.append(get())

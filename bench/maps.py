@@ -1,10 +1,10 @@
 """Maps: a Ctrie beside a dict, a dict with a lock, an immutable map with a lock, an atomic dict.
 
-A case's `bound` is the number of keys, its kind of item means nothing. Keys are integers, equal to
-those in the map but other objects, in the order in which they were stored, from a place of its own
-for each thread, or in random order. Each thread has made its keys itself, so that no reference
-counts but those of the map's contents are shared. Where there is a choice, maps are driven in the
-cheapest way: bound methods, and no lock for reading what is immutable.
+A case's `bound` is the number of keys; its kind of item has no meaning. Keys are integers, equal to
+those in the map but other objects. They come in the order in which they were stored, from a
+different start for each thread, or in random order. Each thread makes its keys itself, so that the
+threads share no reference counts except those of the map's contents. If there is a choice, maps are
+used in the cheapest way: bound methods, and no lock for reading an immutable map.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COPIED = 5_000  # keys of the cases in which whole maps are copied
 
 
 class Locked:
-    """A map with the lock people put beside it; the loops spell out ``with lock:``."""
+    """A map and the lock that guards it; the loops spell out ``with lock:``."""
 
     def __init__(self, contents: Any) -> None:
         self.map = contents
@@ -39,7 +39,7 @@ class Locked:
         return len(self.map)
 
 
-# One loop for each way of writing it. -------------------------------------------------------------
+# One loop for each way of writing an operation. ---------------------------------------------------
 
 
 def spin(subject: Any, keys: Keys) -> None:
@@ -65,7 +65,7 @@ def get_immutable(subject: Locked, keys: Keys) -> None:
         subject.map.get(key)
 
 
-# By the name of a module, as most programs find what their threads share.
+# By a global name of a module, as in most programs with an object that threads share.
 shared: Any = None
 
 
@@ -194,7 +194,7 @@ def pairs(size: int) -> dict[int, int]:
 
 
 def filled(contender: Contender, size: int) -> Any:
-    """A map with these pairs, unless it is made with its own."""
+    """A map with these pairs, unless the contender makes its own contents."""
     subject = contender.make(0)
     if len(subject):
         return subject
@@ -207,12 +207,12 @@ def filled(contender: Contender, size: int) -> Any:
     return subject
 
 
-# The samples of all cases use one map: they store under its keys only.
+# The samples of all cases share one map: they store only under existing keys.
 shared_map = cache(filled)
 
 
 class Own(threading.local):
-    """The keys of this thread, which has made them itself; and maps, where no other uses them:
+    """The keys of this thread, made by the thread itself; and maps, if no other thread uses them:
     without the GIL, a dict that another thread has made takes a thousand times as long.
     """
 
@@ -288,7 +288,7 @@ def expect_size(case: Case, contender: Contender, subject: Any, size: int) -> No
         )
 
 
-# Who and what. ------------------------------------------------------------------------------------
+# Contenders and cases. ----------------------------------------------------------------------------
 
 EMPTY = Contender("empty loop", BASELINE, lambda bound: None, calls="none")
 DICT = Contender("dict", STDLIB, lambda bound: {}, calls="map")
@@ -327,7 +327,7 @@ SIZES: dict[str, int] = {}  # of the contenders with a number of keys of their o
 
 
 def sized(size: int) -> Contender:
-    """A Ctrie with its own number of keys, whatever the case's."""
+    """A Ctrie with its own number of keys, independent of the case's."""
     key = f"fastprims.Ctrie, {size:,} keys"
     SIZES[key] = size
     return Contender(
@@ -339,7 +339,7 @@ def sized(size: int) -> Contender:
 
 
 def present(*contenders: Contender) -> tuple[Contender, ...]:
-    """Those whose package is there."""
+    """The contenders whose package is installed."""
     away = {LOCKED_MAP} if _immutables is None else set[Contender]()
     away |= {ATOMIC_DICT} if _cereggii is None else set()
     return tuple(c for c in contenders if c not in away)

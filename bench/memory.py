@@ -1,4 +1,4 @@
-"""Bytes per key of the maps, keys and values left out, as the interpreter's allocators count."""
+"""Bytes per key of the maps, without keys and values, as the interpreter's allocators count them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEASURED = (maps.DICT, maps.LOCKED_MAP, maps.FP_CTRIE)
 
 
 def bytes_per_key(contender: Contender, pairs: dict[int, int]) -> float:
-    """Fill a map and see by how much the traced memory grows."""
+    """Fill a map and measure by how much the traced memory grows."""
     fill = maps.LOOPS["insert"][contender.calls]
     gc.collect()
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Other people's packages to measure against: used where they are installed, named where not."""
+"""Third-party packages to measure against: used if they are installed, else named as missing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from functools import cache
 from typing import Any
 
 PEERS = ("cereggii", "ft_utils.concurrency", "immutables")
-# Extensions that do not declare that they can do without the GIL: importing one switches it on,
-# unless the interpreter was told to keep it off.
+# Extensions that do not declare support for running without the GIL: importing one switches the GIL
+# on, unless the interpreter was told to keep it off.
 NEEDS_GIL = {"faster_fifo", "immutables"}
 
 
 def keeps_gil_off() -> bool:
-    """Will an import leave the GIL as it is?"""
+    """True if an import will leave the GIL as it is."""
     return not sysconfig.get_config_var("Py_GIL_DISABLED") or sys.flags.gil == 0  # type: ignore[attr-defined, unused-ignore]
 
 
 @cache
 def load(name: str) -> tuple[Any, str]:
-    """The module, and why there is none."""
+    """The module; and, if there is none, the reason."""
     if importlib.util.find_spec(name.partition(".")[0]) is None:
         return None, f"{name}: not installed (pip install 'fastprims[peers]')"
     if name in NEEDS_GIL and not keeps_gil_off():
@@ -40,7 +40,7 @@ def missing() -> list[str]:
 
 
 def keep_gil_off(module: str, arguments: list[str]) -> None:
-    """Start the module anew with the GIL held off, if some peer would switch it on."""
+    """Start the module anew with the GIL kept off, if a peer would switch it on."""
     if not keeps_gil_off() and any(importlib.util.find_spec(name) for name in NEEDS_GIL):
         command = [sys.executable, "-m", module, *arguments]
         os.execve(sys.executable, command, os.environ | {"PYTHON_GIL": "0"})

@@ -29,7 +29,7 @@ PANEL_INCHES = 7.0
 
 @dataclass(frozen=True)
 class Row:
-    """One bar: where it stands, and what it says."""
+    """One bar: its place and its labels."""
 
     y: float
     name: str
@@ -49,7 +49,7 @@ class Group:
 
 
 def _contenders(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The contenders to draw: where a class was driven in two ways, the non-blocking one."""
+    """The contenders to draw: for a class that was measured in two ways, the non-blocking one."""
     keys = {contender["key"] for contender in case["contenders"]}
     return [
         contender
@@ -70,7 +70,7 @@ def _references(case: dict[str, Any]) -> dict[str, str]:
 
 
 def layout(result: dict[str, Any]) -> list[Group]:
-    """The panel's groups from top to bottom, with fresh items where those were measured."""
+    """The panel's groups from top to bottom, with fresh items if those were measured."""
     by_key: dict[str, dict[str, Any]] = {}
     for case in result["cases"]:
         if case["kind"] == FRESH or case["key"] not in by_key:
@@ -246,7 +246,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def _steady(interpreters: list[dict[str, Any]]) -> str:
-    """In how many of the measured cases the rounds went on until their ratios agreed."""
+    """The number of measured cases in which the rounds went on until their ratios agreed."""
     cases = [case for result in interpreters for case in result["cases"]]
     steady = sum(case["ended_by"] == "spread" for case in cases)
     return f"spread below {cases[0]['spread_bound']:.0%} in {steady} of {len(cases)} measurements"

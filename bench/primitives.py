@@ -1,6 +1,6 @@
-"""The primitives that are no queues: each thread of a case repeats one call, or a pair of calls.
+"""The primitives other than queues: each thread of a case repeats one call, or a pair of calls.
 
-A contender's `calls` names its loop here. `kind` means nothing for these: there are no items.
+A contender's `calls` names its loop here. `kind` has no meaning for these: there are no items.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Loop = Callable[[Any, int], None]
 
 
 class LockedInt:
-    """An integer with the lock people put beside it."""
+    """An integer and the lock that guards it."""
 
     def __init__(self) -> None:
         self.value = 0
@@ -30,7 +30,7 @@ class LockedInt:
 
 
 class LockedRef:
-    """An attribute with the lock people put beside it."""
+    """An attribute and the lock that guards it."""
 
     def __init__(self) -> None:
         self.value: object = object()
@@ -38,7 +38,7 @@ class LockedRef:
 
 
 class LockedBucket:
-    """A token bucket as it is written in Python."""
+    """A token bucket as it is usually written in Python."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate, self.burst = rate, burst
@@ -66,7 +66,7 @@ class Ten:
 
 
 class LifoPool:
-    """A pool as it is written with the standard library's queue."""
+    """A pool as it is usually written with the standard library's queue."""
 
     def __init__(self, size: int) -> None:
         self.queue: queue.LifoQueue[Ten] = queue.LifoQueue()
@@ -75,7 +75,7 @@ class LifoPool:
 
 
 class DequePool:
-    """A pool as it is written for speed."""
+    """A pool written for speed."""
 
     def __init__(self, size: int) -> None:
         self.objects = collections.deque(Ten() for _ in range(size))
@@ -308,7 +308,7 @@ FP_LIMITER_EMPTY = Contender(
     calls="try_acquire()",
 )
 
-IN_POOL = 4  # objects at the start; as many as the most threads of a case
+IN_POOL = 4  # objects at the start: the largest number of threads of a case
 
 LIFO_POOL = Contender("LifoQueue pool", STDLIB, lambda bound: LifoPool(IN_POOL), calls="put(get())")
 DEQUE_POOL = Contender(

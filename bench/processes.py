@@ -1,10 +1,10 @@
 """Between two processes: ShmRing and ShmQueue beside multiprocessing's queue and pipe, and
-faster-fifo where it is installed. A process of its own sends, this one receives.
+faster-fifo if it is installed. A second process sends, this one receives.
 
-Throughput is the time per record of a round, from the command to the last record; rounds of all
+Throughput is the time per record of a round, from the command to the last record. Rounds of all
 contenders take turns, and a ratio is the median of the rounds' ratios. Latency is that of records
-sent one at a time, at a pace at which nothing queues up. Every record is checked for its length, and
-the last one of a round for its content.
+sent one at a time, at a pace at which no backlog arises. Every record is checked for its length,
+and the last one of a round for its content.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from bench.runner import FULL, Effort
 
 SIZES = (64, 1024, 1 << 16, 1 << 20)
 SMALL_TUPLE = (12345, "a short text", 2.5)
-ROOM = 16 << 20  # bytes that each contender may hold, where it can be told
+ROOM = 16 << 20  # bytes that each contender may hold, if that can be set
 PATIENCE_S = 60.0
-PACES_S = ((1 << 16, 0.0003), (1 << 62, 0.005))  # between records of up to so many bytes
+PACES_S = ((1 << 16, 0.0003), (1 << 62, 0.005))  # between records of up to this many bytes
 WARM_UP = 50
 QUICK_SCALE = 0.3
 
@@ -100,7 +100,7 @@ OBJECTS = (
 
 
 def _send(channel: Any, put_name: str, payload: Any, commands: Any) -> None:
-    """The other process: a command is a count of records, and the time between them."""
+    """The sending process: a command is a count of records, and the time between them."""
     put = getattr(channel, put_name)
     while True:
         count, pace = commands.recv()
@@ -120,7 +120,7 @@ def _send(channel: Any, put_name: str, payload: Any, commands: Any) -> None:
 
 
 class Pair:
-    """A contender at work: this process receives what the other one sends."""
+    """A contender at work: this process receives the records that the other one sends."""
 
     def __init__(self, contender: Channel, payload: Any) -> None:
         context = multiprocessing.get_context("spawn")
@@ -170,7 +170,7 @@ class Pair:
 
 
 def _workload(title: str, contenders: tuple[Channel, ...], payload: Any, scale: float) -> Any:
-    """The times of each contender, round by round, and the latencies where they can be told."""
+    """The times of each contender, round by round, and the latencies if they can be measured."""
     pairs = [Pair(contender, payload) for contender in contenders]
     size = len(payload) if isinstance(payload, bytes) else 0
     budget = 0.15 * scale * 1e9  # of each round
@@ -208,7 +208,7 @@ def _workload(title: str, contenders: tuple[Channel, ...], payload: Any, scale: 
 
 
 def wants_processes(effort: Effort, only: Sequence[str], asked: bool) -> bool:
-    """Whether measurements between processes are asked for: by name, by --shm, or by --full."""
+    """True if measurements between processes are asked for: by name, by --shm, or by --full."""
     wanted = asked or (any_processes(only) if only else effort.name == FULL.name)
     return wanted and sys.platform == "linux"
 

@@ -21,7 +21,7 @@ SIDES = (STDLIB, PEER, FASTPRIMS, BASELINE)  # from left to right
 
 
 def format_ns(value: float) -> str:
-    """A time for people: three significant digits and a unit."""
+    """A readable time: three significant digits and a unit."""
     for limit, scale, unit in ((1e3, 1.0, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms")):
         if value < limit:
             scaled = value / scale
@@ -30,7 +30,7 @@ def format_ns(value: float) -> str:
 
 
 def format_ratio(value: float) -> str:
-    """A ratio for people: two digits behind the point below 10, fewer above."""
+    """A readable ratio: two digits after the point below 10, fewer above."""
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{digits}f}×"
 
@@ -72,7 +72,7 @@ def other_times_table(result: dict[str, Any]) -> Table | None:
 
 
 def memory_line(memory: dict[str, Any]) -> str:
-    """What the maps need beside keys and values."""
+    """The memory of the maps without keys and values."""
     parts = [f"{key} {value:.0f} B" for key, value in memory["bytes_per_key"].items()]
     return f"memory per key, of {memory['keys']:,}: {', '.join(parts)}"
 
@@ -170,7 +170,7 @@ def _ratio_cell(case: dict[str, Any], row: dict[str, Any]) -> Text:
 
 
 def latency_table(result: dict[str, Any]) -> Table | None:
-    """Hand-off latency percentiles, where they were recorded."""
+    """Hand-off latency percentiles, if they were recorded."""
     rows = result["latency"]
     if not rows:
         return None

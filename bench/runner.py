@@ -1,10 +1,9 @@
 """Measuring: calibration, alternating rounds, and the rule for when to stop.
 
-The contenders of a case take turns (A B C, B C A, …) in one process, so that whatever else the
-machine does meets all of them. Each round gives one ratio per pairing; the result is the median of
-the ratios. Rounds end when the interquartile range of every pairing's ratios is below a bound
-relative to the median, or when the limit of rounds or of time is reached, which the result then
-says.
+The contenders of a case take turns (A B C, B C A, …) in one process, so that other load of the
+machine affects all of them. Each round gives one ratio per pairing; the result is the median of the
+ratios. Rounds end when the interquartile range of every pairing's ratios is below a bound relative
+to the median, or when the limit of rounds or of time is reached; the result tells which.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ Emit = Callable[[dict[str, Any]], None]
 class Effort:
     """How long to measure. Times in seconds; `spread_bound` relative to the median.
 
-    `case_s` is the most that one case takes, `run_s` what all cases of all interpreters take
-    together (about: no case has fewer than `min_rounds`).
+    `case_s` is the longest time for one case, `run_s` the time for all cases of all interpreters
+    together (approximate: no case has fewer than `min_rounds`).
     """
 
     name: str
@@ -61,7 +60,7 @@ class Effort:
         return asdict(self)
 
 
-CROWD = 32  # from here on, starting the threads costs enough to ask for longer runs
+CROWD = 32  # threads; from here on, starting them costs so much that runs must be longer
 
 QUICK = Effort("quick", 0.004, 0.012, 0.04, 3, 9, 0.45, 45, 0.15, 2_500)
 DEFAULT = Effort("default", 0.010, 0.040, 0.10, 5, 25, 2.6, 90, 0.08, 10_000)
@@ -75,7 +74,7 @@ MAX_COUNT = 4_000_000  # an unbounded queue may hold a whole run's items
 def hard_limit(seconds: float) -> Iterator[None]:
     """End the process with a traceback if even the watchdog's own thread cannot run any more.
 
-    Covers what a Python-level deadline can't: native code that never gives the GIL back.
+    This covers what a Python-level deadline can't: native code that never releases the GIL.
     """
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
     try:
@@ -86,7 +85,7 @@ def hard_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Keep the cyclic collector out of the timed regions (none of the items is tracked by it)."""
+    """Keep the cyclic collector out of the timed regions (it tracks none of the items)."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -99,7 +98,7 @@ def no_collector() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What one case is measured with: the effort, the kind of item, and the threads."""
+    """The settings for measuring one case: the effort, the kind of item, and the threads."""
 
     case: Case
     kind: str
@@ -113,11 +112,11 @@ class Bench:
             return measure(self.case, contender, self.kind, count, self.crew, limit)
 
     def calibrate(self, contender: Contender) -> int:
-        """The count of operations that takes about as long as the effort asks for (and a warm-up).
+        """The count of operations that takes about the effort's time; this is also a warm-up.
 
-        All contenders run for the same time rather than the same count: what starting the threads
-        costs is then the same share of every figure, and leaves the ratios alone. (Only where that
-        time is too short for the case's least count does a slow contender run for longer.)
+        All contenders run for the same time rather than the same count. Then the cost of starting
+        the threads is the same share of every figure, and does not affect the ratios. (If that time
+        is too short for the case's least count, a slow contender runs for longer.)
         """
         target_ns = self.effort.sample_seconds(self.case) * 1e9
         count = self.case.round_count(20 * self.case.threads)
@@ -133,9 +132,10 @@ class Bench:
         return count
 
     def at_most(self, count: int, per_operation: float) -> int:
-        """The count, or less if it took much longer than asked for.
+        """The count, or less if it took much longer than the effort's time.
 
-        Some contenders are now fast and now fifty times slower, and were calibrated while fast.
+        Some contenders are sometimes fast and sometimes fifty times slower, and may have been
+        calibrated while fast.
         """
         target_ns = self.effort.sample_seconds(self.case) * 1e9
         if per_operation * count <= 4 * target_ns:
@@ -184,7 +184,7 @@ def worst_spread(case: Case, series: dict[str, list[float]]) -> float:
 def run_rounds(
     bench: Bench, counts: dict[str, int], began: float, progress: Callable[[float], None]
 ) -> tuple[dict[str, list[float]], str]:
-    """Alternate the contenders until the stop rule holds; the series, and what ended them."""
+    """Alternate the contenders until the stop rule holds; the series, and the reason for the end."""
     case, effort = bench.case, bench.effort
     series: dict[str, list[float]] = {contender.key: [] for contender in case.contenders}
     for rounds in range(1, effort.max_rounds + 1):
@@ -248,7 +248,7 @@ def run_case(
 
 
 def planned_kinds(case: Case, kinds: Sequence[str], effort: Effort) -> list[str]:
-    """The kinds of items with which the case is measured in this run; maybe none."""
+    """The kinds of items with which the case is measured in this run; may be empty."""
     if case.only_full and effort.name != FULL.name:
         return []
     return [kind for kind in case.kinds if kind in kinds]
@@ -257,8 +257,8 @@ def planned_kinds(case: Case, kinds: Sequence[str], effort: Effort) -> list[str]
 def run_suite(cases: Sequence[Case], kinds: Sequence[str], effort: Effort, emit: Emit) -> None:
     """Measure every case with every kind of item, reporting each step through `emit`.
 
-    A case gets its share, by the length of its rounds, of the time that is left, so that one that
-    is soon done leaves more to the others.
+    A case gets a share of the time that is left, by the length of its rounds; so a case that ends
+    early leaves more time to the others.
     """
     ends = perf_counter() + effort.run_s
     todo = [(case, kind) for case in cases for kind in planned_kinds(case, kinds, effort)]

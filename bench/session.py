@@ -1,4 +1,4 @@
-"""The calling side: one worker per interpreter, one after the other, and what they report."""
+"""The calling side: one worker per interpreter, one after the other, and their reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WorkerFailure(Exception):
 
 @dataclass
 class InterpreterResult:
-    """What one interpreter's worker reported."""
+    """The report of one interpreter's worker."""
 
     environment: dict[str, Any] = field(default_factory=dict)
     cases: list[dict[str, Any]] = field(default_factory=list)
@@ -108,8 +108,8 @@ def run_session(
     arguments: Sequence[str] = (),
     native: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure every interpreter in turn, never two at once, and then (`native`: who listens) what
-    needs none; the content of results.json.
+    """Measure every interpreter in turn, never two at once, and then what needs no interpreter
+    (`native` gets the progress of that). Returns the content of results.json.
     """
     share = replace(effort, run_s=effort.run_s / len(pythons))
     plan = {

@@ -33,5 +33,5 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def speedups(contender: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    """Round by round, how many times as fast as the baseline the contender was."""
+    """For each round, how many times as fast as the baseline the contender was."""
     return [theirs / ours for ours, theirs in zip(contender, baseline, strict=True)]

@@ -1,4 +1,4 @@
-"""The suite: every case with its contenders, and the ratios the project set itself as goals."""
+"""The suite: every case with its contenders, and the ratios that are the project's goals."""
 
 from __future__ import annotations
 

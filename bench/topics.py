@@ -1,7 +1,7 @@
-"""Topic matching: who has subscribed, over a thousand subscriptions, read only and while they change.
+"""Topic matching over a thousand subscriptions, read-only and while subscriptions change.
 
-An operation is one match; in the mixed cases every tenth or every second operation takes a
-subscription back and makes it anew instead. Each thread changes subscriptions of its own.
+An operation is one match. In the mixed cases every tenth or every second operation removes a
+subscription and makes it anew instead. Each thread changes subscriptions of its own.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def pattern_matches(tokens: list[str], words: list[str]) -> bool:
 
 
 class NaiveTopics:
-    """A list of patterns under a lock, as one begins."""
+    """A list of patterns under a lock: the simplest implementation."""
 
     def __init__(self) -> None:
         self.patterns: dict[object, tuple[list[str], Any]] = {}
@@ -77,10 +77,10 @@ class NaiveTopics:
 
 
 class LockedTrie:
-    """A trie of dicts under a lock, as it is written in Python."""
+    """A trie of dicts under a lock, as it is usually written in Python."""
 
     def __init__(self) -> None:
-        self.root: dict[Any, Any] = {}  # what subscribed to it is under ""
+        self.root: dict[Any, Any] = {}  # the subscribers of a node are under ""
         self.size = 0
         self.lock = threading.Lock()
 
@@ -215,7 +215,7 @@ _FOUND: list[int] = []
 
 
 def reads(share: int, threads: int) -> int:
-    """How many subscribers the threads of a case that only reads have to find together."""
+    """The number of subscribers that the threads of a read-only case must find together."""
     if not _FOUND:
         split = [pattern.split(".") for pattern in PATTERNS]
         for topic in TOPICS:
@@ -234,8 +234,8 @@ FP_TRIE = Contender("fastprims.TopicTrie", FASTPRIMS, filled(lambda: fastprims.T
 MIXES = {"read": ("read only", 0), "90-10": ("10 % changes", 10), "50-50": ("50 % changes", 2)}
 
 
-BRIEF = ("topics-read-1", "topics-90-10-2")  # what every run measures; the others take --full
-CHANGES: dict[str, int] = {}  # by case: every how many operations is a change; 0: none
+BRIEF = ("topics-read-1", "topics-90-10-2")  # every run measures these; the others need --full
+CHANGES: dict[str, int] = {}  # by case: operations per change; 0: no changes
 
 
 def _case(mix: str, threads: int) -> Case:

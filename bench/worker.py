@@ -2,7 +2,7 @@
 
 Needs only the standard library and fastprims, so that it runs where rich and matplotlib don't. Each
 interpreter, the calling one included, is measured in such a process of its own: no display thread
-shares its GIL, and a crash of the measured code is one more reported failure.
+shares its GIL, and a crash of the measured code is reported as a failure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bench.suite import select
 
 
 def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
-    """Measure the cases as planned; 0, or 1 after a failure that was reported."""
+    """Measure the cases as planned. Returns 0, or 1 after a failure that was reported."""
     effort = Effort(**plan["effort"])
     try:
         kinds = plan.get("kinds") or KINDS
@@ -52,7 +52,7 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
 
 
 def wants_memory(only: Sequence[str]) -> bool:
-    """Whether the maps' memory is asked for: by name, or by not naming anything."""
+    """True if the maps' memory is asked for: by name, or because no name is given."""
     return not only or any(fnmatchcase("map-memory", pattern) for pattern in only)
 
 
@@ -68,7 +68,7 @@ def main(plan_text: str) -> int:
 
     status = serve(plan, select(plan.get("only", [])), emit)
     if status:
-        # A failed run can leave threads waiting for good; nothing may wait for them.
+        # A failed run can leave threads that wait for ever; nothing may wait for them.
         sys.stderr.flush()
         os._exit(status)
     return status

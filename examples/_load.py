@@ -1,8 +1,8 @@
-"""What service.py measures with: a load generator for its protocol, and percentiles.
+"""The measuring side of service.py: a load generator for its protocol, and percentiles.
 
 A request is a number and a body, an answer is the number and a verdict. The generator sends at the
-times of a fixed plan, whatever comes back (an open loop): a slow service must not slow down the
-measurement of itself. Latency counts from the planned time.
+times of a fixed plan, whatever comes back (an open loop): a slow service must not slow down its own
+measurement. Latency counts from the planned time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def receive(connection: socket.socket, count: int) -> bytes:
 
 @dataclass
 class Load:
-    """A plan for one load, and what came of it; times in seconds from its start."""
+    """A plan for one load, and its results; times in seconds from its start."""
 
     rate: float
     seconds: float
@@ -44,7 +44,7 @@ class Load:
     answered: dict[int, tuple[float, bool]] = field(default_factory=dict)
 
     def run(self, port: int, connections: int, patience: float) -> None:
-        """Send everything, then wait for the last answers; `patience` seconds at most."""
+        """Send everything, then wait for the last answers, `patience` seconds at most."""
         count = int(self.rate * self.seconds)
         self.planned = [number / self.rate for number in range(count)]
         began = time.monotonic()
@@ -73,7 +73,7 @@ class Load:
             try:
                 line.sendall(REQUEST.pack(number, len(self.body)) + self.body)
             except OSError:
-                return  # what was not sent is not answered, and will be missed
+                return  # the rest is not sent, so its answers will be missing
 
     def _listen(self, line: socket.socket, numbers: range, began: float) -> None:
         for _ in numbers:
@@ -95,7 +95,7 @@ class Load:
         return len(self.answered) - self.served
 
     def latencies(self, start: float, end: float) -> list[float]:
-        """Of the requests that were planned in this span and served."""
+        """The latencies of the requests that were planned in this span and served."""
         return [
             at - self.planned[number]
             for number, (at, served) in self.answered.items()
@@ -104,13 +104,13 @@ class Load:
 
 
 def _may_import_hdrhistogram() -> bool:
-    """Its C module would switch the GIL of a free-threaded interpreter back on."""
+    """False where its C module would switch the GIL of a free-threaded interpreter back on."""
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     return bool(gil) and importlib.util.find_spec("hdrh") is not None
 
 
 def percentile(seconds: Sequence[float], percent: float) -> float | None:
-    """By HdrHistogram where it can be had, else by sorting. None: there were none."""
+    """By HdrHistogram if it is installed, else by sorting. None: there were no latencies."""
     if not seconds:
         return None
     if _may_import_hdrhistogram():

@@ -1,4 +1,4 @@
-"""What the examples have in common: their input, their options and their tables."""
+"""The common code of the examples: their input, their options and their tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODULES = {"stdlib": "queue", "fastprims": "fastprims.queue"}
 
 
 def queue_module(name: str) -> ModuleType:
-    """The module behind a name of the command line; imported only when asked for."""
+    """The module for a name on the command line; imported only when asked for."""
     return importlib.import_module(MODULES[name])
 
 
@@ -47,7 +47,7 @@ def at_least(minimum: int) -> Any:
 
 
 def interpreter() -> str:
-    """The facts without which a time means nothing."""
+    """The interpreter and the machine, without which a time means nothing."""
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     return (
         f"CPython {platform.python_version()}, GIL {'on' if gil else 'off'}, {os.cpu_count()} CPUs"

@@ -14,7 +14,7 @@ STOP = object()
 
 
 class Aborted(Exception):
-    """Another thread failed, or Ctrl-C was pressed: leave without a word."""
+    """Another thread failed, or Ctrl-C was pressed: this thread ends silently."""
 
 
 class WorkerFailed(Exception):
@@ -24,9 +24,9 @@ class WorkerFailed(Exception):
 class Pipeline:
     """Threads in stages, joined by bounded queues; the main thread watches over them.
 
-    The end is announced by a sentinel and not by `shutdown()`, because `queue.Queue` has that from
-    Python 3.13 only and the comparison needs one program for both libraries. One STOP is enough for
-    any number of readers: it is the last item of its queue, and each one who takes it puts it back.
+    A sentinel announces the end, not `shutdown()`: `queue.Queue` has that only from Python 3.13 on,
+    and the comparison needs one program for both libraries. One STOP is enough for any number of
+    readers: it is the last item of its queue, and each reader that takes it puts it back.
     """
 
     def __init__(self, queues: ModuleType, bound: int) -> None:
@@ -69,7 +69,7 @@ class Pipeline:
                 outbox.put(STOP)
 
         for number in range(workers):
-            # Daemons: a second Ctrl-C, during the clean-up, then ends the program all the same.
+            # Daemon threads: a second Ctrl-C, during the clean-up, still ends the program.
             thread = threading.Thread(
                 target=self._guard, args=(body,), name=f"{name}-{number}", daemon=True
             )
@@ -112,15 +112,15 @@ class Pipeline:
             thread.join()
 
     def _abort(self) -> None:
-        """Free the threads that wait, on a full queue or on an empty one, until none is left."""
+        """Release the threads that wait for a full or an empty queue, until none is left."""
         self._aborted = True
         while any(thread.is_alive() for thread in self._threads):
             for link in self._links:
                 with suppress(stdlib_queue.Empty):
                     while True:
                         link.get_nowait()
-            # Pause here as well: a STOP that follows at once would take the place in a queue of
-            # one that a waiting put() was about to get, for ever.
+            # Pause here as well: in a queue of one place, a STOP that follows at once would take
+            # the place that a waiting put() was about to get, again and again.
             time.sleep(0.005)
             for link in self._links:
                 with suppress(stdlib_queue.Full):

@@ -3,9 +3,9 @@
     python examples/backpressure.py
     python examples/backpressure.py --items 1000000 --batch 256
 
-Three short scenes: each way of putting into a full queue and what the caller learns from it; a
+Three short scenes: each way of putting into a full queue, and what the caller learns from it; a
 producer and a consumer that exchange items one by one and in batches; and the two kinds of
-`shutdown()`, seen by a consumer and by a producer that waits.
+`shutdown()`, as a consumer and a waiting producer see them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def put_many_at_once(queue: fastprims.Queue[int]) -> tuple[int, str]:
 
 
 def put_all_waiting(queue: fastprims.Queue[int]) -> tuple[int, str]:
-    """Store them all: the twelfth waits until a consumer has made room."""
+    """Store all items: the twelfth put waits until a consumer has made room."""
 
     def make_room() -> None:
         while queue.stats().put_waits == 0:  # begin when the producer waits
@@ -121,14 +121,14 @@ STYLES = {"one by one": (send_singly, receive_singly), "batches": (send_batches,
 
 
 def transfer(queue: Any, style: str, items: int, batch: int) -> tuple[int, float]:
-    """One producer thread, this thread consuming: the sum received, and the seconds it took."""
+    """One producer thread; this thread consumes. The sum received, and the seconds it took."""
     send, receive = STYLES[style]
 
     def produce() -> None:
         try:
             send(queue, items, batch)
         finally:
-            queue.shutdown()  # the consumer gets what is stored, and then ShutDown in place of EOF
+            queue.shutdown()  # the consumer gets the items left, then ShutDown in place of EOF
 
     producer = threading.Thread(target=produce)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A message bus inside one process: a TopicTrie tells who wants a message, queues carry it.
+"""A message bus inside one process: a TopicTrie finds the subscribers, queues carry the messages.
 
     python examples/bus.py
     python examples/bus.py --units 20 --readings 5000 --json bus.json
@@ -6,7 +6,8 @@
 The units of a plant publish readings, each on a thread of its own. An archive subscribes to
 everything, a pager to the alarms of all units; both must get every message. A dashboard subscribes
 to the levels of one unit after the other while the plant is running, through a channel that keeps
-the newest few and counts what it drops. At the end every message has to be accounted for.
+the newest few messages and counts those that it drops. At the end every message must be accounted
+for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Bus:
         self._trie: TopicTrie[Channel] = TopicTrie("nats")
 
     def subscribe(self, pattern: str, channel: Channel) -> Subscription[Channel]:
-        """From now on the channel gets what is published under the pattern."""
+        """From now on the channel gets the messages that match the pattern."""
         return self._trie.subscribe(pattern, channel)
 
     def unsubscribe(self, subscription: Subscription[Channel]) -> bool:
@@ -66,7 +67,7 @@ class Reader:
             return
 
     def close(self) -> None:
-        """Let it read what is left, and wait for it."""
+        """Let the reader take the messages that are left, and wait for it."""
         self.channel.shutdown()
         self._thread.join()
 
@@ -76,7 +77,7 @@ class Reader:
 
 
 def unit(bus: Bus, number: int, readings: int) -> None:
-    """One unit of the plant: a level each time, and every tenth time an alarm."""
+    """One unit of the plant: it publishes a level each time, and every tenth time an alarm."""
     for step in range(readings):
         bus.publish(f"plant.{number}.level", step / readings)
         if step % 10 == 9:
@@ -84,7 +85,7 @@ def unit(bus: Bus, number: int, readings: int) -> None:
 
 
 def tour(bus: Bus, channel: Channel, units: int, over: threading.Event) -> int:
-    """Watch one unit after the other, without a gap, until the plant stands still."""
+    """Watch one unit after the other, without a gap, until the plant stops."""
     watched = 0
     now = bus.subscribe("plant.0.level", channel)
     while not over.wait(0.001):

@@ -9,9 +9,9 @@ An executor keeps its tasks in a `queue.SimpleQueue`. Two ways to give it anothe
 * `executors_on(fastprims.queue)` is for code of others: a context manager, inside which every new
   executor of the process is on fastprims.
 
-The work is hashing the files of the standard library, and then tasks that do nothing: what those
-cost is the executor itself, of which the queue is a part (making a Future and waking whoever waits
-for it are the rest).
+The work is hashing the files of the standard library, and then tasks that do nothing. The cost of
+these is the executor itself: the queue is a part of it, making a Future and waking its waiter are
+the rest.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def executors_on(queues: ModuleType) -> Iterator[None]:
     """Let the executors made inside the block use `queues` in place of the module `queue`.
 
     Executors made before keep the queue they have, and those made inside keep theirs afterwards.
-    The names are the same and so are the exceptions, hence nothing else has to be replaced. This
-    holds for the whole process, not for one thread: use it around start-up code.
+    The names and the exceptions are the same, so nothing else has to be replaced. The replacement
+    is for the whole process, not for one thread: use it around start-up code.
     """
     original = futures_thread.queue  # type: ignore[attr-defined]
     futures_thread.queue = queues  # type: ignore[attr-defined]
@@ -94,7 +94,7 @@ def identity(number: int) -> int:
 
 
 def timed(way: str, workers: int, work: Callable[[Any], Any], items: Sequence[Any]) -> Any:
-    """The results of `map`, in order, and how long it took with starting and ending the threads."""
+    """The results of `map`, in order, and its time, with starting and ending the threads."""
     start = time.perf_counter()
     with WAYS[way](workers) as executor:
         results = list(executor.map(work, items))
@@ -102,7 +102,7 @@ def timed(way: str, workers: int, work: Callable[[Any], Any], items: Sequence[An
 
 
 def cancelled_tasks(way: str, waiting: int) -> int:
-    """Stop an executor whose only thread is busy; how many of the waiting tasks were cancelled."""
+    """Stop an executor whose only thread is busy; returns how many waiting tasks were cancelled."""
     started, release = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -37,7 +37,7 @@ LOGGER = "fastprims.example"
 
 
 class Checker(logging.Handler):
-    """The handler behind the listener: notes what arrives, and how often out of turn."""
+    """The listener's handler: counts the records that arrive, and those out of turn."""
 
     def __init__(self, threads: int) -> None:
         super().__init__()
@@ -46,7 +46,8 @@ class Checker(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         thread, number = map(int, record.getMessage().split())
-        # A lost, doubled or overtaken record has the wrong number: it is compared with the count.
+        # A thread numbers its records: if one is lost, doubled or overtaken, a number differs from
+        # the count.
         self.out_of_turn += number != self.received[thread]
         self.received[thread] += 1
 
@@ -66,7 +67,7 @@ def in_threads(count: int, body: Callable[[int], None]) -> list[threading.Thread
 
 
 def log_through(records_queue: Any, threads: int, records: int) -> tuple[Checker, float]:
-    """`threads` threads log `records` records each; seconds until the listener has all of them."""
+    """`threads` threads log `records` records each. The seconds until the listener has them all."""
     checker = Checker(threads)
     logger = logging.getLogger(LOGGER)
     logger.propagate = False
@@ -85,7 +86,7 @@ def log_through(records_queue: Any, threads: int, records: int) -> tuple[Checker
         for thread in in_threads(threads, log):
             thread.join()
     finally:
-        listener.stop()  # after the last record: it returns when the listener has emptied the queue
+        listener.stop()  # after the last record: returns when the listener has emptied the queue
         logger.removeHandler(handler)
     return checker, time.perf_counter() - start
 

@@ -3,9 +3,10 @@
     python examples/metrics.py
     python examples/metrics.py --items 100000 --serve 60
 
-Two queues do some work, one of them a BoundedChannel that has to drop items; a real HTTP server on
-the loopback shows their counts, and this program scrapes it as Prometheus does and prints what it
-found. `--serve SECONDS` keeps the page up for a look at it. Needs `pip install 'fastprims[metrics]'`.
+Two queues do some work, one of them a BoundedChannel that has to drop items. A real HTTP server on
+the loopback shows their counts. This program scrapes it as Prometheus does and prints what it
+found. `--serve SECONDS` keeps the page up for a look at it. Needs
+`pip install 'fastprims[metrics]'`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ FORMAT = "application/openmetrics-text; version=1.0.0"
 
 
 def work(items: int) -> tuple[fastprims.Queue[int], fastprims.BoundedChannel[int]]:
-    """A queue that delivers everything to a consumer, and a channel that nobody takes from."""
+    """A queue that delivers everything to a consumer, and a channel without a consumer."""
     jobs: fastprims.Queue[int] = fastprims.Queue(64)
     recent: fastprims.BoundedChannel[int] = fastprims.BoundedChannel(100, overflow="drop_oldest")
     metrics.register("jobs", jobs)
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     from prometheus_client import CollectorRegistry, start_http_server
 
-    structures = work(options.items)  # to be kept: the registration holds weak references
+    structures = work(options.items)  # kept, since the registration holds only weak references
     registry = CollectorRegistry()
     registry.register(collector)
     server, thread = start_http_server(options.port, addr="127.0.0.1", registry=registry)

@@ -9,10 +9,10 @@ Four stages, joined by three bounded queues:
 
 The same program runs on the standard library's `queue.Queue` and on `fastprims.queue.Queue`; the
 counts must agree. Tokenizing takes far longer than passing a file on, so with one message per file
-the queue hardly matters, and the program shows it: besides each run's time it prints that of an
-"empty run", in which as many items cross the same queues and nothing is done to them. (A hint, not
-a bound: threads with work to do wait for each other at other moments.) A finer `--grain` sends the
-names in chunks, or one by one, and then the queue does matter.
+the queue hardly matters. To show this, the program prints each run's time and that of an "empty
+run", in which as many items pass through the same queues without work. (A hint, not a bound:
+threads with work to do wait for each other at other moments.) A finer `--grain` sends the names in
+chunks, or one by one, and then the queue does matter.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from _stages import Pipeline, WorkerFailed
 
 @dataclass
 class Skip:
-    """Takes the place of a file that is not valid Python source."""
+    """Stands for a file that is not valid Python source."""
 
     reason: str
 
 
 @dataclass
 class Tally:
-    """What the collector knows at the end; equal for equal input, whatever the queue."""
+    """The collector's results; equal for equal input, whatever the queue."""
 
     names: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -126,7 +126,7 @@ def count_names(
 def count_nothing(
     queues: ModuleType, files: int, messages: int, options: argparse.Namespace
 ) -> float:
-    """An empty run: as many items over the same queues and threads, with no work in between."""
+    """An empty run: as many items through the same queues and threads, with no work in between."""
     whole, rest = divmod(messages, files)
     shares = [whole + (number < rest) for number in range(files)]
 

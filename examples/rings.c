@@ -1,5 +1,5 @@
-/* rings.c - C threads over the rings of fastprims: several threads square numbers and hand them on
- * through a ring of words, one reads lines of text out of a ring of byte records.
+/* rings.c - C threads over the rings of fastprims: several threads square numbers and pass them on
+ * through a ring of words; one thread reads lines of text from a ring of byte records.
  *
  *     cc -std=c11 examples/rings.c -o rings -pthread \
  *        -I "$(python3 -c 'import fastprims; print(fastprims.get_include())')" \
@@ -32,11 +32,11 @@ static void *feed(void *unused) {
     for (uint64_t n = 1; n <= numbers; n++)
         if (fastprims_ring_put(jobs, n, FASTPRIMS_FOREVER) != FASTPRIMS_OK)
             abort();
-    fastprims_ring_close(jobs, false); /* what is in it is still delivered */
+    fastprims_ring_close(jobs, false); /* the words in it are still delivered */
     return unused;
 }
 
-/* Writes each line where the reader will find it. */
+/* Writes each line in place, into the ring's own memory. */
 static void *tell(void *unused) {
     for (int i = 0; i < LINES; i++) {
         void *where;
@@ -74,7 +74,7 @@ static size_t read_all(void) {
     pthread_create(&teller, NULL, tell, NULL);
     while (fastprims_bytes_peek(lines, &line, &size, FASTPRIMS_FOREVER) == FASTPRIMS_OK) {
         total += size; /* the line may be read here, in place … */
-        fastprims_bytes_take(lines); /* … and is gone now */
+        fastprims_bytes_take(lines); /* … and leaves the ring now */
     }
     pthread_join(teller, NULL);
     return total;

@@ -4,16 +4,17 @@
     python examples/service.py --load 3 --seconds 5 --plot service.png
 
 A socket server on the loopback hands requests to a few worker threads, each of which takes a fixed
-time for one; a load generator sends more than that can be. Twice, with nothing different but the
-queue in front of the workers:
+time for one request. A load generator sends more requests than they can serve. It does so twice;
+only the queue in front of the workers differs:
 
-    without   queue.Queue(): everything is taken in, and waits. The longer the load lasts, the
-              longer each request waits and the more memory waits with it.
-    with      fastprims.BoundedChannel(bound, overflow="reject"): what finds no room is answered at
-              once with "not now", and counted. What is taken in is served as quickly as ever.
+    without   queue.Queue(): every request is accepted, and waits. The longer the load lasts, the
+              longer each request waits, and the more memory the waiting requests take.
+    with      fastprims.BoundedChannel(bound, overflow="reject"): a request that finds no room gets
+              the answer "not now" at once, and is counted. Accepted requests are served as quickly
+              as ever.
 
-Printed is a line for each part of the load; a picture needs matplotlib. In the end every request
-has to be accounted for, by the generator and by the channel.
+The program prints a line for each part of the load; a picture needs matplotlib. At the end every
+request must be accounted for, by the generator and by the channel.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from _shared import at_least, interpreter, print_table, write_json
 
 import fastprims
 
-PARTS = 8  # of a load, each a line of the table
+PARTS = 8  # of a load; each is a line of the table
 PATIENCE = 30.0  # seconds for the last answers
 
 
@@ -60,7 +61,7 @@ class Line:
 
 
 class Gate(Protocol):
-    """What stands between the connections and the workers."""
+    """The queue between the connections and the workers."""
 
     def offer(self, request: Request) -> bool: ...
     def take(self) -> Request | None: ...
@@ -150,13 +151,13 @@ class Service:
 
     def _serve(self) -> None:
         while (request := self.gate.take()) is not None:
-            time.sleep(self.work)  # for example, a database does it
+            time.sleep(self.work)  # stands for a call of a database, for example
             with self._counting:
                 self.served += 1
             request.line.answer(request.number, True)
 
     def close(self) -> None:
-        """After the clients have gone."""
+        """To be called after the clients have gone."""
         with socket.socket() as last:
             last.bind(("127.0.0.1", 0))
             self._wake_up = last.getsockname()
@@ -175,7 +176,7 @@ def watch(gate: Gate, load: Load, stop: threading.Event, seen: list[tuple[float,
 
 
 def run(gate: Gate, options: argparse.Namespace) -> dict[str, Any]:
-    """One load on one service; what each part of it was like, and the sums."""
+    """One load on one service; the figures of each part, and the sums."""
     capacity = options.workers / (options.work / 1000)
     load = Load(capacity * options.load, options.seconds, bytes(options.body))
     service = Service(gate, options.workers, options.work / 1000)
@@ -248,7 +249,7 @@ def plot(path: Path, results: dict[str, dict[str, Any]]) -> None:
     )
     for title, result in results.items():
         until = [part["until"] for part in result["parts"]]
-        # A part of which nothing was served has no latency, and a gap in the curve.
+        # A part in which no request was served has no latency, and a gap in the curve.
         slowest = [float("nan") if p["p99"] is None else p["p99"] * 1e3 for p in result["parts"]]
         panels[0].plot(until, slowest, marker="o", label=title)
         memory = [part["waiting_bytes"] / 2**20 for part in result["parts"]]
@@ -261,7 +262,7 @@ def plot(path: Path, results: dict[str, dict[str, Any]]) -> None:
 
 
 def check(limited: WithLimits, results: dict[str, dict[str, Any]]) -> list[str]:
-    """What is not accounted for."""
+    """The requests that are not accounted for."""
     wrong = []
     for title, result in results.items():
         if result["served"] + result["shed"] != result["offered"]:

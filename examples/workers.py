@@ -3,13 +3,14 @@
     python examples/workers.py --limit 500
     python examples/workers.py --workers 4 --kill 10
 
-The work is hashing the files of the standard library, and then tasks that do nothing: what those
-cost is the way to another process and back. `multiprocessing.Queue` does the same beside it, without
-the killing: a process that is killed while it holds that queue's lock stops all the others for ever.
+The work is hashing the files of the standard library, and then tasks that do nothing: the cost of
+these is the way to another process and back. `multiprocessing.Queue` does the same for comparison,
+without the killing: a process that is killed while it holds that queue's lock stops all the others
+for ever.
 
-Who is killed with a task in its hands loses it, and the queue cannot know: that is for the program to
-notice. Here the parent puts the tasks that are still open again when no more answers come, and takes
-the first answer to each.
+A worker that is killed with a task in its hands loses it. The queue cannot know that; the program
+has to notice. Here, when no more answers come, the parent puts the open tasks again, and takes the
+first answer to each.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PATIENCE = 0.5  # seconds without an answer, after which open tasks are put agai
 
 
 def answer(task: str) -> str:
-    """The hash of a file; of a number, nothing."""
+    """The hash of a file; for a number, nothing."""
     return "" if task.isdecimal() else hashlib.sha256(Path(task).read_bytes()).hexdigest()
 
 
@@ -65,7 +66,7 @@ class Crew:
         self.killed += 1
 
     def run(self, tasks: Sequence[str], kills: int = 0) -> dict[str, str]:
-        """The answer to each of the tasks, which are all different."""
+        """The answer to each task; the tasks are all different."""
         for task in tasks:
             self.tasks.put(task)
         answers: dict[str, str] = {}
@@ -104,7 +105,7 @@ def queues(method: str) -> dict[str, Callable[[], Any]]:
 
 def timed(make: Callable[[], Any], options: argparse.Namespace, tasks: Sequence[str]) -> float:
     crew = Crew(make, options.workers, options.method)
-    crew.run(["0"])  # until then they are being started
+    crew.run(["0"])  # returns when the processes have started
     began = time.perf_counter()
     answers = crew.run(tasks)
     took = time.perf_counter() - began

@@ -3,7 +3,7 @@
 import sys
 from queue import Empty, Full
 
-from fastprims._common.interpreter import share  # isort: skip # first: it may refuse; see there
+from fastprims._common.interpreter import share  # isort: skip # first: it may raise; see there
 from fastprims._atomics.ext import AtomicFlag, AtomicInt, AtomicRef
 from fastprims._common.paths import get_include, get_library
 from fastprims._errors import ItemTooLarge, ShutDown
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """What takes long to import is imported when it is first used."""
+    """Imports ShmQueue when it is first used, since that takes long."""
     if name != "ShmQueue":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     global ShmQueue

@@ -10,7 +10,7 @@ usage: python -m fastprims run {program.py | -m module | -c code} [argument ...]
 
 
 def main(arguments: list[str]) -> int:
-    """Runs what the first argument names; returns the exit status."""
+    """Runs the command that the first argument names; returns the exit status."""
     if arguments[:1] == ["run"]:
         from fastprims._queues.run import run
 

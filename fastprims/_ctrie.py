@@ -1,4 +1,4 @@
-"""Nothing but a name that pickles contain; the maps are in _maps."""
+"""Only a name that existing pickles contain; the maps are in _maps."""
 
 from fastprims._maps.ext import snapshot_of
 

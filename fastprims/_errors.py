@@ -1,4 +1,4 @@
-"""ShutDown on every Python version, and the exception of a channel."""
+"""ShutDown, on every Python version, and ItemTooLarge."""
 
 from __future__ import annotations
 

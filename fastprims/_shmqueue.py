@@ -1,4 +1,4 @@
-"""Nothing but a name that pickles contain; the queue is in _shm."""
+"""Only a name that existing pickles contain; the queue is in _shm."""
 
 from fastprims._shm.queue import _attach
 

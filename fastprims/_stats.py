@@ -19,14 +19,14 @@ __all__ = [
     "TopicStats",
 ]
 
-# For fastprims.metrics: what only grows, and what is none. Everything else is a gauge.
+# For fastprims.metrics: a field that only grows, and one that is no metric. All others are gauges.
 COUNTER = {"metric": "counter"}
 NO_METRIC = {"metric": "none"}
 
 
 @dataclass(frozen=True)
 class QueueStats:
-    """Counts of one queue, since it was made; all but the waits from one moment.
+    """The counts of one queue, since it was made; all except the waits are from one moment.
 
     Counting costs nothing: puts and gets are the positions that the algorithm keeps anyway.
     """
@@ -34,46 +34,46 @@ class QueueStats:
     puts: int = field(metadata=COUNTER)
     """Items stored."""
     gets: int = field(metadata=COUNTER)
-    """Items taken, those that shutdown(immediate=True) dropped included."""
+    """Items taken, including those that shutdown(immediate=True) dropped."""
     size: int
     """Items in the queue: puts - gets."""
     maxsize: int
-    """Most items at a time; 0 or less: unbounded."""
+    """The largest number of items at a time; 0 or less: unbounded."""
     put_waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep because there was no room."""
+    """Times a thread prepared to sleep because there was no room."""
     get_waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep because there was no item."""
+    """Times a thread prepared to sleep because there was no item."""
     open: bool = field(default=False, kw_only=True, metadata=NO_METRIC)
-    """Whether somebody's use of its inside made it a standard queue. Since then nothing is counted,
-    and `size` is what was moved."""
+    """True if the use of its inside made it a standard queue. Since then nothing is counted, and
+    `size` is the number of items that were moved then."""
 
 
 @dataclass(frozen=True)
 class ChannelStats(QueueStats):
-    """Counts of one BoundedChannel, since it was made.
+    """The counts of one BoundedChannel, since it was made.
 
-    They add up: everything offered was taken, is still there, or was kept out for one of the
-    reasons: `offered == gets + size + sum(drops.values())`, in each record. An item that another
-    thread is dropping at this very moment may count under `gets` until the next record.
+    They add up: each item offered was taken, is still there, or was kept out for one of the
+    reasons. In each record, `offered == gets + size + sum(drops.values())`. An item that another
+    thread is dropping at this moment may count under `gets` until the next record.
 
-    Here `gets` are the items delivered. Reasons:
+    Here `gets` are the items delivered. The reasons:
 
     - "full": not stored, since there was no room: Full was raised, try_put() answered False, or
       put_many() stored fewer. The caller was told and has the item.
     - "overflow-newest": the same, but the put dropped the item and returned.
-    - "overflow-oldest": was stored, and dropped to make room for a newer one.
+    - "overflow-oldest": stored, and then dropped to make room for a newer item.
     - "oversized": ItemTooLarge was raised.
     - "rate": not stored, since too many came: Full was raised, try_put() answered False, or the put
       dropped the item.
-    - "shutdown": was stored, and dropped by shutdown(immediate=True).
+    - "shutdown": stored, and then dropped by shutdown(immediate=True).
     """
 
     drops: Mapping[str, int] = field(metadata={**COUNTER, "label": "reason"})
-    """Items that were not delivered, by reason; all reasons, also those that never came up."""
+    """Items that were not delivered, by reason; it has all reasons, even those without items."""
 
     @property
     def offered(self) -> int:
-        """Items for which put was called, and did not end in an error or in ShutDown."""
+        """Items for which put was called and did not end in an error or in ShutDown."""
         stored_first = ("overflow-oldest", "shutdown")
         refused = sum(n for reason, n in self.drops.items() if reason not in stored_first)
         return self.puts + refused
@@ -81,15 +81,15 @@ class ChannelStats(QueueStats):
 
 @dataclass(frozen=True)
 class PressureReport:
-    """What a BoundedChannel tells on_pressure."""
+    """The argument with which a BoundedChannel calls on_pressure."""
 
     drops: Mapping[str, int]
-    """Items not delivered since the last report, by reason (as ChannelStats has them); only the
-    reasons that came up."""
+    """Items not delivered since the last report, by reason (as in ChannelStats); only the reasons
+    that have occurred."""
     size: int
     """Items in the channel now."""
     maxsize: int
-    """Most items at a time."""
+    """The largest number of items at a time."""
 
 
 @dataclass(frozen=True)
@@ -107,79 +107,79 @@ class AtomicRefStats:
     """The contention of one AtomicRef."""
 
     retries: int = field(metadata=COUNTER)
-    """Times an operation tried again because another thread had come between."""
+    """Times an operation tried again because another thread had changed the reference."""
 
 
 @dataclass(frozen=True)
 class AtomicFlagStats:
-    """One AtomicFlag, and how often it was waited for."""
+    """One AtomicFlag, and how often threads waited for it."""
 
     value: bool
-    """Whether it is set."""
+    """True if it is set."""
     waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep."""
+    """Times a thread prepared to sleep."""
 
 
 @dataclass(frozen=True)
 class RateLimiterStats:
-    """Counts of one RateLimiter, since it was made."""
+    """The counts of one RateLimiter, since it was made."""
 
     rate: float
     """Tokens per second."""
     burst: int
-    """Most tokens at once."""
+    """The largest number of tokens at once."""
     available: int
-    """Tokens that could be had now."""
+    """Tokens that are there now."""
     granted: int = field(metadata=COUNTER)
     """Tokens given."""
     refused: int = field(metadata=COUNTER)
     """Calls that returned False."""
     waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep."""
+    """Times a thread prepared to sleep."""
 
 
 @dataclass(frozen=True)
 class PoolStats:
-    """Counts of one ObjectPool, since it was made; under concurrent use, of about one moment."""
+    """The counts of one ObjectPool, since it was made; under concurrent use, at about one moment."""
 
     size: int
     """Objects of the pool: leased + idle."""
     leased: int
     """Objects that were acquired and not yet given back."""
     idle: int
-    """Objects that are there to be acquired, and those being released."""
+    """Objects that can be acquired, and those being released."""
     max_size: int | None
-    """Most objects; None: no bound."""
+    """The largest number of objects; None: no bound."""
     max_idle: int | None
-    """Most idle objects; None: no bound."""
+    """The largest number of idle objects; None: no bound."""
     made: int = field(metadata=COUNTER)
     """Objects that the factory made."""
     dropped: int = field(metadata=COUNTER)
-    """Objects that left the pool: discarded, drained, too many, or not to be reset."""
+    """Objects that left the pool: discarded, drained, too many, or because reset raised."""
     waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep because all were leased."""
+    """Times a thread prepared to sleep because all objects were leased."""
 
 
 @dataclass(frozen=True)
 class CtrieStats:
-    """What a Ctrie consists of at one moment."""
+    """The size of a Ctrie at one moment."""
 
     size: int
     """Keys."""
     bytes: int
-    """Memory of the nodes, keys and values excluded; what is shared with snapshots included."""
+    """Memory of the nodes, including those shared with snapshots, without the keys and values."""
 
 
 @dataclass(frozen=True)
 class TopicStats:
-    """What a TopicTrie consists of at one moment."""
+    """The size of a TopicTrie at one moment."""
 
     size: int
     """Subscriptions."""
     patterns: int
     """Different patterns among them."""
     bytes: int
-    """Memory of the nodes, subscribers excluded; what is shared with snapshots included."""
+    """Memory of the nodes, including those shared with snapshots, without the subscribers."""
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,14 @@ class ShmStats:
     """One ShmRing or ShmQueue, and the waits of this process's object."""
 
     size: int
-    """Records to be got."""
+    """Records that are there to get."""
     maxsize: int
-    """Most records at a time; 0: as many as fit."""
+    """The largest number of records at a time; 0: as many as fit."""
     capacity: int
     """Bytes of each lane."""
     lanes: int
-    """Processes that may put at the same time."""
+    """The number of processes that may put at the same time."""
     put_waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep because there was no room."""
+    """Times a thread prepared to sleep because there was no room."""
     get_waits: int = field(metadata=COUNTER)
-    """Times a thread got ready to sleep because there was no record."""
+    """Times a thread prepared to sleep because there was no record."""

@@ -1,4 +1,4 @@
-"""Counters that leave the process: OpenMetrics for Prometheus, and statsd.
+"""Exports the counts of structures: OpenMetrics for Prometheus, and statsd.
 
     from fastprims import BoundedChannel, metrics
 
@@ -6,14 +6,14 @@
     metrics.register("jobs", jobs)
     print(metrics.openmetrics())
 
-Whatever has a stats() method that returns a dataclass can be registered. Its fields become metrics
-`fastprims_<field>` with the labels `name` (as registered) and `kind` (the class); what stats() says
-to be a counter is one, everything else is a gauge; of a field that is a mapping each key gets a
-sample of its own, with the key in one more label (`reason` for drops). Registering keeps nothing
-alive, and costs the structures nothing: they are asked when somebody collects.
+Any object with a stats() method that returns a dataclass can be registered. The fields become
+metrics `fastprims_<field>` with the labels `name` (as registered) and `kind` (the class). A field
+that stats() declares to be a counter is one, every other field is a gauge. If a field is a mapping,
+each key gets a sample of its own, with the key in one more label (`reason` for drops). Registering
+keeps nothing alive, and costs the structures nothing: stats() is called only by a collection.
 
-Exporting takes one of the packages of the extra `fastprims[metrics]`: prometheus_client or statsd.
-Everything here may be called by any thread.
+Exporting needs one of the packages of the extra `fastprims[metrics]`: prometheus_client or statsd.
+Any thread may call the functions of this module.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Sample(NamedTuple):
     kind: str
     """The structure's class."""
     field: str
-    """Of what stats() returned."""
+    """The field of the record that stats() returned."""
     counter: bool
-    """Only grows; otherwise a gauge."""
+    """True: it only grows. False: it is a gauge."""
     label: str
-    """What `key` is ("reason"), or "" where there is none."""
+    """What `key` is ("reason"), or "" if there is no key."""
     key: str
     value: float
 
@@ -63,7 +63,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Entry:
-    """A registered structure, and what its counters were said to be."""
+    """A registered structure, and the last reported values of its counters."""
 
     def __init__(self, name: str, structure: Any) -> None:
         self.name = name
@@ -79,15 +79,15 @@ class _Entry:
                 del _entries[self.name]
 
     def never_less(self, field: str, key: str, value: float) -> float:
-        """A counter that went back by one, because of a call under way, would pass for one that
-        started again from zero."""
+        """The highest value so far. Because of a call under way, a counter may go back by one; that
+        would look like a restart from zero."""
         with _lock:
             highest = max(value, self.highest.get((field, key), value))
             self.highest[field, key] = highest
         return highest
 
     def failed(self, error: Exception) -> Sample:
-        """Tell the log of it when it begins, and the metrics each time."""
+        """Log an error when it first occurs, and count it each time."""
         with _lock:
             self.errors += 1
             news, self.failing = not self.failing, True
@@ -104,13 +104,13 @@ class _Entry:
 
 
 _entries: dict[str, _Entry] = {}
-# Re-entrant: a collection inside of it may call _forget().
+# Re-entrant: a garbage collection while it is held may call _forget().
 _lock = threading.RLock()
 
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.RLock()  # the other threads, which might hold it, are not there
+    _lock = threading.RLock()  # a thread that held the old one does not exist in the child
 
 
 if hasattr(os, "register_at_fork"):
@@ -118,7 +118,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def register(name: str, structure: Any) -> None:
-    """Collect the structure's stats() from now on, under this name. Holds a weak reference only;
+    """Collect the structure's stats() from now on, under this name. Holds only a weak reference;
     when the structure is gone, so is its name. Raises ValueError if the name is taken by a living
     structure, TypeError if this one has no stats() or no weak references.
     """
@@ -155,11 +155,11 @@ def registered() -> dict[str, Any]:
 
 
 def samples() -> list[Sample]:
-    """Ask every registered structure. Needs none of the extra packages. What is from one structure
-    is from one call of its stats(); a counter is never less than it was before.
+    """Call stats() of every registered structure. Needs none of the extra packages. All samples of
+    one structure are from one call of its stats(); a counter is never less than it was before.
 
-    Of a structure whose stats() raises there is nothing but a counter `collect_errors`, which stays
-    with it, and a warning in the log "fastprims.metrics" when that begins.
+    A structure whose stats() raises has only one sample, a counter `collect_errors`, which stays
+    with it afterwards. A warning goes to the log "fastprims.metrics" when stats() begins to raise.
     """
     return [sample for _, sample in _collect()]
 
@@ -182,7 +182,7 @@ def _samples_or_complaint(entry: _Entry, structure: Any) -> list[Sample]:
             for field in dataclasses.fields(record)
             for sample in _samples_of(entry, field, getattr(record, field.name))
         ]
-    except Exception as error:  # noqa: BLE001 # which is not the others' affair
+    except Exception as error:  # noqa: BLE001 # it must not affect the other structures
         return [entry.failed(error)]
     entry.failing = False
     return [*found, entry.complaint()] if entry.errors else found
@@ -195,7 +195,7 @@ def _samples_of(entry: _Entry, field: dataclasses.Field[Any], value: Any) -> Ite
     label = field.metadata.get("label", "key") if isinstance(value, Mapping) else ""
     for key, number in value.items() if isinstance(value, Mapping) else [("", value)]:
         if isinstance(number, (int, float)):
-            number = +number  # of a bool, the int
+            number = +number  # makes a bool an int
             text = _utf8(str(key))
             shown = entry.never_less(field.name, text, number) if counter else number
             yield Sample(entry.name, entry.kind, field.name, counter, label, text, shown)
@@ -216,15 +216,16 @@ def _need(module: str) -> ModuleType:
 
 
 class Collector:
-    """A collector for prometheus_client: `REGISTRY.register(Collector())`, and fastprims is part of
-    whatever the process exposes. Raises ImportError if prometheus_client is missing.
+    """A collector for prometheus_client: after `REGISTRY.register(Collector())`, the metrics that
+    the process exposes contain those of fastprims. Raises ImportError if prometheus_client is
+    missing.
     """
 
     def __init__(self) -> None:
         self._core = _need("prometheus_client.core")
 
     def describe(self) -> list[Any]:
-        """Nothing: what there will be depends on what is registered."""
+        """Nothing: the metrics depend on what is registered."""
         return []
 
     def collect(self) -> list[Any]:
@@ -261,14 +262,14 @@ def openmetrics() -> str:
 class StatsdSender:
     """StatsdSender(client=None, *, prefix="fastprims")
 
-    Sends what is registered to statsd, each time send() is called: counters as what was added since
-    the last time (from zero on, for a structure that is new to this sender), gauges as they are, as
-    `<prefix>.<name>.<field>`, with `.<key>` behind it for a mapping. Characters that statsd uses
-    itself become "_", and those that are not ASCII, which it does not take, their numbers: "größe"
-    is sent as "gr_f6__df_e".
+    Each call of send() sends the counts of the registered structures to statsd. It sends a counter
+    as its increment since the last call (from zero, for a structure that is new to this sender),
+    and a gauge as its value. The names are `<prefix>.<name>.<field>`, with `.<key>` at the end for
+    a mapping. Characters that statsd uses itself become "_". Characters that are not ASCII, which
+    statsd does not accept, become their numbers: "größe" is sent as "gr_f6__df_e".
 
-    `client` is a statsd.StatsClient, or whatever has its `pipeline()`; without one, a StatsClient
-    for localhost:8125 is made. Raises ImportError if that takes statsd and it is missing.
+    `client` is a statsd.StatsClient, or any object with its `pipeline()`. Without one, a
+    StatsClient for localhost:8125 is made; that raises ImportError if statsd is missing.
     """
 
     def __init__(self, client: Any = None, *, prefix: str = "fastprims") -> None:

@@ -3,22 +3,23 @@
 `fastprims.raw` needs cffi (``pip install 'fastprims[shm]'``) when fastprims is built and when it is
 used; without it, importing this module raises ImportError. The structures are those of
 `fastprims.h`, the header for C and C++ (`fastprims.get_include()`), compiled with real atomics even
-under the GIL: whoever has the address of a ring may use it, from any thread, through cffi, ctypes
-or C:
+under the GIL. So any thread that has the address of a ring may use it, through cffi, ctypes or C:
 
 - `ring.handle` is the cffi pointer, `ring.address` the same as an integer, for
   ``ctypes.c_void_p(ring.address)``;
 - `lib` and `ffi` have the functions of the header for cffi, `library` is the path of the shared
   library that has them, for ``ctypes.CDLL``.
 
-cffi gives up the GIL around every call, so a call costs more than one of `fastprims.SPSCRing` or
-`fastprims.MPMCRing`. These rings are for what comes from, or goes to, threads that know no Python.
+cffi releases the GIL around every call, so a call costs more than one of `fastprims.SPSCRing` or
+`fastprims.MPMCRing`. These rings are for words and records that come from, or go to, threads that
+know no Python.
 
-What all classes have is the queue protocol: `put`, `get` with `block` and `timeout` (seconds),
-`put_nowait`, `get_nowait`, `try_put`, `try_get`, `put_many`, `get_many`, `qsize`, `shutdown`. A wait
-ends within 100 ms of a Ctrl-C. A time-out or an interrupt loses nothing: if a signal handler raises
-after something was taken and before it was returned, the next get of this object returns it. (A put
-that is interrupted at the very end may have stored its item, as if the signal had come after it.)
+All classes have the queue protocol: `put`, `get` with `block` and `timeout` (seconds),
+`put_nowait`, `get_nowait`, `try_put`, `try_get`, `put_many`, `get_many`, `qsize`, `shutdown`. A
+wait ends within 100 ms of a Ctrl-C. A time-out or an interrupt loses nothing: if a signal handler
+raises after an item was taken and before it was returned, the next get of this object returns it.
+(A put that is interrupted at the very end may have stored its item, as if the signal had come after
+it.)
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ OUTPUT = ROOT / "docs" / "_build"
 WITH_CODE = ["README.md", "docs/guide.md"]
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LIMIT = 60.0
-"""Seconds for one block of code: a hang is a failure."""
+"""Seconds for one block of code; a block that hangs is a failure."""
 
 
 def run_code(python: Path, document: Path) -> bool:
-    """Run each block by itself, as a reader would who copies it."""
+    """Run each block by itself, as a reader would run a copy of it."""
     good = True
     text = document.read_text(encoding="utf-8")
     for block in FENCE.finditer(text):

@@ -19,7 +19,7 @@ WARNINGS = shlex.split(
     "-Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2 -Werror"
 )
 
-# Each of them compiles other lines of csrc/.
+# Each of these options compiles other lines of csrc/.
 C_BUILDS = {
     "atomics": ["-DFP_PLAIN=0"],
     "plain": ["-DFP_PLAIN=1"],
@@ -38,7 +38,7 @@ class Tools:
     def __init__(self, python: Path, fix: bool) -> None:
         self.python = python
         self.fix = fix
-        # Some of them start others by name.
+        # Some of these programs start others by name.
         self.env = {"PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])}
 
     def __call__(self, name: str, *arguments: str | Path) -> bool:
@@ -60,7 +60,7 @@ def python_format(tools: Tools) -> bool:
 
 def python_lint(tools: Tools) -> bool:
     """ruff: mistakes in Python code"""
-    scripts = _scripts("python3?")  # their layout is their own: tables, some of them
+    scripts = _scripts("python3?")  # ruff does not format these: some contain tables
     return tools("ruff", "check", *(["--fix"] if tools.fix else []), *PYTHON, *scripts)
 
 
@@ -71,7 +71,7 @@ def types(tools: Tools) -> bool:
 
 def stubs(tools: Tools) -> bool:
     """stubtest: the .pyi files say what the compiled modules do"""
-    # Not the other way round: what only the modules know is private.
+    # Not the other way round: names that only the modules have are private.
     options = ["--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"]
     options += ["--allowlist", "tools/stubtest-allowed"]
     options += ["--mypy-config-file", "pyproject.toml"]
@@ -93,7 +93,7 @@ def c_format(tools: Tools) -> bool:
 
 
 def c_warnings(tools: Tools) -> bool:
-    """gcc or clang, whichever are here: csrc/ in all its builds, warnings are errors"""
+    """gcc and clang, if they are installed: csrc/ in all its builds, warnings are errors"""
     named = os.environ.get("CC")
     compilers = [named] if named else [name for name in ("gcc", "clang") if shutil.which(name)]
     if not compilers:
@@ -111,7 +111,7 @@ def c_warnings(tools: Tools) -> bool:
 
 
 def _wide_swap(compiler: str, options: list[str]) -> list[str]:
-    """-mcx16 where the target has it and this build wants it."""
+    """-mcx16, if the target has it and this build uses it."""
     if "-DFP_CAS16=0" in options:
         return []
     answer = subprocess.run(
@@ -126,7 +126,7 @@ def shell(tools: Tools) -> bool:
 
 
 def _scripts(language: str) -> Iterator[Path]:
-    """The files without an ending that say they are for this interpreter."""
+    """The files without an ending whose first line names this interpreter."""
     first_line = re.compile(rf"#!.*\b{language}\n".encode())
     for folder in (".ci", "tools", "tests/c", "tests/c/explore"):
         for file in sorted((ROOT / folder).iterdir()):
@@ -134,7 +134,7 @@ def _scripts(language: str) -> Iterator[Path]:
                 yield file
 
 
-# What a wing may use, besides itself. Includes and imports only fall.
+# The wings that a wing may use, besides itself. Includes and imports only go downwards.
 BELOW: dict[str, set[str]] = {"base": set()}
 BELOW["wait"] = {"base"}
 BELOW["reclaim"] = BELOW["wait"] | {"wait"}
@@ -153,7 +153,7 @@ USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastpr
 
 
 def layers(tools: Tools) -> bool:
-    """csrc/ and fastprims/: a wing uses only what is below it"""
+    """csrc/ and fastprims/: a wing uses only wings below it"""
     good = True
     endings = CYTHON | {".c", ".h", ".py"}
     for file in sorted([*(ROOT / "csrc").rglob("*"), *(ROOT / "fastprims").rglob("*")]):

@@ -1,4 +1,4 @@
-"""The test suite on every interpreter that is here, and a table of what came of it."""
+"""The test suite on every interpreter that is installed, and a table of the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FREE_THREADED = ("3.13t", "3.14t", "3.15t")
 
 
 def _candidates(version: str) -> Iterator[str]:
-    """Where an interpreter with a GIL may be: the PATH, and the versions that pyenv keeps."""
+    """The places to look for interpreters with a GIL: the PATH, and the versions of pyenv."""
     name = f"python{version}"
     if found := shutil.which(name):
         yield found
@@ -32,7 +32,7 @@ def _find(version: str, default: Interpreter) -> Interpreter | None:
     for candidate in [default.path, *([known] if known else []), *_candidates(version)]:
         try:
             interpreter = inspect(candidate)
-        except Stop:  # also pyenv's stand-in for a version that is not switched on
+        except Stop:  # also for pyenv's stand-in for a version that is not activated
             continue
         numbers = ".".join(interpreter.version.split(".")[:2])
         if (interpreter.free_threaded, numbers) == (free, version.removesuffix("t")):
@@ -41,7 +41,7 @@ def _find(version: str, default: Interpreter) -> Interpreter | None:
 
 
 def _counts(report: Path) -> str:
-    """What pytest counted, from the report it wrote; empty if it did not get so far."""
+    """The counts in pytest's report; empty if pytest did not get so far as to write one."""
     try:
         suite = ET.parse(report).getroot().find("testsuite")
     except (OSError, ET.ParseError):
@@ -54,7 +54,7 @@ def _counts(report: Path) -> str:
 
 
 def _suite(interpreter: Interpreter) -> tuple[bool, str]:
-    """Whether the suite passed, and its counts or why there are none."""
+    """True if the suite passed; and its counts, or why there are none."""
     try:
         environment = Environment(interpreter, ["test", "bench", "shm"])
         python = environment.ensure()

@@ -1,4 +1,4 @@
-"""Builds the wheel and the sdist, looks into them, and installs each into an empty environment."""
+"""Builds the wheel and the sdist, checks their contents, and installs each in an empty environment."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def check_sdist(sdist: Path) -> None:
 
 
 def check_installs(interpreter: Interpreter, archive: Path) -> None:
-    """In an empty environment, from an empty folder."""
+    """Installs and imports in an empty environment, from an empty folder."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if run([interpreter.path, "-m", "venv", folder / "venv"]):

@@ -28,10 +28,10 @@ NOT_COPIED = (
     ".*_cache",
 )
 
-# What a build puts into the package beside its modules; see setup.py.
+# The folders that a build puts into the package beside its modules; see setup.py.
 BUILT_FOLDERS = ("include", "lib")
 
-# A build with one of these set is another one: it gets a folder and a copy of the tree of its own.
+# A build with one of these set is a separate build, with its own folder and copy of the tree.
 KNOBS = (
     "FASTPRIMS_ATOMICS",
     "FASTPRIMS_CACHELINE",
@@ -41,7 +41,7 @@ KNOBS = (
     "LDFLAGS",
 )
 
-# Written so that an old interpreter gets to the point of telling its version.
+# Written so that an old interpreter, too, can run it as far as telling its version.
 PROBE = """
 import json, platform, sys, sysconfig
 try:
@@ -59,7 +59,7 @@ print(json.dumps([platform.python_implementation(), platform.python_version(),
 
 
 class Stop(Exception):
-    """Ends the run; the message is all that the user gets to see."""
+    """Ends the run; the user sees only the message."""
 
 
 def say(text: str) -> None:
@@ -67,7 +67,7 @@ def say(text: str) -> None:
 
 
 def run(command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | None = None) -> int:
-    """Run in the foreground; the exit status."""
+    """Run in the foreground; returns the exit status."""
     return subprocess.run(
         [str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, check=False
     ).returncode
@@ -82,9 +82,9 @@ class Interpreter:
     suffix: str
     """of its extension modules"""
     prefix: str
-    """where it is installed: tells two of the same version apart, whatever they are called"""
+    """where it is installed: tells two of the same version apart, whatever their names"""
     sanitizer: str
-    """with which it is itself instrumented: "address", "thread", or nothing"""
+    """the sanitizer that instruments the interpreter itself: "address", "thread", or nothing"""
 
     @property
     def tag(self) -> str:
@@ -93,7 +93,7 @@ class Interpreter:
 
 
 def inspect(python: str) -> Interpreter:
-    """What this interpreter is, or Stop if it won't do."""
+    """The properties of this interpreter; Stop if it cannot be used."""
     try:
         answer = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True)
         answers = json.loads(answer.stdout)
@@ -111,7 +111,7 @@ def inspect(python: str) -> Interpreter:
 
 
 def find_free_threaded(*which: str) -> str | None:
-    """A free-threaded interpreter that is here already; nothing is built.
+    """A free-threaded interpreter that is installed already; builds nothing.
 
     `which` are arguments of tools/freethreaded-python, as "3.15t" or "--asan"; none: 3.14t first.
     """
@@ -155,9 +155,9 @@ class Environment:
         return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def ensure(self, current: bool = True) -> Path:
-        """Create or refresh it where needed; its interpreter.
+        """Create or refresh it if necessary; returns its interpreter.
 
-        Not `current`: for tools that read the sources only, an old build of fastprims will do.
+        With current=False an old build of fastprims will do: for tools that only read the sources.
         """
         self.folder.parent.mkdir(exist_ok=True)
         with _lock(VENVS / f"{self.folder.name}.lock"):
@@ -223,12 +223,12 @@ class Environment:
         stamp = self._read_stamp()
         if stamp.get("sources") != fingerprint(ROOT) or stamp.get("modules") != self._modules():
             return False
-        if self.tree != ROOT:  # Python files are used where they are, but for a copy
+        if self.tree != ROOT:  # only a copy needs this: otherwise Python files are used in place
             self._copy_tree(keep_modules=True)
         return True
 
     def _modules(self) -> dict[str, list[int]]:
-        """The compiled modules as they lie there: another build may have replaced them."""
+        """The state of the compiled modules: another build may have replaced them."""
         found = sorted((self.tree / "fastprims").rglob(f"*{self.interpreter.suffix}"))
         package = self.tree / "fastprims"
         return {
@@ -263,7 +263,7 @@ class Environment:
         sources = fingerprint(ROOT)  # before, so that an edit during the build is noticed next time
         target = f".[{','.join(extras)}]" if extras else "."
         say(f"installing {target} for {self.interpreter.tag}")
-        # Wheels first: where a newer release has none for this interpreter, the older one serves.
+        # Wheels first: if a newer release has none for this interpreter, the older one will do.
         self.pip("install", "--prefer-binary", "--editable", target)
         self._write_stamp(
             {
@@ -281,7 +281,7 @@ def _slug(name: str, value: str) -> str:
 
 
 def fingerprint(tree: Path) -> str:
-    """Changes with everything the compiled modules and the dependencies are made from."""
+    """A hash of everything that the compiled modules and the dependencies are made from."""
     files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").rglob("*.[ch]"))]
     files += [
         file
@@ -296,7 +296,7 @@ def fingerprint(tree: Path) -> str:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Two runs at once: the second one waits, and finds everything ready."""
+    """A lock for two runs at once: the second one waits, and finds everything ready."""
     try:
         import fcntl
     except ImportError:
@@ -318,7 +318,7 @@ COMPILE_ERROR = re.compile(
 
 
 def explain(output: str, log: Path) -> str:
-    """The one sentence that pip's output comes down to."""
+    """The essential sentence of pip's output."""
     if ours := re.findall(r"^\s*(?:error: )?fastprims: (.+)$", output, re.MULTILINE):
         return str(ours[-1])
     errors = re.findall(r"^\s*(?:ERROR|error): (.+)$", output, re.MULTILINE)

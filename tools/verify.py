@@ -1,4 +1,4 @@
-"""The slow jobs: each proves something that the test suite by itself does not."""
+"""The slow jobs: each proves something that the test suite alone does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from tools import matrix, wild
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
-# Where maps and topics meet threads; the tests beside them have one each.
+# The tests in which several threads use maps and topics; the others have one thread each.
 THREADED = [
     "tests/maps/test_concurrent.py",
     "tests/maps/test_isolated.py",
@@ -62,7 +62,7 @@ def _chaos(
 
 
 def _runtime(library: str) -> str:
-    """The path of a sanitizer's run-time library, to be loaded before the interpreter's own."""
+    """The path of a sanitizer's run-time library; it must be loaded before the interpreter's own."""
     compiler = shutil.which("gcc")
     if compiler is None:
         raise Stop("this job needs gcc (Debian: apt-get install build-essential)")
@@ -107,12 +107,12 @@ def _address(interpreter: Interpreter, *tests: str) -> int:
     return _suite(
         interpreter,
         {"FASTPRIMS_SANITIZE": "address,undefined"},
-        # Not: what looks at resident memory, of which the sanitizer keeps what was freed.
+        # Without tests that measure resident memory: the sanitizer keeps freed memory.
         pytest=(*tests, "-k", "not strand_nothing and not given_back"),
         env={
             "LD_PRELOAD": preload,
             "PYTHONMALLOC": "malloc",  # the interpreter's own allocator would hide errors
-            "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter leaks; tests/isolated counts ours
+            "ASAN_OPTIONS": "detect_leaks=0",  # CPython leaks; tests/isolated counts our leaks
         },
     )
 
@@ -143,7 +143,7 @@ def chaos(interpreter: Interpreter) -> int:
     found = find_free_threaded("--asan")
     if found is None:
         raise Stop("this job needs tools/freethreaded-python --asan, once, to build an interpreter")
-    # The interpreter leaks; and whoever asks for too much is to get a MemoryError.
+    # The interpreter leaks; and an allocation that is too large must raise a MemoryError.
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0:allocator_may_return_null=1"
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
     knobs = {"FASTPRIMS_SANITIZE": "address,undefined"}
@@ -178,8 +178,9 @@ def races(interpreter: Interpreter) -> int:
 
 
 def races_maps(interpreter: Interpreter) -> int:
-    # Not: a shared iterator, since the lock is the interpreter's; failing allocations, since memory
-    # is not the interpreter's then (fastprims/_maps/handles.h); nor what looks at resident memory.
+    # Without a shared iterator, since its lock is the interpreter's; without failing allocations,
+    # since the memory is not the interpreter's here (fastprims/_maps/handles.h); and without tests
+    # that measure resident memory.
     skipped = ("-k", "not share_an_iterator and not allocation and not given_back")
     return _races(*THREADED, *skipped)
 
@@ -212,7 +213,7 @@ JOBS = [
 def main(interpreter: Interpreter, names: list[str], only_list: bool, minutes: float | None) -> int:
     if minutes is not None:
         os.environ["FASTPRIMS_CHAOS_MINUTES"] = str(minutes)
-    # A shell ignores interrupts in what it starts in the background, and children inherit that.
+    # A shell makes its background commands ignore interrupts, and their children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if only_list:
         for job in JOBS:

@@ -1,11 +1,11 @@
 """Other packages' own tests, with the standard queue and with ours installed: no difference.
 
-What differs is run again, by itself; what then differs only sometimes, or the other way round, is
-listed as unsteady, and fails nothing.
+A test whose outcome differs is run again, by itself. If it then differs only sometimes, or the
+other way round, it is listed as unsteady, and is no failure.
 
-The sources are fixed releases from the package index. They are kept, each with an environment of its
-own, in a cache outside the checkout: `FASTPRIMS_CACHE`, or ~/.cache/fastprims. `FASTPRIMS_WILD=kombu,redis` runs
-these only.
+The sources are fixed releases from the package index. They are kept, each with an environment of
+its own, in a cache outside the checkout: `FASTPRIMS_CACHE`, or ~/.cache/fastprims.
+`FASTPRIMS_WILD=kombu,redis` runs only these.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIMIT = 900
 RERUNS = 3
 MOST_RERUN = 200
 SHOWN = 15
-"""Differences of a package that are listed."""
+"""How many differences of a package are listed."""
 PLUGIN = "fastprims.pytest_plugin"
 RECORDER = "wild_outcomes"
 OURS = (RECORDER, "wild_dramatiq")
@@ -38,14 +38,14 @@ class Package:
     name: str
     version: str
     tests: Sequence[str]
-    """What pytest is given, in the folder of the unpacked source."""
+    """The paths for pytest, in the folder of the unpacked source."""
     needs: Sequence[str] = ()
     """Further packages that the tests import."""
     extra: str = ""
     without: str = ""
-    """What -k leaves out: it needs a server or a network, or is about time only."""
+    """The tests that -k leaves out: they need a server or a network, or only test times."""
     options: Sequence[str] = ()
-    """Further arguments for pytest: what the package's own settings have, and matters."""
+    """Further arguments for pytest: those of the package's own settings that matter."""
 
 
 PACKAGES = [
@@ -111,7 +111,7 @@ PACKAGES = [
     Package(
         "paho-mqtt",
         "2.2.0",
-        # Not tests/lib: the clients there are programs of their own, where nothing is installed.
+        # Not tests/lib: its clients are separate programs, in which nothing is installed.
         [f"tests/test_{name}.py" for name in ("client", "matcher", "mqttv5", "packet")]
         + [f"tests/test_{name}.py" for name in ("websockets", "websocket_integration")],
         ["pytest-asyncio"],
@@ -121,7 +121,7 @@ PACKAGES = [
         "3.11.3",
         [f"tests/test_{name}.py" for name in ("executors", "jobstores", "schedulers")],
         ["pytest-asyncio", "pytz", "tornado", "sqlalchemy", "gevent", "twisted"],
-        # Process pools have a second to start a process, which is luck on a busy machine.
+        # Process pools have one second to start a process; on a busy machine that is not enough.
         without="etcd or mongodb or redis or rethinkdb or zookeeper or qtscheduler"
         " or processpool or broken_pool",
     ),
@@ -147,7 +147,7 @@ PACKAGES = [
         "6.10.0",
         ["tests/transport", "tests/base", "tests/breadcrumbs", "tests/context"],
         ["mock", "blinker", "exam", "pytz", "tornado", "requests", "logbook"],
-        options=["--noconftest"],  # which is for pytest 3
+        options=["--noconftest"],  # its conftest.py is for pytest 3
     ),
     Package(
         "langsmith",
@@ -209,17 +209,17 @@ def cache() -> Path:
 
 @dataclass(frozen=True)
 class Differences:
-    """Numbers of tests; and what became of which tests."""
+    """The numbers of tests, and the tests by outcome."""
 
     passed: int
     """With the standard queue."""
     failed: int
-    """Likewise."""
+    """With the standard queue, too."""
     more: int
     """Skipped with the standard queue, passed with ours."""
     differ: dict[str, str]
     unsteady: dict[str, str]
-    """What differed at first, but is not the same in every run."""
+    """Tests that differed at first, but do not differ in the same way in every run."""
 
 
 class Trial:
@@ -279,13 +279,13 @@ class Trial:
             )
 
     def run(self, ours: bool, tests: Sequence[str]) -> dict[str, str]:
-        """Each test's outcome, by its id; the run's own problems under the empty id."""
+        """The outcome of each test, by its id; problems of the run itself under the empty id."""
         name = "ours" if ours else "standard"
         outcomes = self.folder / f"{name}.json"
         outcomes.unlink(missing_ok=True)
         command = [str(self.python), "-m", "pytest", *(["-p", PLUGIN] if ours else [])]
         command += ["-p", RECORDER, "-o", "addopts=", "-p", "no:cacheprovider", "-q"]
-        # By signal: that ends one test, where a thread would end all of them.
+        # Time-outs by signal: that ends one test; a thread would end all of them.
         command += ["--timeout=60", "--timeout-method=signal", "--tb=short"]
         command += ["--continue-on-collection-errors", *self.package.options]
         if self.package.without:
@@ -311,7 +311,7 @@ class Trial:
         if outcomes.is_file():
             for line in outcomes.read_text(encoding="utf-8").splitlines():
                 test, outcome = json.loads(line)
-                if result.get(test, "passed") == "passed":  # else a teardown after a failure
+                if result.get(test, "passed") == "passed":  # otherwise a teardown after a failure
                     result[test] = outcome
         if ended:
             result[""] = ended
@@ -329,7 +329,7 @@ class Trial:
         differ = {
             test for test in standard.keys() | ours.keys() if standard.get(test) != ours.get(test)
         }
-        # A test of shutdown(), which the standard queue does not have here.
+        # For example a test of shutdown(), which the standard queue of this version lacks.
         more = {test for test in differ if standard.get(test) == "skipped"}
         more = {test for test in more if ours.get(test) == "passed"}
         differ -= more
@@ -348,13 +348,13 @@ class Trial:
 
 def main(interpreter: Interpreter) -> int:
     Environment(interpreter, []).ensure()
-    # Ours, as built in the checkout, and nothing else from there.
+    # fastprims as built in the checkout, and nothing else from there.
     site = cache() / interpreter.tag / "site"
     site.mkdir(parents=True, exist_ok=True)
     plugins = [ROOT / "tools" / f"{name}.py" for name in OURS]
     for target in (ROOT / "fastprims", *plugins):
         link = site / target.name
-        if not link.is_symlink() or link.readlink() != target:  # else others may be at work with it
+        if not link.is_symlink() or link.readlink() != target:  # another run may be using it
             link.unlink(missing_ok=True)
             link.symlink_to(target)
     wanted = {name for name in os.environ.get("FASTPRIMS_WILD", "").split(",") if name}

@@ -1,4 +1,4 @@
-"""A pytest plugin for tools/wild.py: the fixtures of dramatiq's tests, whose release has the tests only."""
+"""A pytest plugin for tools/wild.py: the fixtures of dramatiq's tests, missing in its release."""
 
 from __future__ import annotations
 

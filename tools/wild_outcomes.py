@@ -1,4 +1,4 @@
-"""A pytest plugin for tools/wild.py: each test's outcome, one line each, as it becomes known."""
+"""A pytest plugin for tools/wild.py: writes each test's outcome as a line when it is known."""
 
 from __future__ import annotations
 

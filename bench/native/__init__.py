@@ -1,1 +1,1 @@
-"""What the interpreter hides: the rings between C threads, beside C and C++ peers; see session.py."""
+"""Without the interpreter: the rings between C threads, beside C and C++ peers; see session.py."""

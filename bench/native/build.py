@@ -1,4 +1,4 @@
-"""Compiles the programs, with what compilers and libraries there are."""
+"""Compiles the programs, with the compilers and libraries that are installed."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ LIMIT = 120.0
 
 @dataclass
 class Programs:
-    """What could be built, and why the rest could not."""
+    """The programs that could be built, and why the others could not."""
 
     paths: dict[str, Path] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
 def compilers() -> tuple[str | None, str | None]:
-    """For C and for C++."""
+    """The compilers for C and for C++."""
     c = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
     cxx = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     return c, cxx
 
 
 def _has(compiler: str, header: str) -> bool:
-    """Does the compiler find it?"""
+    """True if the compiler finds it."""
     command = [*compiler.split(), "-E", "-x", "c++" if "++" in compiler else "c", "-"]
     done = subprocess.run(
         command, input=f"#include <{header}>\n", capture_output=True, text=True, check=False
@@ -48,7 +48,7 @@ def _has(compiler: str, header: str) -> bool:
 
 
 def build(contenders: Iterable[Native], folder: Path) -> Programs:
-    """Compile each once; a peer whose library is missing is skipped, and named."""
+    """Compile each program once; a peer whose library is missing is skipped, and named."""
     programs = Programs()
     c, cxx = compilers()
     for contender in contenders:
@@ -69,7 +69,7 @@ def build(contenders: Iterable[Native], folder: Path) -> Programs:
 
 
 def _compile(compiler: str, contender: Native, path: Path) -> str:
-    """The reason why it does not compile, or nothing."""
+    """The reason why it does not compile; nothing if it does."""
     command = [
         *compiler.split(),
         "-std=c++17" if contender.source.endswith(".cc") else "-std=gnu11",

@@ -1,4 +1,4 @@
-"""The native contenders: which program each one is, and which cases they meet in."""
+"""The native contenders: the program of each, and the cases in which they are compared."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ FASTPRIMS, PEER, REFERENCE = "fastprims", "peer", "reference"
 
 @dataclass(frozen=True)
 class Native:
-    """A program in programs/: its source, and what the compiler needs for it."""
+    """A program in programs/: its source, and the compiler's arguments for it."""
 
     key: str
     side: str
     source: str
     options: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
-    header: str = ""  # of somebody else's library
-    package: str = ""  # of Debian, that has it
+    header: str = ""  # of a third-party library
+    package: str = ""  # the Debian package that has it
 
 
 def _ours(key: str, kind: str, *options: str, waits: bool = False) -> Native:

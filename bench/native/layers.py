@@ -1,4 +1,4 @@
-"""Where the nanoseconds of one call go: from an empty loop to a pair of calls on each ring."""
+"""The layers that make up the time of one call: from an empty loop to calls on each ring."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _pairing(ring: Any) -> Loop:
 
 
 def layers() -> tuple[dict[str, Loop], list[str]]:
-    """What is measured, and what is left out here."""
+    """The layers to measure, and those that cannot be measured here."""
     table: dict[str, Loop] = {
         "empty loop": _nothing,
         "built-in function that reads a flag (gc.isenabled)": _calling(gc.isenabled),
@@ -73,7 +73,7 @@ def layers() -> tuple[dict[str, Loop], list[str]]:
 
 
 def run_layers(effort: Effort, emit: Emit) -> None:
-    """Alternate among them; the medians."""
+    """Alternate among the layers; returns the medians."""
     table, skipped = layers()
     series: dict[str, list[float]] = {name: [] for name in table}
     counts = dict.fromkeys(table, 100)

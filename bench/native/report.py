@@ -42,7 +42,7 @@ def times_table(native: dict[str, Any]) -> Table:
 
 
 def _contenders(native: dict[str, Any]) -> dict[str, bool]:
-    """All there are, ours first; whether it is one of ours."""
+    """All contenders, fastprims' first; and for each, whether it is one of these."""
     found = {
         c["key"]: c["side"] == FASTPRIMS for case in _cases(native) for c in case["contenders"]
     }
@@ -61,7 +61,7 @@ def _time_cell(case: dict[str, Any], key: str) -> Text:
 
 
 def ratios_table(native: dict[str, Any]) -> Table:
-    """Times as fast, with the goals."""
+    """How many times as fast, with the goals."""
     table = Table(
         title="no interpreter: times as fast (median of the rounds' ratios, ± half the "
         "interquartile range)",
@@ -93,7 +93,7 @@ def ratios_table(native: dict[str, Any]) -> Table:
 
 
 def layers_table(result: dict[str, Any], native: dict[str, Any] | None) -> Table:
-    """Where the nanoseconds of a call go, from C outwards."""
+    """The share of each layer in the nanoseconds of a call, from C outwards."""
     table = Table(
         title=f"{result['environment']['name']}: what a call costs, one thread",
         box=box.SIMPLE_HEAD,
@@ -133,7 +133,7 @@ def print_native(console: Console, results: dict[str, Any]) -> None:
 
 
 def draw_native(native: dict[str, Any], path: Path) -> None:
-    """A panel per case: bars of the medians, on a scale of its own."""
+    """A panel per case: bars of the medians, each panel with its own scale."""
     from matplotlib import pyplot
 
     from bench.picture import FASTPRIMS_COLOUR, INK, MUTED, PAPER, STDLIB_COLOUR

@@ -1,9 +1,9 @@
 """Native measurements: programs that take turns, and the record for results.json.
 
 Each contender of a case is a program of its own (programs/), run anew for every sample, so that
-one contender's memory and threads meet none of the others'. Otherwise the method is runner.py's:
-rounds in which all take turns, ratios round by round, their median, and a stop rule. A program that
-does not come to an end (a peer that spins for a thread that has no processor) is reported as such.
+contenders share no memory and no threads. Otherwise the method is that of runner.py: rounds in
+which all take turns, ratios round by round, their median, and a stop rule. A program that does not
+end (a peer that spins for a thread that has no processor) is reported as such.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.stats import speedups, summarize
 ROUND_TRIP = Native("cache line round trip", REFERENCE, "round_trip.c")
 SAMPLE_S = {"quick": 0.02, "default": 0.05, "full": 0.15}
 CASE_S = {"quick": 3.0, "default": 8.0, "full": 40.0}
-"""Seconds: of a sample, and at most of a case, of which there are six with up to ten contenders."""
+"""Seconds: for a sample, and at most for a case. There are six cases, with up to ten contenders."""
 Progress = Callable[[str, float], None]
 
 
@@ -33,7 +33,7 @@ class NativeFailure(Exception):
 
 
 def wants_native(effort: Effort, only: Sequence[str], asked: bool) -> bool:
-    """Whether native measurements are asked for: by name, by --native, or by --full."""
+    """True if native measurements are asked for: by name, by --native, or by --full."""
     return asked or (any_native(only) if only else effort.name == FULL.name)
 
 
@@ -42,7 +42,7 @@ def any_native(only: Sequence[str]) -> bool:
 
 
 def sample(program: Path, arguments: Sequence[str], limit: float) -> float | None:
-    """What the program prints; None if it did not end in time."""
+    """The figures that the program prints; None if it did not end in time."""
     try:
         done = subprocess.run(
             [str(program), *arguments], capture_output=True, text=True, timeout=limit, check=False
@@ -62,7 +62,7 @@ def arguments_of(case: NativeCase, seconds: float) -> list[str]:
 def run_case(
     case: NativeCase, paths: dict[str, Path], effort: Effort, progress: Progress
 ) -> dict[str, Any]:
-    """Rounds until every ratio is steady or a limit is reached; the record."""
+    """Run rounds until every ratio is steady or a limit is reached; returns the record."""
     seconds = SAMPLE_S.get(effort.name, 0.002)
     limit, most = 20 * seconds + 5, CASE_S.get(effort.name, 0.1)
     series: dict[str, list[float]] = {c.key: [] for c in case.contenders if c.key in paths}
@@ -138,7 +138,7 @@ def run_native(
     progress: Progress = lambda title, done: None,
     cases: Sequence[NativeCase] = CASES,
 ) -> dict[str, Any]:
-    """Build and measure; what is missing is named in `skipped`."""
+    """Build and measure; `skipped` names what is missing."""
     contenders = list(dict.fromkeys(c for case in cases for c in case.contenders))
     with tempfile.TemporaryDirectory() as folder:
         progress("compiling", 0.0)

@@ -3,7 +3,7 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """AtomicInt, AtomicRef and AtomicFlag.
 
-One module, in parts; each builds on those before it.
+One module, in parts; each part builds on those before it.
 """
 
 from cpython.object cimport PyObject, PyObject_RichCompare

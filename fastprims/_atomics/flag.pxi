@@ -17,14 +17,14 @@ cdef class AtomicFlag:
     a thread can wait for.
 
     test_and_set, clear and test take effect at one instant and are wait-free, O(1), sequentially
-    consistent; they wake those who wait, so there is no notify. A waiting thread sleeps, has
-    released the GIL, and answers to Ctrl-C. Compared by identity.
+    consistent. A change wakes the waiting threads, so there is no notify. A waiting thread sleeps,
+    has released the GIL, and answers to Ctrl-C. Compared by identity.
 
     csrc/atomics/fp_flag.h.
     """
 
     cdef fp_flag core
-    # Never written; it makes Cython build a type that the garbage collector knows, for share().
+    # Never written. It makes Cython build a type that the garbage collector knows, for share().
     cdef object _collected
     cdef object __weakref__
 
@@ -35,7 +35,7 @@ cdef class AtomicFlag:
         pass
 
     def test_and_set(self):
-        """Set the flag and return whether it was set before: of several threads that call it on a
+        """Set the flag and return whether it was set before. Of several threads that call it on a
         clear flag, exactly one gets False.
         """
         return bool(fp_flag_exchange(&self.core, True))
@@ -49,13 +49,13 @@ cdef class AtomicFlag:
         return bool(fp_flag_test(&self.core))
 
     def wait(self, value=True, timeout=None):
-        """Wait until the flag is set (value=False: clear), and return True; or return False if
-        `timeout` seconds passed first. The flag may have changed again by the time it returns;
+        """Wait until the flag is set (value=False: clear) and return True, or return False if
+        `timeout` seconds pass first. The flag may have changed again by the time the call returns;
         a change that is undone before a sleeping thread wakes up may go unnoticed. Raises
         ValueError for a negative timeout.
 
-        One argument that is neither True nor False is the timeout: wait(0.2), as threading.Event
-        has it.
+        A single argument that is neither True nor False is the timeout, as with threading.Event:
+        wait(0.2).
         """
         cdef bint wanted = True
         if timeout is None and not is_bool(value):
@@ -70,7 +70,7 @@ cdef class AtomicFlag:
         return status == _core.FP_OK
 
     def stats(self):
-        """The flag, and how often a thread got ready to sleep; see AtomicFlagStats."""
+        """The flag, and how often a thread prepared to sleep; see AtomicFlagStats."""
         return record(
             "AtomicFlagStats", value=bool(fp_flag_test(&self.core)),
             waits=_core.fp_sync_u64_load_relaxed(&self.core.changed.waits))

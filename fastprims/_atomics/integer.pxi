@@ -18,7 +18,7 @@ cdef extern from "atomics/fp_int.h":
 
 
 cdef int64_t convert(object value) except? -1:
-    """Anything but an int that fits."""
+    """to_word() for anything but a small int."""
     cdef int overflow = 0
     try:
         value = index(value)
@@ -44,7 +44,7 @@ cdef inline object new_int(int64_t value):
     return fp_steal(PyLong_FromLongLong(value))
 
 
-# The new value, as the machine computes it.
+# The new value; it wraps around, as the machine computes it.
 cdef inline int64_t add(int64_t a, int64_t b) noexcept:
     return <int64_t>(<uint64_t>a + <uint64_t>b)
 
@@ -59,21 +59,21 @@ cdef class AtomicInt:
     A 64-bit signed integer that any number of threads read and change without a lock.
 
     Arithmetic wraps around: 2**63 - 1 plus 1 is -2**63. Arguments outside of 64 bits raise
-    OverflowError, other types than integers TypeError; nothing is changed then.
+    OverflowError, other types than integers TypeError; then nothing is changed.
 
-    The operations that change it take effect at one instant, O(1). They are wait-free, but for
-    fetch_max, fetch_min and update, which try again while others change the value (lock-free).
-    All are sequentially consistent, as by default in C++ and Java.
+    The operations that change it take effect at one instant, O(1). They are wait-free, except
+    fetch_max, fetch_min and update, which try again while other threads change the value
+    (lock-free). All are sequentially consistent, as by default in C++ and Java.
 
-    `a += n` and the like change this very object, atomically. There is no `a + n`: write
+    `a += n` and the like change the object itself, atomically. There is no `a + n`: write
     `a.load() + n`, which is a plain int. Comparisons are by value, each with one load, so it is
-    not hashable. int(), float(), round() and the like, str() and format() see the value: f"{a:,}".
+    not hashable. int(), float(), round() and the like, str() and format() use the value: f"{a:,}".
 
     csrc/atomics/fp_int.h.
     """
 
     cdef fp_int core
-    # Never written; it makes Cython build a type that the garbage collector knows, for share().
+    # Never written. It makes Cython build a type that the garbage collector knows, for share().
     cdef object _collected
     cdef object __weakref__
 
@@ -117,7 +117,7 @@ cdef class AtomicInt:
         return new_int(subtract(fp_int_fetch_sub(&self.core, by), by))
 
     def fetch_and(self, n, /):
-        """Keep the bits that `n` has too; return the value before."""
+        """Keep only the bits that are set in `n`; return the value before."""
         return new_int(fp_int_fetch_and(&self.core, to_word(n)))
 
     def fetch_or(self, n, /):
@@ -138,7 +138,7 @@ cdef class AtomicInt:
 
     def update(self, fn, /):
         """Set the value to fn(value) and return that. If another thread (or `fn` itself) changes
-        the value meanwhile, `fn` is called again with the new one, so it should have no other
+        the value meanwhile, `fn` is called again with the new value, so `fn` should have no other
         effect. If it raises, nothing is changed.
         """
         cdef int64_t found = fp_int_load(&self.core), wanted
@@ -188,7 +188,7 @@ cdef class AtomicInt:
     def __bool__(self):
         return fp_int_load(&self.core) != 0
 
-    # What is asked of a number is answered by the int that it holds now.
+    # Questions about the number are answered by the int that the object holds now.
 
     def __round__(self, ndigits=None):
         return round(<object>fp_int_load(&self.core), ndigits)
@@ -215,7 +215,7 @@ cdef class AtomicInt:
         refuse_pickle(self, "Send its value: a.load()")
 
 
-# The short way of the hot methods (see cpython_compat.h): no argument or a small one.
+# The fast paths of the hot methods (see cpython_compat.h): no argument or a small one.
 cdef fp_fastcall slow_fetch_add, slow_fetch_sub, slow_add_fetch, slow_sub_fetch
 
 

@@ -18,7 +18,7 @@ cdef extern from "_atomics/counting.h":
 
 
 cdef void* to_ref(object value) except NULL:
-    """The object with a new reference."""
+    """The object, with a new reference counted."""
     if not fp_ref_fits(<void*>value):
         raise RuntimeError(
             "this object lies at an address of more than 48 bits, which an AtomicRef cannot "
@@ -34,15 +34,15 @@ cdef class AtomicRef:
 
     Every operation takes effect at one instant and is lock-free, O(1) (a thread suspended at any
     point stops no other). compare_exchange compares by identity, `is`, and never runs code of the
-    objects; what is replaced is released after the operation, so its `__del__` may use the same
+    objects. A replaced object is released after the operation, so its `__del__` may use the same
     AtomicRef. The garbage collector sees the object.
 
-    Sequentially consistent. csrc/atomics/fp_ref.h has the algorithm (split reference counts), the
-    argument why a loaded object cannot be gone.
+    Sequentially consistent. csrc/atomics/fp_ref.h has the algorithm (split reference counts) and
+    the argument why a loaded object cannot have been freed.
     """
 
     cdef fp_ref core
-    # Never used; it makes Cython build a type that the garbage collector knows.
+    # Never used. It makes Cython build a type that the garbage collector knows.
     cdef object _collected
     cdef object __weakref__
 
@@ -64,7 +64,7 @@ cdef class AtomicRef:
         cdef void* wanted = to_ref(desired)
         cdef bint done = fp_ref_compare_exchange(
             &self.core, <void*>expected, wanted, &fp_python_counting)
-        # Of the two, the one that is not in there has a reference too many.
+        # Drop one reference: that of the old object, or that of the one that was not stored.
         fp_drop(<PyObject*>expected if done else <PyObject*>wanted)
         return done
 
@@ -83,14 +83,15 @@ cdef class AtomicRef:
 
     def compare_exchange(self, expected, desired, /):
         """If the object is `expected` itself, set it to `desired` and return True, otherwise return
-        False. Equal is not enough; beware of numbers and strings, whose identity means little.
+        False. An equal object is not enough: beware of numbers and strings, whose identity means
+        little.
         """
         return self.compare_swap(expected, desired)
 
     def update(self, fn, /):
         """Set the object to fn(object) and return that. If another thread (or `fn` itself) replaces
-        the object meanwhile, `fn` is called again with the new one, so it should have no other
-        effect; it must return a new object rather than change the one it is given. If it raises,
+        the object meanwhile, `fn` is called again with the new one, so `fn` should have no other
+        effect: it must return a new object rather than change the one that it gets. If it raises,
         nothing is changed.
         """
         while True:
@@ -121,7 +122,7 @@ cdef traverseproc cython_traverse
 cdef inquiry cython_clear
 
 
-# Runs while all other threads are stopped or wait for the GIL: no load is under way.
+# Runs while all other threads are stopped or wait for the GIL, so no load is under way.
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef int answer = fn(<PyObject*>fp_ref_peek(&(<AtomicRef>self).core), arg)
     return answer if answer else cython_traverse(self, fn, arg)

@@ -1,1 +1,1 @@
-"""How arguments become numbers, how threads wait, and what all the other wings need besides."""
+"""How arguments become numbers, how threads wait, and other code that all wings use."""

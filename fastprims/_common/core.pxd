@@ -1,4 +1,4 @@
-# What the Cython modules use of csrc/. Declarations only; the contracts are in the headers.
+# The declarations of csrc/ that the Cython modules use. The contracts are in the headers.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 

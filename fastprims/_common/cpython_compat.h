@@ -1,11 +1,11 @@
-/* cpython_compat.h - what Cython has no words for.
+/* cpython_compat.h - parts of CPython's interface that Cython cannot express.
  *
- * fp_set_gc: Cython visits Python attributes only; items live in C memory. The given functions go
- * in front of those it wrote, which they call. To be used before the first instance exists.
+ * fp_set_gc: Cython's collector functions visit Python attributes only, but items live in C memory.
+ * The given functions replace them, and call them. To be used before the first instance exists.
  *
- * fp_set_fastcall: puts a function in front of a method, for the call it is made for; for any
- * other call it hands over to the method that Cython compiled (full argument handling). Worth
- * 5 ns of a 20 ns call. */
+ * fp_set_fastcall: puts a function in front of a method. The function handles the most frequent
+ * call; it passes any other call to the method that Cython compiled, which handles all arguments.
+ * Saves 5 ns of a 20 ns call. */
 #ifndef FASTPRIMS_SLOTS_H
 #define FASTPRIMS_SLOTS_H
 
@@ -31,7 +31,7 @@ static inline void fp_set_dealloc(PyObject *type, destructor dealloc, destructor
     ((PyTypeObject *)type)->tp_dealloc = dealloc;
 }
 
-/* -1 with an exception set if the method is not what is expected. */
+/* Returns -1 with an exception set if the method has another calling convention. */
 static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall fast,
                                   fp_fastcall *old) {
     PyObject *descriptor = PyObject_GetAttrString(type, name);
@@ -52,17 +52,17 @@ static inline int fp_set_fastcall(PyObject *type, const char *name, fp_fastcall 
     return result;
 }
 
-/* The same for self[key]; classes that derive from this one later on inherit it. (Those that the
- * same module defines have derived already.) */
+/* The same for self[key]. Classes that derive from this one later inherit it; those of the same
+ * module have derived already. */
 static inline void fp_set_subscript(PyObject *type, binaryfunc fast, binaryfunc *old) {
     PyMappingMethods *mapping = ((PyTypeObject *)type)->tp_as_mapping;
     *old = mapping->mp_subscript;
     mapping->mp_subscript = fast;
 }
 
-/* What inheriting from Mapping gives a class, and registering does not: `match` takes it for a
- * mapping, reversed() refuses it, and C does not take it for a sequence. Classes that derive from
- * this one later on inherit it. */
+/* Gives a class what it would get by inheriting from Mapping, but not by registering: `match` takes
+ * it for a mapping, reversed() refuses it, and C does not take it for a sequence. Classes that
+ * derive from this one later inherit that. */
 static inline int fp_set_mapping(PyObject *type) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_flags |= Py_TPFLAGS_MAPPING;
@@ -74,8 +74,8 @@ static inline int fp_set_mapping(PyObject *type) {
     return 0;
 }
 
-/* "Name(arguments)", if a class's docstring starts with it, becomes its signature, for inspect:
- * CPython wants a line of two dashes behind it. (Defaults that are no literals are not allowed.) */
+/* If a class's docstring starts with "Name(arguments)", makes that the signature that inspect
+ * shows: CPython wants a line of two dashes after it. (It allows only literals as defaults.) */
 static inline int fp_publish_signature(PyTypeObject *t) {
     const char *doc = t->tp_doc, *blank = doc == NULL ? NULL : strstr(doc, "\n\n");
     if (blank == NULL || *doc == '\n' || blank[-1] != ')')
@@ -98,8 +98,8 @@ static inline int fp_publish_signature(PyTypeObject *t) {
 
 static inline int fp_own_methods(PyObject *type, PyObject *names);
 
-/* Gives a class the name of its public home, which its objects know too, as do those of a class
- * made in Python, and its own descriptors of inherited methods. Returns -1 on error. */
+/* Gives a class its public name, also as the __module__ that its objects find, as those of a class
+ * made in Python do; and its own descriptors of inherited methods. Returns -1 on error. */
 static inline int fp_publish(PyObject *type, const char *public_name, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     t->tp_name = public_name;
@@ -110,8 +110,8 @@ static inline int fp_publish(PyObject *type, const char *public_name, PyObject *
     return failed || fp_publish_signature(t) < 0 ? -1 : fp_own_methods(type, names);
 }
 
-/* The interpreter's fast paths for method calls ask that a descriptor belong to the very class of
- * the object. */
+/* The interpreter's fast paths for method calls require that a descriptor belong to the object's
+ * own class, not to a base. */
 static inline int fp_own_methods(PyObject *type, PyObject *names) {
     PyTypeObject *t = (PyTypeObject *)type;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
@@ -131,7 +131,7 @@ static inline int fp_own_methods(PyObject *type, PyObject *names) {
 }
 
 /* Makes instances of `type`, and of classes that will derive from it, find the attributes of
- * `hidden` right behind those of `type` itself; dir(type), which goes by the bases, does not. */
+ * `hidden` directly after those of `type`. dir(type) goes by the bases and does not list them. */
 static inline int fp_inherit_secretly(PyObject *type, PyObject *hidden) {
     PyTypeObject *t = (PyTypeObject *)type;
     Py_ssize_t count = PyTuple_GET_SIZE(t->tp_mro);
@@ -157,13 +157,14 @@ static inline int fp_set_attribute(PyObject *type, const char *name, PyObject *v
     return 0;
 }
 
-/* Is the object's class one that was made in Python? */
+/* True if the object's class was made in Python. */
 static inline bool fp_is_heap_type(PyObject *o) {
     return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE);
 }
 
-/* Changes whenever the object's class or a base of it does, to a number that no class ever had; 0
- * if nothing was looked up in the class since. The interpreter's own caches rely on it. */
+/* The version of the object's class. It changes whenever the class or a base of it does, to a
+ * number that no class ever had; it is 0 if nothing was looked up in the class since. The
+ * interpreter's own caches rely on it. */
 static inline uint64_t fp_class_version(PyObject *o) {
     PyTypeObject *t = Py_TYPE(o);
 #ifdef Py_GIL_DISABLED
@@ -173,7 +174,7 @@ static inline uint64_t fp_class_version(PyObject *o) {
 #endif
 }
 
-/* Two that no class has. */
+/* Two versions that no class has. */
 #define FP_UNCHECKED ((uint64_t)1 << 40)
 #define FP_OPEN ((uint64_t)1 << 41)
 
@@ -193,7 +194,7 @@ static inline PyObject *fp_call_method(PyObject *function, PyObject *self, PyObj
     return PyObject_Vectorcall(function, all, (size_t)n + 1, names);
 }
 
-/* Before 3.12 the collector runs, and with it anybody's code, when an object is made. */
+/* Before 3.12 the collector may run when an object is made, and with it any Python code. */
 static inline int fp_pause_collector(void) {
 #if PY_VERSION_HEX < 0x030C0000
     return PyGC_Disable();
@@ -206,7 +207,7 @@ static inline void fp_resume_collector(int was_enabled) {
         PyGC_Enable();
 }
 
-/* Lets Cython raise what is set already. */
+/* Lets Cython raise the exception that is set already. */
 static inline int fp_propagate(void) { return -1; }
 
 #ifdef Py_GIL_DISABLED
@@ -223,11 +224,11 @@ enum { FP_FREE_THREADED = 0 };
 #define FP_COMPILER "other"
 #endif
 
-/* What fp_wait does around a sleep. */
+/* fp_wait calls these around a sleep: they release the GIL and take it back. */
 static inline void *fp_host_save(void) { return PyEval_SaveThread(); }
 static inline void fp_host_restore(void *state) { PyEval_RestoreThread((PyThreadState *)state); }
 
-/* The value of an int of one digit, which nearly all are. False: not such a one. */
+/* The value of an int of one digit, as nearly all are. False: it is no such int. */
 static inline bool fp_small_int(PyObject *o, int64_t *value) {
 #if PY_VERSION_HEX >= 0x030C0000
     if (PyLong_CheckExact(o) && PyUnstable_Long_IsCompact((PyLongObject *)o)) {
@@ -239,7 +240,7 @@ static inline bool fp_small_int(PyObject *o, int64_t *value) {
     return false;
 }
 
-/* Sets an attribute by the book, whatever the class has to say. */
+/* Sets an attribute as object.__setattr__ does, even if the class overrides that. */
 static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
     return PyObject_GenericSetAttr(o, name, value);
 }
@@ -249,16 +250,16 @@ static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
     return PyObject_GenericSetAttr(o, name, NULL);
 }
 
-/* Takes one away that may be missing. */
+/* Deletes an attribute that may be missing. */
 static inline void fp_remove_plainly(PyObject *o, PyObject *name) {
     if (fp_delete_plainly(o, name) < 0)
         PyErr_Clear();
 }
 
-/* For Cython: an object whose reference the caller hands over. */
+/* For Cython: takes over the caller's reference. */
 static inline PyObject *fp_steal(PyObject *o) { return o; }
 
-/* The other way round: the same object, for a caller who keeps no count of it. */
+/* The reverse: a new reference to the object, which Cython does not count. */
 static inline PyObject *fp_new_reference(PyObject *o) {
     Py_INCREF(o);
     return o;
@@ -272,9 +273,10 @@ static inline PyObject *fp_constant(PyObject *o) {
     return o;
 }
 
-/* A list of the caller's own: invisible to the collector, and so to everybody else, until it is
- * shown. Its buffer may be filled and emptied behind the collector's back meanwhile, and whatever
- * runs in between (the collector's callbacks, comparisons, finalizers) has no way to change it. */
+/* A hidden list belongs to the caller only: the collector cannot see it, and so no other code can,
+ * until it is shown. Meanwhile the caller may fill and empty its buffer without the collector's
+ * knowledge, and code that runs in between (the collector's callbacks, comparisons, finalizers)
+ * cannot change it. */
 static inline void fp_hide_list(PyObject *list) { PyObject_GC_UnTrack(list); }
 static inline void fp_show_list(PyObject *list, size_t size) {
     Py_SET_SIZE((PyVarObject *)list, (Py_ssize_t)size); /* the unfilled end is cut off */
@@ -284,7 +286,7 @@ static inline uint64_t *fp_list_buffer(PyObject *list) {
     return (uint64_t *)(void *)((PyListObject *)list)->ob_item;
 }
 
-/* Does only the caller hold a reference? No, in cases of doubt. */
+/* True if the caller holds the only reference. False if that is uncertain. */
 static inline bool fp_is_unshared(PyObject *o) {
 #if !defined(Py_GIL_DISABLED)
     return Py_REFCNT(o) == 1;
@@ -296,7 +298,7 @@ static inline bool fp_is_unshared(PyObject *o) {
 #endif
 }
 
-/* Moves all items of a hidden list to the front of another, which is longer and still unfilled. */
+/* Moves all items of a hidden list to the front of a longer one that is still unfilled. */
 static inline void fp_move_items(PyObject *to, PyObject *from) {
     if (Py_SIZE(from)) /* an empty list has no memory, and its null pointer may not be passed on */
         memcpy(((PyListObject *)to)->ob_item, ((PyListObject *)from)->ob_item,
@@ -304,7 +306,7 @@ static inline void fp_move_items(PyObject *to, PyObject *from) {
     Py_SET_SIZE((PyVarObject *)from, 0);
 }
 
-/* Forgets the first items of a hidden list, whose references have passed to somebody else. */
+/* Forgets the first items of a hidden list: their references have passed to another owner. */
 static inline void fp_forget_front(PyObject *list, size_t count) {
     PyObject **items = ((PyListObject *)list)->ob_item;
     size_t rest = (size_t)Py_SIZE(list) - count;

@@ -1,5 +1,5 @@
-# What Cython has no words for: cpython_compat.h and drop.h, and functions of Python.h that are to
-# be seen with their plain C types. Declarations only; the comments are in the headers.
+# Declarations for what Cython cannot express: cpython_compat.h and drop.h, which have the comments,
+# and functions of Python.h that the modules call with their plain C types.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t

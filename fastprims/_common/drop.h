@@ -1,9 +1,9 @@
 /* drop.h - releases an item, without recursing through queues of queues.
  *
- * A queue that dies releases its items, which may be the last references to other queues, and so
- * on: a chain of a hundred thousand would overflow the C stack. Below a certain depth, items are
- * set aside instead, and the outermost call releases them. (CPython's own trashcan serves classes
- * with Python attributes only, by a way that changes with each version.)
+ * The destructor of a queue releases its items, which may be the last references to other queues,
+ * and so on: a chain of a hundred thousand would overflow the C stack. Beyond a certain depth,
+ * items are set aside instead, and the outermost call releases them. (CPython's own trashcan serves
+ * only classes with Python attributes, in a way that changes with each version.)
  *
  * State: thread-local. If there is no memory for setting an item aside, it is released at once. */
 #ifndef FASTPRIMS_DROP_H
@@ -35,8 +35,8 @@ static bool fp_set_aside(PyObject *item) {
     return true;
 }
 
-/* For the destructor of an object with a Python attribute, which Cython would release by itself,
- * and recurse: keep it, set it to None, drop it. */
+/* For the destructor of an object with a Python attribute: Cython would release the attribute by
+ * itself, and recurse. Instead the destructor keeps it, sets it to None, and drops it. */
 static inline PyObject *fp_keep(PyObject *attribute) {
     Py_INCREF(attribute);
     return attribute;

@@ -1,9 +1,9 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
-"""How arguments become numbers, how threads wait, and what all the other wings need besides.
+"""How arguments become numbers, how threads wait, and other code that all wings use.
 
-One module, in parts; each builds on those before it.
+One module, in parts; each part builds on those before it.
 """
 
 from libc.math cimport HUGE_VAL, ceil, isnan

@@ -1,5 +1,6 @@
-"""gevent and eventlet switch between greenlets when one of them sleeps or waits by their functions.
-A thread that sleeps in the kernel would hold up all of its greenlets, perhaps for ever.
+"""Detects gevent and eventlet. They switch between greenlets when one of them sleeps or waits by
+their functions. A thread that sleeps in the kernel would block all of its greenlets, perhaps for
+ever.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["name_of_hub", "sleep_of_hub"]
 
-# Which module of which library tells whether one of these modules was patched.
+# The library, its module and function that tell whether a module was patched, and the modules that
+# matter here.
 _HUBS = (
     ("gevent", "gevent.monkey", "is_module_patched", ("time", "threading")),
     ("eventlet", "eventlet.patcher", "is_monkey_patched", ("time", "thread")),
@@ -29,7 +31,7 @@ def name_of_hub() -> str | None:
 
 
 def sleep_of_hub() -> Callable[[float], object] | None:
-    """Its sleep, which lets other greenlets run, where there are any; else None."""
+    """The sleep() of that library, which lets other greenlets run; None if there is none."""
     name = name_of_hub()
     if name is None:
         return None

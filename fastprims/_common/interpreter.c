@@ -1,11 +1,10 @@
-/* interpreter.c - what depends on the interpreter and on nothing of ours: share(), and the refusal
- * to be imported by any interpreter of the process but the main one.
+/* interpreter.c - share(), and the refusal to be imported by a subinterpreter.
  *
  * The other modules keep their classes and hooks in static memory, so they belong to one
- * interpreter; Cython's own guard would take the first that comes for that one, and turn the main
- * interpreter away after a subinterpreter. This module comes first (see __init__.py), keeps
- * nothing, and may be loaded by all, so each gets its answer, and nothing else is loaded before it.
- */
+ * interpreter. Cython's own guard would give them to the first interpreter that imports them, and
+ * refuse the main interpreter after a subinterpreter. Therefore fastprims/__init__.py imports this
+ * module first. It depends on nothing else of fastprims and keeps no state, so that any interpreter
+ * may load it; it raises in a subinterpreter before any other module is loaded. */
 #include <Python.h>
 
 static int check(PyObject *module) {
@@ -38,7 +37,7 @@ static PyObject *share(PyObject *module, PyObject *o) {
                             "fastprims' structures; %.200s is not",
                             Py_TYPE(o)->tp_name);
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
-    PyUnstable_Object_EnableDeferredRefcount(o); /* 0: it has done so before */
+    PyUnstable_Object_EnableDeferredRefcount(o); /* 0: it was enabled before */
 #endif
     return Py_NewRef(o);
 }

@@ -1,8 +1,8 @@
-# Lists for which nobody else can have a reference.
+# Lists to which no other code can have a reference.
 
 
 cdef list untracked_list(object source, Py_ssize_t room):
-    # While a list is visible, anybody may find it by way of the collector, and keep it.
+    # While a list is visible, other code may find it by way of the collector, and keep it.
     cdef list own
     while True:
         own = PySequence_List(source) if room < 0 else PyList_New(room)

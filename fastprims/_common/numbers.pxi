@@ -1,6 +1,6 @@
-# How an argument becomes a number, a truth value or a deadline, for all classes alike.
+# How an argument becomes a number, a truth value or a deadline, the same for all classes.
 #
-# Deadlines are in the core's clock, never in that of the module time, which tests freeze and patch.
+# Deadlines use the core's clock, never that of the module `time`, which tests freeze and patch.
 
 
 # time.monotonic() + timeout must fit the clock, as in the threading module.
@@ -18,8 +18,8 @@ cpdef object to_index(object value, str name):
 
 
 cdef double convert(object value, str name, str what) except? -1:
-    """Anything but a float."""
-    if not isinstance(value, (str, bytes, bytearray)):  # which NumPy's would convert
+    """to_number() for anything but a float."""
+    if not isinstance(value, (str, bytes, bytearray)):  # NumPy's subclasses of these would convert
         try:
             return PyFloat_AsDouble(value)
         except OverflowError:

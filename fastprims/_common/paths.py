@@ -1,4 +1,4 @@
-"""Where the files for C programs are."""
+"""The paths of the files for C programs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def get_include() -> str:
-    """The folder of fastprims.h, the header for C and C++ programs: what to give to `cc -I`."""
+    """The folder of fastprims.h, the header for C and C++ programs: for `cc -I`."""
     return str(_PACKAGE / "include")
 
 
 def get_library() -> str:
-    """The static library that belongs to fastprims.h: what to give to `cc`, with -pthread."""
+    """The static library that belongs to fastprims.h: for `cc`, with -pthread."""
     return str(_PACKAGE / "lib" / ("fastprims.lib" if os.name == "nt" else "libfastprims.a"))

@@ -1,4 +1,4 @@
-# The refusal of whatever belongs to the threads of one process.
+# The refusal to pickle an object that belongs to the threads of one process.
 
 
 cdef int refuse_pickle(object self, str instead) except -1:

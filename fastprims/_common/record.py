@@ -1,5 +1,5 @@
-"""The records that stats() returns. Their module takes long to import, so that is done when the
-first one is made.
+"""The records that stats() returns. Their module takes long to import, so it is imported when the
+first record is made.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _module: Any = None
 
 
 def load() -> None:
-    """Import it, for what is slow to import itself or needs it when the interpreter exits."""
+    """Import that module now: for code that is slow to import itself, or that makes records when
+    the interpreter exits.
+    """
     global _module
     if _module is None:
         from fastprims import _stats
@@ -26,7 +28,7 @@ def load() -> None:
 
 
 def record(kind: str, **fields: Any) -> Any:
-    """A fastprims._stats.<kind>. When the interpreter exits and can't import that any more, an
+    """A fastprims._stats.<kind>; or, when the interpreter exits and can't import that any more, an
     object with the same attributes.
     """
     try:

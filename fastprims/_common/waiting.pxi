@@ -1,11 +1,11 @@
-# What a thread does around a sleep in the core, and what it does instead where it has greenlets.
+# What a thread does around a sleep in the core, and what it does instead if it has greenlets.
 
 
 host.before_sleep = fp_host_save
 host.after_sleep = fp_host_restore
 
-# About what going to sleep and being woken costs; with a GIL, where the other side can't answer
-# before this one's turn is over, the time to fill or empty a ring of a thousand.
+# About the cost of going to sleep and being woken. With a GIL, where the other side can't answer
+# before this thread's turn is over: the time to fill or empty a ring of a thousand.
 host.watch = 10000
 if not FREE_THREADED:
     host.watch = host.settle = 100000
@@ -18,15 +18,15 @@ cdef str EVENTLET = sys.intern("eventlet.patcher")
 
 
 cdef bint may_poll() except -1:
-    """Is one of these there? The modules are asked without a reference to their dictionary, the
-    count of which all threads that wait would share."""
+    """True if one of these modules is loaded. Looks into sys.modules without counting a reference
+    to it, since all waiting threads would share that count."""
     return (PyDict_Contains(PyImport_GetModuleDict(), GEVENT)
             or PyDict_Contains(PyImport_GetModuleDict(), EVENTLET))
 
 
 cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
-    """As fp_wait(), letting other greenlets run; see _hub.py. Announces nothing, so that no news is
-    meant for this one.
+    """Does what fp_wait() does, and lets other greenlets run; see hub.py. It does not announce a
+    waiter, so that no notifier wakes this one instead of a sleeping thread.
     """
     cdef fp_status status
     cdef double pause = 0.0
@@ -43,7 +43,8 @@ cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
 
 
 cdef fp_bool interrupted() noexcept:
-    """What waits without polling is interrupted, with an exception, where there are greenlets."""
+    """True, with an exception set, if a signal handler has raised, or if greenlets are in use: a
+    call that waits without polling would block all greenlets of the thread."""
     if PyErr_CheckSignals() != 0:
         return True
     hub = name_of_hub() if may_poll() else None
@@ -60,7 +61,7 @@ host.interrupted = interrupted
 
 
 cdef object left_of(object timeout, int64_t began):
-    """What is left of a time-out that began then; 0: it did not."""
+    """The rest of a time-out that began at `began`; all of it if that is 0, for "not begun"."""
     if timeout is None or began == 0:
         return timeout
     return timeout_until(deadline_of(timeout) - (_core.fp_now() - began))

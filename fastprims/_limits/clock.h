@@ -6,7 +6,7 @@
 
 #include "limits/fp_gcra.h"
 
-/* False with an exception set. */
+/* Reads the clock. False: an exception is set. */
 static bool fp_read_python_clock(void *function, int64_t *now) {
     PyObject *value = PyObject_CallNoArgs((PyObject *)function);
     if (value == NULL)

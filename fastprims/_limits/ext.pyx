@@ -3,7 +3,7 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """RateLimiter, ObjectPool and its leases.
 
-One module, in parts; each builds on those before it.
+One module, in parts; each part builds on those before it.
 """
 
 cimport cython

@@ -30,25 +30,25 @@ cdef class RateLimiter:
     Lets at most `burst` tokens through at once and `rate` tokens per second (a number from 1e-9 to
     1e9) in the long run: in any period of t seconds no more than burst + rate * t. It starts full.
 
-    Exact: the rate is taken to its last bit and nothing that was rounded is added up, so there is
-    no drift, whatever the rate and however long it runs. No token comes early; after a time in
-    which the bucket was full, the next ones may come up to 7 microseconds late.
+    Exact: the rate is used to its last bit, and rounded values are never added up. So there is no
+    drift, whatever the rate and however long the limiter runs. No token comes early; after a time
+    in which the bucket was full, the next tokens may come up to 7 microseconds late.
 
     try_acquire and retry_after never wait; try_acquire is lock-free (a thread suspended at any
-    point stops no other) and O(1). acquire waits asleep, one thread after the other. The tokens of
-    a thread that waits are reserved: try_acquire cannot take them away.
+    point stops no other) and O(1). In acquire, threads sleep and are served one after the other.
+    The tokens of a waiting thread are reserved: try_acquire cannot take them away.
 
     The clock is the monotonic one, or any function that returns nanoseconds as an int, as
     time.monotonic_ns does. If it jumps forward, there are at most `burst` tokens; if it jumps back,
-    the next ones come after burst / rate seconds at the latest.
+    the next tokens come after burst / rate seconds at the latest.
 
     csrc/limits/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
     """
 
-    # All of them: written by the first __init__ that gets there, within the critical section; never
-    # again, but for the collector's clearing of `source`.
+    # All of these are written by the first __init__ that enters the critical section. After that,
+    # only the garbage collector changes one: it clears `source`.
     cdef fp_gcra* core
-    cdef bint quick  # made, and with the system's clock
+    cdef bint quick  # True: there is a core, and it uses the system's clock
     cdef readonly double rate
     """Tokens per second."""
     cdef object source
@@ -124,7 +124,7 @@ cdef class RateLimiter:
         return 0
 
     def try_acquire(self, n=1):
-        """Take `n` tokens and return True if they are there, otherwise take none and return False.
+        """If there are `n` tokens, take them and return True, otherwise take none and return False.
         Never waits. Raises ValueError if `n` is more than `burst` or less than 1.
         """
         cdef uint64_t tokens = self.amount(n)
@@ -135,10 +135,10 @@ cdef class RateLimiter:
         return status == _core.FP_OK
 
     def acquire(self, n=1, timeout=None):
-        """Wait for `n` tokens, take them and return True. With a timeout in seconds: return False
-        as soon as it is clear that they won't come in time, with nothing taken. Nor has an
-        interrupted call taken any. Raises ValueError if `n` is more than `burst` or less than 1, or
-        for a negative timeout.
+        """Wait for `n` tokens, take them and return True. With a timeout in seconds, return False
+        as soon as it is clear that they won't come in time. A call that returns False or is
+        interrupted has taken nothing. Raises ValueError if `n` is more than `burst` or less than 1,
+        or for a negative timeout.
         """
         cdef uint64_t tokens = self.amount(n)
         check_timeout(timeout)
@@ -150,8 +150,8 @@ cdef class RateLimiter:
         return status == _core.FP_OK
 
     def retry_after(self, n=1):
-        """Seconds until `n` tokens can be had if nobody takes any meanwhile; 0.0: now. Takes none.
-        Raises ValueError if `n` is more than `burst` or less than 1.
+        """Seconds until `n` tokens are there, if no thread takes any meanwhile; 0.0: they are there
+        now. Takes none. Raises ValueError if `n` is more than `burst` or less than 1.
         """
         cdef uint64_t tokens = self.amount(n)
         cdef fp_clock clock = self.clock()
@@ -163,11 +163,11 @@ cdef class RateLimiter:
 
     @property
     def burst(self):
-        """Most tokens at once."""
+        """The largest number of tokens at once."""
         return self.core.depth >> self.core.scale if self.core != NULL else 0
 
     def stats(self):
-        """Counts since the limiter was made; see RateLimiterStats."""
+        """The counts since the limiter was made; see RateLimiterStats."""
         self.amount(1)
         cdef fp_clock clock = self.clock()
         cdef uint64_t available = 0
@@ -191,7 +191,7 @@ cdef class RateLimiter:
         refuse_pickle(self, "Send its rate and burst")
 
 
-# The short way of try_acquire (see cpython_compat.h): one token, the system's clock.
+# The fast path of try_acquire (see cpython_compat.h): one token, the system's clock.
 cdef fp_fastcall slow_try_acquire
 
 

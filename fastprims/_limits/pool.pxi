@@ -34,7 +34,7 @@ cdef fp_bool never() noexcept:
     return False
 
 
-# For the pool's lock, which is held for a few steps only: no reason to look for signals.
+# For the pool's lock, which is held for a few steps only: a waiter need not look for signals.
 cdef _core.fp_host patient = host
 patient.interrupted = never
 
@@ -65,27 +65,28 @@ cdef class ObjectPool:
     Keeps objects that are costly to make for the next user. `factory()` makes one when none is
     idle. `reset(obj)` is called with each object that is released. `max_size` bounds the number of
     objects exactly, leased and idle together: at the bound, acquire waits. `max_idle` bounds the
-    idle ones: what is released beyond it leaves the pool. None: no bound but 2**27 - 1.
-    With `drain_on_gc`, what has been idle from one full garbage collection to the next leaves the
-    pool then (as with Go's sync.Pool). On free-threaded builds every collection is a full one. With
-    the incremental collector of CPython 3.14, which makes none by itself, twenty of its increments
-    count as one.
+    idle objects: an object released beyond it leaves the pool. None: no bound but 2**27 - 1.
+    With `drain_on_gc`, an object that has been idle from one full garbage collection to the next
+    leaves the pool then (as with Go's sync.Pool). On free-threaded builds every collection is a
+    full one. The incremental collector of CPython 3.14 makes no full collection by itself; twenty
+    of its increments count as one.
 
-    acquire and release of objects that exist are lock-free (a thread suspended at any point stops
-    no other) and O(1); making an object and taking it out of the pool hold a lock for a moment.
-    `factory` and `reset` run outside of it and may use the pool. Each thread has a cache of its
-    own, which others take from when theirs is empty, so nothing is stranded when a thread ends.
+    acquire and release of existing objects are lock-free (a thread suspended at any point stops no
+    other) and O(1). Making an object and taking it out of the pool hold a lock for a moment;
+    `factory` and `reset` run outside of that lock and may use the pool. Each thread has a cache of
+    its own. A thread whose cache is empty takes from the caches of the others, so no object is
+    stranded when a thread ends.
 
-    The pool owns its objects: one that is leased and forgotten stays alive and counts until the
-    pool is gone; discard() lets go of one for good. A release of what is not leased from this pool
-    raises ValueError. (If somebody else has leased the object again meanwhile, a second release
-    cannot be told from theirs; lease() cannot make that mistake.)
+    The pool owns its objects: an object that is leased and forgotten stays alive and counts until
+    the pool is gone; discard() removes one for good. release() of an object that is not leased from
+    this pool raises ValueError. (If another thread has leased the object again meanwhile, a second
+    release cannot be told from that thread's own; lease() excludes this mistake.)
 
     csrc/limits/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
     """
 
-    # Written by the first __init__ that gets there, within the critical section; never again, but
-    # for the collector's clearing of the two functions.
+    # Written by the first __init__ that enters the critical section. After that, the garbage
+    # collector may clear the two functions; nothing else changes.
     cdef fp_pool* core
     cdef object factory, reset
     cdef unsigned int increments  # by collected(), under the GIL
@@ -142,7 +143,7 @@ cdef class ObjectPool:
         return 0
 
     cdef int make(self, fp_pool_item* item) except -1:
-        """Makes an object for a place that was reserved."""
+        """Makes an object for a reserved place."""
         cdef fp_status status
         try:
             made = self.factory()
@@ -161,7 +162,8 @@ cdef class ObjectPool:
         return 0
 
     cdef object finish(self, fp_pool_item* item):
-        """The object of what take() gave, leased."""
+        """Leases and returns the object of an item from fp_pool_take(); makes it if there is none.
+        """
         if item.node == 0:
             self.make(item)
         INCREF(<PyObject*>item.object)
@@ -186,8 +188,8 @@ cdef class ObjectPool:
         return 0
 
     def acquire(self, block=True, timeout=None):
-        """Lease an object: an idle one, or a new one if there is none. If `max_size` are leased:
-        wait until one is released, at most `timeout` seconds; with block=False don't wait. Raises
+        """Lease an object: an idle one, or a new one if there is none. If `max_size` are leased,
+        wait until one is released, at most `timeout` seconds; with block=False, don't wait. Raises
         queue.Empty if none was there in time, ValueError for a negative timeout, and what the
         factory raises. An interrupted or failed call has leased nothing.
         """
@@ -210,12 +212,12 @@ cdef class ObjectPool:
 
     def release(self, obj, /):
         """Give a leased object back. Calls reset(obj) first; if that raises, the object leaves the
-        pool and the exception is passed on. Raises ValueError if the object is not leased.
+        pool and the exception propagates. Raises ValueError if the object is not leased.
         """
         self.take_back(obj)
 
     cdef int take_back(self, object obj, bint quiet=False) except -1:
-        """`quiet`: says nothing of an object that is not leased any more, which was discarded."""
+        """`quiet`: does not raise if the object is not leased any more, since it was discarded."""
         cdef fp_pool_item item
         try:
             self.claim(obj, &item)
@@ -234,7 +236,7 @@ cdef class ObjectPool:
         return 0
 
     def discard(self, obj, /):
-        """Take a leased object out of the pool for good, a broken connection for example; another
+        """Take a leased object, for example a broken connection, out of the pool for good. Another
         may be made in its place. Raises ValueError if the object is not leased.
         """
         cdef fp_pool_item item
@@ -243,8 +245,8 @@ cdef class ObjectPool:
 
     def lease(self, block=True, timeout=None):
         """A context manager that acquires an object, as acquire() does, and releases it at the end:
-        `with pool.lease() as obj:`. If the block raises, its exception is the one that counts, even
-        if the object was discarded within it.
+        `with pool.lease() as obj:`. If the block raises, its exception propagates, even if the
+        block has discarded the object.
         """
         self.check()
         cdef Lease lease = Lease.__new__(Lease)
@@ -255,7 +257,7 @@ cdef class ObjectPool:
 
     def prefill(self, n, /):
         """Make up to `n` objects and keep them idle; return how many were made: fewer if `max_size`
-        or `max_idle` is reached. If the factory raises, those made before are kept.
+        or `max_idle` is reached. If the factory raises, the objects made before are kept.
         """
         cdef fp_pool_item item
         self.check()
@@ -272,7 +274,7 @@ cdef class ObjectPool:
         return made
 
     def drain(self):
-        """Let all idle objects leave the pool; return how many that were."""
+        """Remove all idle objects from the pool; return how many there were."""
         return self.drop_idle(False)
 
     cdef object drop_idle(self, bint aged):
@@ -280,7 +282,7 @@ cdef class ObjectPool:
         cdef fp_pool_counts counts
         self.check()
         fp_pool_count(self.core, &counts)
-        cdef uint64_t most = counts.size, dropped = 0  # others may be releasing all the time
+        cdef uint64_t most = counts.size, dropped = 0  # ends, even if others keep releasing objects
         while dropped < most and fp_pool_take_idle(self.core, aged, &item):
             self.let_go(&item)
             dropped += 1
@@ -300,18 +302,18 @@ cdef class ObjectPool:
 
     @property
     def max_size(self):
-        """Most objects, or None."""
+        """The largest number of objects, or None."""
         self.check()
         return None if self.core.max_size == FP_POOL_MOST else self.core.max_size
 
     @property
     def max_idle(self):
-        """Most idle objects, or None."""
+        """The largest number of idle objects, or None."""
         self.check()
         return None if self.core.max_idle == UINT64_MAX else self.core.max_idle
 
     def stats(self):
-        """Counts since the pool was made; see PoolStats."""
+        """The counts since the pool was made; see PoolStats."""
         cdef fp_pool_counts counts
         self.check()
         fp_pool_count(self.core, &counts)
@@ -348,14 +350,15 @@ cdef enum:
 
 
 cdef class Lease:
-    """What ObjectPool.lease() returns; for one `with` at a time."""
+    """The context manager that ObjectPool.lease() returns; for one `with` at a time."""
 
-    # Written by ObjectPool.lease(), before anybody else has the object.
+    # Written by ObjectPool.lease(), before another thread has the object.
     cdef ObjectPool pool
     cdef bint block
     cdef object timeout
-    # By any thread, by compare-and-swap: who makes it CHANGING has `leased` to himself until he
-    # stores something else. (The collector clears `leased` when nobody can be in a `with`.)
+    # Any thread may change it, by compare-and-swap. The thread that sets CHANGING owns `leased`
+    # exclusively until it stores another state. (The collector clears `leased` only when no thread
+    # can be in a `with`.)
     cdef _core.fp_sync_u64 state
     cdef object leased
 
@@ -391,7 +394,7 @@ cdef class Lease:
             obj = self.leased = pool.lend(self.block, self.timeout)
             state = USED
         finally:
-            # Seq_cst: pairs with the next swap, whose thread finds `leased` as we leave it.
+            # Seq_cst: pairs with the next swap; the thread that makes it sees our `leased`.
             _core.fp_sync_u64_store_seq_cst(&self.state, state)
         return obj
 
@@ -443,7 +446,8 @@ def watch(phase, info):
 
 gc.callbacks.append(watch)
 
-# The short way of the hot methods (see cpython_compat.h). -----------------------------------------
+
+# The fast path of acquire (see cpython_compat.h). -------------------------------------------------
 
 cdef fp_fastcall slow_acquire
 
@@ -486,7 +490,7 @@ cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     return answer if answer else cython_traverse(self, fn, arg)
 
 
-# Beside any other use of the pool, as in pyx.
+# May run beside any other use of the pool, as in _queues/collection.pxi.
 cdef int clear(PyObject* self) noexcept:
     if (<ObjectPool>self).core != NULL:
         fp_pool_clear((<ObjectPool>self).core, drop_object)

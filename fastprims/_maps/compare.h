@@ -1,8 +1,8 @@
-/* compare.h - what a Ctrie has to know about the objects that are its keys and values.
+/* compare.h - the functions that a Ctrie calls for the objects that are its keys and values.
  *
- * fp_object_same answers without running anybody's code: it knows the comparisons of the exact
- * built-in types that are made in C alone, and of classes that inherit `object`'s, which compare by
- * identity. For all others it says -1. */
+ * fp_object_same answers without running Python code. It compares objects of those exact built-in
+ * types whose comparison is C code only, and of classes that inherit the comparison of `object`,
+ * which is by identity. For all others it answers -1. */
 #ifndef FASTPRIMS_COMPARE_H
 #define FASTPRIMS_COMPARE_H
 
@@ -16,7 +16,7 @@ static inline bool fp_is_plain(PyTypeObject *t) {
     return t == &PyLong_Type || t == &PyUnicode_Type || t == &PyBytes_Type || t == &PyFloat_Type;
 }
 
-/* The caller has seen that they are not identical. */
+/* The caller has checked that they are not identical. */
 static int fp_object_same(uint64_t left, uint64_t right) {
     PyObject *a = fp_object(left), *b = fp_object(right);
     PyTypeObject *s = Py_TYPE(a), *t = Py_TYPE(b);
@@ -51,9 +51,9 @@ static int fp_traverse_ctrie(struct fp_ctrie *t, visitproc fn, void *arg) {
     return t != NULL ? fp_ctrie_visit(t, fp_gc_visit_one, &v) : 0;
 }
 
-/* For tp_clear: other threads may run, and one of them may just find the map by gc.get_objects().
- * Versions do not change, so emptying the live maps breaks each cycle (DESIGN.md). Without memory
- * for it, that is left to the next collection. */
+/* For tp_clear. Other threads may run, and one of them may find the map by gc.get_objects() at this
+ * moment. Versions do not change, so emptying the live maps breaks each cycle (DESIGN.md). If there
+ * is no memory for that, the next collection does it. */
 static void fp_clear_ctrie(struct fp_ctrie *t) {
     if (t == NULL || !fp_ctrie_hold(t))
         return;

@@ -1,8 +1,8 @@
-# Ctrie and CtrieSnapshot: a map of many threads with constant-time snapshots.
+# Ctrie and CtrieSnapshot: a map for many threads, with constant-time snapshots.
 
 
 cdef Ctrie branch(CtrieBase source, type kind):
-    """A map that starts with what the other one contains now."""
+    """A map that starts with the present contents of `source`."""
     cdef Ctrie copy = Ctrie.__new__(kind)
     copy.become_map(source)
     return copy
@@ -11,28 +11,28 @@ cdef Ctrie branch(CtrieBase source, type kind):
 cdef class Ctrie(CtrieBase):
     """Ctrie(mapping=(), /, **kwargs)
 
-    A mutable mapping for any number of threads, of which anybody can take a snapshot, writable or
+    A mutable mapping for any number of threads. Any of them can take a snapshot, writable or
     read-only, in constant time. Made like a dict: from a mapping or an iterable of pairs, and
     keywords. Keys are hashable objects; the order of iteration is arbitrary.
 
     Every method takes effect at one instant between call and return (linearizable); update(), and
-    the constructor, one key at a time. Storing, removing and snapshots are lock-free, reading too,
-    and reading writes nothing: a thread suspended at any point stops no other. O(log n) with base
-    32: a look-up of one among a million keys meets four levels. Iteration goes over a snapshot: it
-    shows one instant, and never raises because of a change. Hash and equality of the keys, and
+    the constructor, one key at a time. Storing, removing, snapshots and reading are lock-free (a
+    thread suspended at any point stops no other), and reading writes nothing. O(log n) with base
+    32: a look-up among a million keys passes four levels. Iteration goes over a snapshot: it shows
+    one instant, and never raises because of a change. Hash and equality of the keys, and
     finalizers, may use the same map.
 
-    len() is exact. Under the GIL it is O(1); on free-threaded builds it counts a snapshot, and
-    remembers what it counted in the nodes: O(n) at first, then O(changes since).
+    len() is exact. Under the GIL it is O(1). On free-threaded builds it counts a snapshot, and
+    stores the counts in the nodes: O(n) at first, then O(changes since).
 
-    A value that is replaced or removed is released at once when no snapshot can see it. On
-    free-threaded builds it may take some more writes by the same thread (about sixty), or
-    gc.collect(): another thread could still be reading it. A thread that loses its processor in the
-    middle of a call holds back what it may be reading, nothing that is stored after the next
-    snapshot.
+    A replaced or removed value is released at once if no snapshot can see it. On free-threaded
+    builds that may take some more writes by the same thread (about sixty), or gc.collect(), since
+    another thread could still be reading the value. A thread that loses its processor in the middle
+    of a call delays the release of what it may be reading, but of nothing that is stored after the
+    next snapshot.
 
     Prokopec, Bronson, Bagwell and Odersky, "Concurrent Tries with Efficient Non-Blocking
-    Snapshots", PPoPP'12; csrc/maps/fp_ctrie.h has the algorithm, and what differs.
+    Snapshots", PPoPP'12; csrc/maps/fp_ctrie.h has the algorithm, and its differences.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -87,7 +87,7 @@ cdef class Ctrie(CtrieBase):
         return bool(c.changed)
 
     def pop(self, key, default=MISSING):
-        """Remove `key` and return its value. If it is absent: return `default`, or raise KeyError
+        """Remove `key` and return its value. If it is absent, return `default`, or raise KeyError
         if none is given. Atomic.
         """
         cdef fp_ctrie_change_t c
@@ -136,8 +136,8 @@ cdef class Ctrie(CtrieBase):
         return self
 
     def copy(self):
-        """The same as snapshot(); of a subclass, with the attributes (as pickle has them, with
-        __getstate__ and __setstate__), an instance of that, whose __init__ is not called.
+        """The same as snapshot(). For a subclass, the copy is an instance of it and has the
+        attributes (as with pickle, by __getstate__ and __setstate__); __init__ is not called.
         """
         cdef Ctrie copy = branch(self, type(self))
         if type(self) is not Ctrie:
@@ -149,14 +149,14 @@ cdef class Ctrie(CtrieBase):
 
     def snapshot(self):
         """Return a Ctrie with the present contents, in O(1), at one instant between call and
-        return. It and this map change independently from then on. As long as the copy exists, it
-        keeps what this map contains now, changed since or not.
+        return. From then on it and this map change independently. As long as the copy exists, it
+        keeps the present contents, even those that have changed since.
         """
         return branch(self, Ctrie)
 
     def readonly_snapshot(self):
         """Return an immutable mapping with the present contents, in O(1), at one instant between
-        call and return. It keeps what it shows until it is dropped. As long as the map does not
+        call and return. It keeps these contents until it is dropped. As long as the map does not
         change, its snapshots share what they keep.
         """
         cdef CtrieSnapshot snapshot = CtrieSnapshot.__new__(CtrieSnapshot)
@@ -190,8 +190,8 @@ cdef class Ctrie(CtrieBase):
         return ()
 
     def __reduce_ex__(self, protocol):
-        """A pickle contains the pairs of a snapshot and, of a subclass, the attributes. __init__ is
-        not called again.
+        """A pickle contains the pairs of a snapshot and, for a subclass, the attributes. __init__
+        is not called again.
         """
         if type(self).__reduce__ is not object.__reduce__:
             return self.__reduce__()
@@ -200,7 +200,7 @@ cdef class Ctrie(CtrieBase):
 
 
 cdef int restore(Ctrie copy, object state) except -1:
-    """What copy.copy() does with the state of an object."""
+    """Does what copy.copy() does with the state of an object."""
     slots = None
     if state is None:
         return 0
@@ -221,14 +221,14 @@ cdef class CtrieSnapshot(CtrieBase):
     Ctrie.readonly_snapshot(). Hashable if its values are.
 
     Reading is as in a Ctrie: lock-free, write-free, O(log n). len() is O(1) under the GIL; on
-    free-threaded builds it counts, once. snapshot() makes a Ctrie of it, in O(1). What the snapshot
-    alone still shows is released when the last reference to it is gone, and no iteration over it
-    and no Ctrie made of it is left.
+    free-threaded builds it counts, once. snapshot() makes a Ctrie of it, in O(1). Contents that
+    only this snapshot shows are released when the last reference to it is gone, and no iteration
+    over it and no Ctrie made of it is left.
     """
 
     def snapshot(self):
         """Return a Ctrie with these contents, in O(1), which changes independently. As long as it
-        exists, it keeps what the snapshot shows.
+        exists, it keeps the contents of the snapshot.
         """
         return branch(self, Ctrie)
 
@@ -236,7 +236,7 @@ cdef class CtrieSnapshot(CtrieBase):
         return self.snapshot()
 
     def readonly_snapshot(self):
-        """Return this very snapshot."""
+        """Return this snapshot itself."""
         return self
 
     def __setitem__(self, key, value):
@@ -267,12 +267,13 @@ cdef class CtrieSnapshot(CtrieBase):
 
 
 def snapshot_of(contents):
-    """What a pickled CtrieSnapshot becomes."""
+    """Makes a CtrieSnapshot again from its pickled contents."""
     return Ctrie(contents).readonly_snapshot()
 
 
 def refuse_both(cls, **kwargs):
-    """CtrieBase.__init_subclass__. The interpreter sees no difference, as both have one size."""
+    """CtrieBase.__init_subclass__. Refuses a class that derives from both classes. The interpreter
+    does not refuse it, since instances of both have the same size."""
     super(CtrieBase, cls).__init_subclass__(**kwargs)
     if issubclass(cls, Ctrie) and issubclass(cls, CtrieSnapshot):
         raise TypeError(
@@ -284,8 +285,9 @@ cdef destructor dealloc_as_map
 
 
 cdef void dealloc_snapshot(PyObject* self) noexcept:
-    """Does no more than the function of Ctrie. The interpreter tells two classes of one layout by
-    it, and refuses an assignment of __class__ from one to the other."""
+    """Only calls the function of Ctrie. But since it is another function, the interpreter tells the
+    two classes of one layout apart, and refuses an assignment of __class__ from one to the other.
+    """
     dealloc_as_map(self)
 
 
@@ -294,7 +296,7 @@ snapshot_of.__module__ = "fastprims._ctrie"  # where pickles look for it
 fp_set_attribute(CtrieBase, "__init_subclass__", classmethod(refuse_both))
 fp_publish(Ctrie, "fastprims.Ctrie", ("get",))
 fp_publish(CtrieSnapshot, "fastprims.CtrieSnapshot", ("get",))
-# Each has a table of its own, with the same function in it.
+# Each class has a table of its own, with the same function in it.
 fp_set_subscript(CtrieBase, fast_subscript, &slow_subscript)
 fp_set_subscript(Ctrie, fast_subscript, &slow_subscript)
 fp_set_subscript(CtrieSnapshot, fast_subscript, &slow_subscript)

@@ -1,5 +1,5 @@
-# CtrieBase over fp_ctrie: what Ctrie and CtrieSnapshot share. Of the modules, only this one calls
-# the core.
+# CtrieBase over fp_ctrie: what Ctrie and CtrieSnapshot share. For maps, only this part calls the
+# core.
 
 
 cdef extern from "_maps/compare.h":
@@ -16,7 +16,7 @@ cdef uint32_t hash_of(PyObject* key) except? 0xFFFFFFFF:
 cdef int raise_for_status(fp_status status) except -1:
     if status == _core.FP_NO_MEMORY:
         raise MemoryError("no memory for the Ctrie")
-    return fp_propagate()  # FP_FAILED: the comparison has raised
+    return fp_propagate()  # FP_FAILED: a comparison has raised
 
 
 cdef class Lineage:
@@ -28,12 +28,13 @@ cdef class Lineage:
         cdef PyObject* base = <PyObject*>self.base
         INCREF(base)
         self.base = None
-        fp_drop(base)  # does not recurse: a chain of branches is as long as you like
+        fp_drop(base)  # does not recurse: a chain of branches may have any length
 
 
 cdef Lineage new_lineage(CtrieBase source):
-    """A new trie, with what the other map (or None) contains now; its live end is the caller's."""
-    cdef Lineage lineage = Lineage.__new__(Lineage)  # before there is a version that might be lost
+    """A new trie with the present contents of `source` (None: empty). The caller owns its live end.
+    """
+    cdef Lineage lineage = Lineage.__new__(Lineage)  # first: a failure now loses no version
     cdef _core.fp_version* version = NULL
     if source is not None:
         version = source.take_snapshot()
@@ -104,7 +105,7 @@ cdef class CtrieBase:
     def __getitem__(self, key):
         cdef uint64_t value
         if _core.FP_UNLIKELY(_core.fp_sync_u64_load_relaxed(&under_way) != 0):
-            # Some dict is being made of some map, perhaps of this one.
+            # A dict is being made of some map, perhaps of this one.
             shown = take(self, key)
             if shown is not MISSING:
                 return shown
@@ -149,12 +150,12 @@ cdef class CtrieBase:
         return self.iterate(0)
 
     def _iterate_keys(self, thread, frame, instruction):
-        """For CtrieKeys.__iter__: with the place where keys() was called; see pyx."""
+        """For CtrieKeys.__iter__: with the place where keys() was called; see merging.pxi."""
         cdef fp_place before = [thread, frame, instruction]
         cdef fp_place here = fp_place_here(True)
         cdef CtrieIterator keys = self.iterate(0), pairs
         if self.live != NULL and fp_place_is_same(&before, &here):
-            pairs = CtrieIterator.__new__(CtrieIterator)  # before there is a version to be lost
+            pairs = CtrieIterator.__new__(CtrieIterator)  # first: a failure now loses no version
             _core.fp_version_retain(keys.version)
             pairs.start(keys.version, keys.lineage, 2)
             begin(self, &here, pairs)
@@ -180,7 +181,8 @@ cdef class CtrieBase:
         return CtrieItems(self)
 
     def stats(self):
-        """The number of keys and the memory of the nodes, counted now: O(n). See CtrieStats."""
+        """The number of keys and the memory of the nodes, counted by this call: O(n). See
+        CtrieStats."""
         cdef _core.fp_version* v = self.take_snapshot()
         cdef uint64_t size = 0
         cdef fp_status status = _core.fp_ctrie_version_size(v, &size)
@@ -243,13 +245,13 @@ cdef class CtrieBase:
 
 @cython.no_gc_clear
 cdef class CtrieIterator:
-    """Iterates over a snapshot of its own; threads that share it get each item once."""
+    """Iterates over a snapshot of its own. Threads that share it get each item once."""
 
     def __init__(self):
         raise TypeError("CtrieIterator cannot be instantiated; use iter() on a Ctrie")
 
     cdef void start(self, _core.fp_version* version, Lineage lineage, int what) noexcept:
-        """The reference to the version passes to it."""
+        """Takes over the caller's reference to the version."""
         self.version = version
         self.lineage = lineage
         self.what = what
@@ -282,7 +284,7 @@ cdef class CtrieIterator:
         raise StopIteration
 
 
-# The short way of the hot methods (see cpython_compat.h). -----------------------------------------
+# The fast paths of the hot methods (see cpython_compat.h). ----------------------------------------
 
 cdef fp_fastcall slow_get
 cdef binaryfunc slow_subscript
@@ -336,7 +338,7 @@ cdef int traverse_lineage(PyObject* self, visitproc fn, void* arg) noexcept:
 
 cdef int clear_lineage(PyObject* self) noexcept:
     fp_clear_ctrie((<Lineage>self).core)
-    return 0  # its base goes with it
+    return 0  # `base` stays until the object is deallocated
 
 
 fp_set_gc(Lineage, traverse_lineage, clear_lineage,

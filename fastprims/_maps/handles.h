@@ -11,8 +11,8 @@ static inline PyObject *fp_object(uint64_t handle) { return (PyObject *)(uintptr
 static void fp_object_retain(uint64_t o) { Py_INCREF(fp_object(o)); }
 static void fp_object_release(uint64_t o) { fp_drop(fp_object(o)); }
 
-/* ThreadSanitizer follows the C library's allocator. Of the interpreter's it knows nothing, and
- * would take the use of memory by its next owner for a race with the last one. */
+/* ThreadSanitizer follows the C library's allocator. It does not know the interpreter's allocator,
+ * and would report the use of memory by its next owner as a race with the last one. */
 #if defined(__SANITIZE_THREAD__)
 #define FP_OBJECT_ALLOC malloc
 #define FP_OBJECT_FREE free

@@ -1,4 +1,4 @@
-/* merging.h - where in a program a call from C comes from: for merging.pxi. */
+/* merging.h - the place in a program from which a call comes: for merging.pxi. */
 #ifndef FASTPRIMS_MERGING_H
 #define FASTPRIMS_MERGING_H
 
@@ -22,7 +22,8 @@ static int fp_instruction_of(PyFrameObject *frame) {
 #endif
 }
 
-/* Of the innermost function of Python, or (`above`) of its caller. Frame 0: there is none. */
+/* The place of the innermost Python function, or (`above`) of its caller. Frame 0: there is none.
+ */
 static struct fp_place fp_place_here(bool above) {
     PyFrameObject *inner = PyEval_GetFrame(), *frame = inner; /* borrowed */
     if (above && inner != NULL)
@@ -30,11 +31,11 @@ static struct fp_place fp_place_here(bool above) {
     struct fp_place place = {PyThread_get_thread_ident(), (uintptr_t)frame,
                              frame == NULL ? 0 : fp_instruction_of(frame)};
     if (frame != inner)
-        Py_XDECREF((PyObject *)frame); /* it is running: that was not the last one */
+        Py_XDECREF((PyObject *)frame); /* the frame is running: this is not its last reference */
     return place;
 }
 
-/* Does this thread still execute that instruction, deeper down perhaps? */
+/* True if this thread still executes that instruction, perhaps in an outer frame. */
 static bool fp_place_is_active(const struct fp_place *place) {
     PyFrameObject *frame = PyEval_GetFrame();
     Py_XINCREF((PyObject *)frame);

@@ -1,13 +1,13 @@
 # How dict(ctrie), {**ctrie}, f(**ctrie) and dict.update(ctrie) see one instant.
 #
-# The interpreter asks for keys(), makes a list of them, and asks for the value of each: one after
-# the other, in that order, with these very objects, and all of it within one instruction of one
-# frame. No two statements of a program look like that, so this is what we go by: if keys() was
-# called, and what it returned is iterated over, at the same place (fp_place), a merge begins, with
-# a second iterator over the snapshot that the keys come from. As long as the values that are asked
-# for at that place are those of its keys, in turn, it is the snapshot that answers. The first one
-# that is not, and the last one, end it. What a merge leaves unfinished, because the dict has
-# raised, is let go of by the next one of its thread, or when that ends.
+# The interpreter calls keys(), makes a list of them, and looks up the value of each: one after the
+# other, in that order, with the same key objects, and all within one instruction of one frame. No
+# two statements of a program look like that. So a merge is detected by its place (fp_place): if the
+# result of keys() is iterated over at the place where keys() was called, a merge begins, with a
+# second iterator over the snapshot that the keys come from. While the look-ups at that place ask
+# for its keys in turn, the snapshot answers. The merge ends with the last key, or with the first
+# look-up that asks for another one. A merge that stays unfinished, because the dict has raised, is
+# dropped by the next merge of its thread, or when the thread ends.
 
 
 MISSING = object()
@@ -28,7 +28,7 @@ cdef class Merge:
 
 
 cdef list merges_of_thread():
-    """Those that this thread has under way; no other one sees them. They end with it."""
+    """The merges of this thread. No other thread sees them; they end with the thread."""
     cdef PyObject* everything = PyThreadState_GetDict()
     if everything == NULL:
         return []
@@ -48,7 +48,7 @@ cdef int begin(object mapping, const fp_place* place, object pairs) except -1:
             dropped.append(other)
     if merge.following is not None:
         merges.append(merge)
-    return 0  # what was dropped goes now, which may run any code
+    return 0  # and releases `dropped`: that may run any code
 
 
 cdef object take(object mapping, object key):

@@ -1,8 +1,8 @@
-# What maps and topics leave behind until no thread can be reading it.
+# Frees the memory that maps and topics have retired, once no thread can be reading it.
 
 
 def collect(phase, info):
-    """For gc.callbacks: what waits until no thread can be reading it."""
+    """For gc.callbacks: frees retired memory that no thread can be reading any more."""
     _core.fp_lineage_collect()
 
 

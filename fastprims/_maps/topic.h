@@ -1,4 +1,4 @@
-/* topic.h - what a topic trie has to know about Python: text, subscribers, lists. */
+/* topic.h - the functions that a topic trie needs from Python: text, subscribers, lists. */
 #ifndef FASTPRIMS_TOPIC_H
 #define FASTPRIMS_TOPIC_H
 
@@ -21,8 +21,8 @@ static const struct fp_topic_host fp_subscriber_host = {
     .memory = {FP_OBJECT_ALLOC, fp_object_free},
 };
 
-/* The UTF-8 of a str, in the str itself or in an object of its own, `*kept`. False: an exception is
- * set. */
+/* The UTF-8 of a str. It lies in the str itself, or in an object of its own, `*kept`. False: an
+ * exception is set. */
 static inline bool fp_text(PyObject *o, const char **text, size_t *length, PyObject **kept) {
     *kept = NULL;
     if (FP_LIKELY(PyUnicode_CheckExact(o) && PyUnicode_IS_COMPACT_ASCII(o))) {
@@ -30,7 +30,7 @@ static inline bool fp_text(PyObject *o, const char **text, size_t *length, PyObj
         *length = (size_t)PyUnicode_GET_LENGTH(o);
         return true;
     }
-    *kept = PyUnicode_AsUTF8String(o); /* TypeError if it is none */
+    *kept = PyUnicode_AsUTF8String(o); /* TypeError if `o` is no str */
     if (*kept == NULL)
         return false;
     *text = PyBytes_AS_STRING(*kept);
@@ -38,7 +38,7 @@ static inline bool fp_text(PyObject *o, const char **text, size_t *length, PyObj
     return true;
 }
 
-/* A list of what was found, whose references pass to it. NULL: no memory. */
+/* A list of the subscribers found; their references pass to it. NULL: no memory. */
 static inline PyObject *fp_list_of(struct fp_words *found) {
     PyObject *list = PyList_New((Py_ssize_t)found->count);
     for (size_t i = 0; i < found->count; i++)

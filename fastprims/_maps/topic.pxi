@@ -32,18 +32,18 @@ MESSAGES = {
 }
 
 
-# What shared subscriptions of MQTT 5 begin with.
+# The first level of a shared subscription of MQTT 5.
 SHARE = "$share"
 
 
 cdef struct Text:
     const char* start
     size_t length
-    PyObject* kept  # what it belongs to, if that is not the str
+    PyObject* kept  # the object that owns the text, if that is not the str; else NULL
 
 
 cdef object quoted(object text):
-    if text is None:  # of a Subscription that is none
+    if text is None:  # of a Subscription that subscribe() has not made
         return "nothing"
     return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
 
@@ -65,7 +65,7 @@ cdef int check_type(object text, str what) except -1:
 
 cdef int read_text(const _core.fp_topic_syntax* rules, object text, bint is_pattern,
                    Text* t) except -1:
-    """The UTF-8 of a pattern or topic that keeps the rules; to be let go of."""
+    """Checks a pattern or topic, and fills in its UTF-8; the caller must call let_go()."""
     cdef int fault
     what = "pattern" if is_pattern else "topic"
     check_type(text, what)
@@ -93,12 +93,13 @@ cdef inline void let_go(Text* t) noexcept:
 cdef class Subscribers:
     """Owns, for the garbage collector, the subscribers of a TopicTrie and of its snapshots."""
 
-    cdef _core.fp_topic* core  # written once, before anybody else has the object
+    cdef _core.fp_topic* core  # written once, before another thread has the object
     # MQTT's shared subscriptions by group and filter, while they have members; None: there were
-    # none yet, or the collector has cleared them. Written, as what the groups say of their members,
-    # within the critical section.
+    # none yet, or the collector has cleared them. This dict and the members' counts in its groups
+    # are written within the critical section.
     cdef dict groups
-    # Set before the first of them is in the trie, so whoever finds it there sees this, too.
+    # Set before the first shared subscription is in the trie, so a thread that finds one there sees
+    # this, too.
     cdef bint shared
 
     def __dealloc__(self):
@@ -137,12 +138,12 @@ cdef class Subscribers:
 cdef class Group:
     """A shared subscription of MQTT: whose turn it is."""
 
-    cdef uint64_t members, joined  # that there are; that there ever were
+    cdef uint64_t members, joined  # how many there are now; how many ever joined
     cdef _core.fp_sync_u64 turn
 
 
 cdef class Member:
-    """What the trie has, and match() finds, in the place of a subscriber that shares."""
+    """Stands in the trie for a subscriber of a shared subscription; match() finds it there."""
 
     cdef Group group
     cdef object subscriber
@@ -150,7 +151,7 @@ cdef class Member:
 
 
 cdef list choose(list found):
-    """Of the members of a group, the one whose turn it is; all other subscribers."""
+    """Of each group, the member whose turn it is; and all subscribers that don't share."""
     cdef list chosen = []
     cdef dict groups = {}
     cdef Group group
@@ -168,7 +169,7 @@ cdef list choose(list found):
 
 
 cdef tuple take_apart(const _core.fp_topic_syntax* rules, str pattern):
-    """The group, None as a rule, and what else the pattern says."""
+    """The group (None for most patterns), and the pattern without it."""
     if not rules.hides_dollar or (pattern != SHARE and not pattern.startswith(SHARE + "/")):
         return None, pattern
     _, _, rest = pattern.partition("/")
@@ -180,14 +181,14 @@ cdef tuple take_apart(const _core.fp_topic_syntax* rules, str pattern):
     return group, filter
 
 
-@cython.no_gc_clear  # it comes after its subscriber: a cycle has something that changed later
+@cython.no_gc_clear  # made after its subscriber: a cycle contains an object that changed later
 cdef class Subscription:
     """What TopicTrie.subscribe() returns and TopicTrie.unsubscribe() takes. Compared by identity;
-    keeps the subscriber, but not the trie, alive. It need not be kept: without it, the subscription
-    is for as long as the trie lives.
+    keeps the subscriber, but not the trie, alive. The program need not keep it: then the
+    subscription lasts as long as the trie.
     """
 
-    # All of them: written by TopicTrie.subscribe(), before anybody else has the object.
+    # All of these are written by TopicTrie.subscribe(), before another thread has the object.
     cdef readonly str pattern
     """The pattern."""
     cdef readonly object subscriber
@@ -216,8 +217,8 @@ cdef class Subscription:
 cdef class TopicBase:
     """What TopicTrie and TopicSnapshot share. Not to be instantiated."""
 
-    # Written when a snapshot is made, before anybody else has it, or by a trie's first __init__
-    # that gets there, within the critical section; as the cores of both.
+    # In a snapshot, these and the core are written when it is made, before another thread has it.
+    # In a trie, the first __init__ that enters the critical section writes them there.
     cdef Subscribers owner
     cdef const _core.fp_topic_syntax* rules
     cdef object __weakref__  # the interpreter's
@@ -237,7 +238,7 @@ cdef class TopicBase:
         return _core.FP_OK
 
     cdef _core.fp_version* take_snapshot(self) except NULL:
-        """The trie as it is now; the reference is the caller's."""
+        """A version with the present contents; the reference is the caller's."""
         fp_propagate()
 
     cdef _core.fp_topic_counts count(self) except *:
@@ -250,14 +251,13 @@ cdef class TopicBase:
         return self.rules.name.decode()
 
     def match(self, topic):
-        """Return a list of the subscribers whose patterns match the topic, in any order: one entry
-        for each subscription, so a subscriber with two that match is there twice; set() makes it
-        one. The list shows one instant of the call.
+        """Return a list of the subscribers whose patterns match the topic, in any order. It has one
+        entry for each subscription, so a subscriber with two that match is there twice; set()
+        removes such duplicates. The list shows one instant of the call.
 
-        Writes nothing (but whose turn it is, where MQTT's subscriptions are shared), and holds up
-        nobody. At most O(tokens * patterns), for usual patterns
-        O(tokens + subscriptions found). Raises ValueError for what is no topic, TypeError for what
-        is no str.
+        Writes nothing (except the turn of shared MQTT subscriptions), and delays no other thread.
+        At most O(tokens * patterns), for usual patterns O(tokens + subscriptions found). Raises
+        ValueError if `topic` is no topic, TypeError if it is no str.
         """
         cdef Text text
         cdef _core.fp_words found
@@ -314,21 +314,21 @@ cdef class TopicBase:
 cdef class TopicTrie(TopicBase):
     """TopicTrie(syntax="nats")
 
-    Tells who has subscribed to a topic by a pattern with wildcards; for any number of threads.
-    `syntax` is one of
+    Finds the subscribers of a topic, by the patterns with wildcards that they have subscribed to.
+    For any number of threads. `syntax` is one of
 
     - "nats": tokens between ".", none empty, no white space; "*" stands for one token, ">" for one
       or more and is the last;
     - "mqtt": levels between "/", which may be empty; "+" stands for one, "#" for any number, none
       included, and is the last ("a/#" matches "a"). A pattern that begins with a wildcard does not
       match a topic that begins with "$". "$share/<group>/<filter>" is a shared subscription: of
-      those who share group and filter, match() finds one, each in turn, in the order in which they
-      subscribed; matches of the trie and of its snapshots are one sequence;
+      the subscribers with the same group and filter, match() finds one, each in turn, in the order
+      in which they subscribed; matches of the trie and of its snapshots are one sequence;
     - "amqp": words between ".", which may be empty ("" has no word at all); "*" stands for one, "#"
       for any number, none included, anywhere.
 
     Wildcards are whole tokens. Patterns and topics are str, up to 65,535 bytes of UTF-8, without
-    NUL. Subscribers are any hashable objects, so that set(trie.match(topic)) is each of them once;
+    NUL. Subscribers are any hashable objects, so that set(trie.match(topic)) has each of them once;
     the trie itself never compares them.
 
     Every method takes effect at one instant between call and return (linearizable); match() shows
@@ -337,9 +337,9 @@ cdef class TopicTrie(TopicBase):
     patterns need no stack. Finalizers of subscribers may use the same trie. len() is the number of
     subscriptions, exact and O(1). A trie is true, also without subscriptions.
 
-    A subscriber that was unsubscribed is released at once when no snapshot can see it. On
-    free-threaded builds it may take some more writes to this trie (about ten), or gc.collect():
-    another thread could still be reading it.
+    An unsubscribed subscriber is released at once if no snapshot can see it. On free-threaded
+    builds that may take some more writes to this trie (about ten), or gc.collect(), since another
+    thread could still be reading it.
 
     csrc/maps/fp_topic.h has the algorithm: a persistent trie behind one atomic word, which writers
     replace by compare-and-swap.
@@ -401,9 +401,10 @@ cdef class TopicTrie(TopicBase):
         return counts
 
     def subscribe(self, pattern, subscriber):
-        """Add a subscription, and return it. Each call adds one: who subscribes twice to the same
-        pattern has two subscriptions, and match() finds both. Raises ValueError for what is no
-        pattern, TypeError if the subscriber is not hashable; nothing has changed then.
+        """Add a subscription, and return it. Each call adds one: a subscriber that subscribes twice
+        to the same pattern has two subscriptions, and match() finds both. Raises ValueError if
+        `pattern` is no pattern, TypeError if the subscriber is not hashable; then nothing has
+        changed.
         """
         cdef Text text
         cdef fp_status status
@@ -456,8 +457,8 @@ cdef class TopicTrie(TopicBase):
         return status == _core.FP_OK
 
     def snapshot(self):
-        """Return a TopicSnapshot: the subscriptions as they are now, in O(1), at one instant
-        between call and return. What it shows does not change any more.
+        """Return a TopicSnapshot with the present subscriptions, in O(1), at one instant between
+        call and return. It never changes.
         """
         self.check()
         cdef TopicSnapshot snapshot = TopicSnapshot.__new__(TopicSnapshot)
@@ -468,8 +469,8 @@ cdef class TopicTrie(TopicBase):
 
 
 cdef class TopicSnapshot(TopicBase):
-    """What a TopicTrie contained at one instant; read-only. Made by TopicTrie.snapshot(). Keeps
-    the subscribers it shows alive, and needs nothing of the trie any more.
+    """The contents of a TopicTrie at one instant; read-only. Made by TopicTrie.snapshot(). Keeps
+    its subscribers alive, and does not need the trie any more.
     """
 
     cdef _core.fp_version* core
@@ -497,7 +498,7 @@ cdef class TopicSnapshot(TopicBase):
         raise TypeError("a TopicSnapshot does not change; unsubscribe from the TopicTrie")
 
     def snapshot(self):
-        """Return this very snapshot."""
+        """Return this snapshot itself."""
         return self
 
 

@@ -1,4 +1,4 @@
-"""The views that Ctrie and CtrieSnapshot return: live, as dict's; iterating shows one instant."""
+"""The views that Ctrie and CtrieSnapshot return: live, as dict's; an iteration shows one instant."""
 
 from __future__ import annotations
 

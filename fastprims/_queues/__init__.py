@@ -1,1 +1,1 @@
-"""The queues of threads: SimpleQueue, what is under Queue and its like, the rings, the channel."""
+"""The queues for threads: SimpleQueue, the base of the drop-in classes, the rings, the channel."""

@@ -1,12 +1,12 @@
-# Attempts: what one call moves, an item or a batch of them, and how it tries again while it waits.
+# Attempts: what one call moves (an item or a batch), and the operation it repeats while it waits.
 
 
-# get_many() asks for at most so many at a time while it does not know how many there are.
+# get_many() asks for at most this many at a time while it does not know how many there are.
 cdef enum: CHUNK = 1 << 20
 
 
-# What waits for a queue, and the operations that fp_wait() repeats: the very C functions that the
-# call tried first. A batch begins as one item does.
+# What a waiting call moves, and the operations that fp_wait() repeats: the same C functions that
+# the call tried first. Batch begins with the field of Single that has_items() and has_room() read.
 cdef struct Single:
     PyObject* queue
     uint64_t item
@@ -59,8 +59,9 @@ cdef fp_bool has_room(void* arg) noexcept:
 
 
 cdef list take_more(list items, size_t most, Batch* batch):
-    """The items of a full untracked list and what else is there, in another one. Leaves batch.done
-    < batch.size if that was all."""
+    """Moves the items of a full untracked list to a longer one and takes further items behind them.
+    Returns that list, or the old one if there are no more items or there is no memory. Leaves
+    batch.done < batch.size if the queue had no more."""
     cdef uint64_t puts, gets
     (<BaseQueue>batch.queue).ops.count((<BaseQueue>batch.queue).core, &puts, &gets)
     cdef size_t have = <size_t>len(items)

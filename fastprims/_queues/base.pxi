@@ -1,8 +1,8 @@
-# What all queue-like classes share: the queue protocol over a handful of C hooks.
+# What all queue-like classes share: the queue protocol over a C structure's table of functions.
 #
-# A subclass owns a C structure and supplies the hooks of ext.pxd; nothing here knows which
+# A subclass owns a C structure and supplies its table (see ext.pxd); nothing here depends on which
 # structure it is. Items are strong references, handed to the structure and taken out of it as
-# 64-bit words. A reference belongs to the structure from the moment a hook answers FP_OK.
+# 64-bit words. Once a function that stores answers FP_OK, the reference belongs to the structure.
 
 
 cdef class BaseQueue:
@@ -51,7 +51,7 @@ cdef class BaseQueue:
         return to_bool(value, name)
 
     cdef const _core.fp_queue_ops* hooks(self) noexcept:
-        """The functions, for the core that is read after them."""
+        """The table of functions. The caller reads the core after this call, never before it."""
         with cython.critical_section(self):
             return self.ops
 
@@ -59,13 +59,13 @@ cdef class BaseQueue:
         cdef bint made
         cdef uint64_t version = fp_class_version(<PyObject*>self)
         if not unchanged(<PyObject*>self):
-            with cython.critical_section(self):  # so it is whole, if another thread makes it
+            with cython.critical_section(self):  # waits for a thread that is in become()
                 made = self.core != NULL
             if not made:
                 raise RuntimeError(
                     f"this {type(self).__name__} was not initialised: a subclass that defines "
                     "__init__ must call super().__init__() with what the class needs")
-            # Release: pairs with the load in unchanged(), behind which the core is used.
+            # Release: pairs with the load in unchanged(), after which the core is used.
             _core.fp_sync_u64_store_release(&self.checked, version)
         return False
 
@@ -154,7 +154,8 @@ cdef class BaseQueue:
         return fp_steal(<PyObject*>single.item)
 
     cdef size_t put_list(self, list items, size_t before, bint block, object timeout) except? -1:
-        """Stores the items of an untracked list; returns how many. `before` were stored already."""
+        """Stores the items of an untracked list and returns how many it stored. The caller has
+        stored `before` items already."""
         cdef size_t n = <size_t>len(items)
         cdef Batch batch = [<PyObject*>self, fp_list_buffer(items), n, 0]
         cdef fp_attempt op = [run_put_many, has_room, &batch]
@@ -185,15 +186,15 @@ cdef class BaseQueue:
     # The protocol. --------------------------------------------------------------------------------
 
     def put(self, item, block=True, timeout=None):
-        """Store `item`. If there is no room: wait, at most `timeout` seconds; with block=False
+        """Store `item`. If there is no room, wait, at most `timeout` seconds; with block=False,
         don't wait. Raises Full if there was no room in time, ShutDown after shutdown(), ValueError
         for a negative timeout. An interrupted or failed call has stored nothing.
         """
         self.put_item(item, self.truth_of(block, "block"), timeout)
 
     def get(self, block=True, timeout=None):
-        """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
-        block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
+        """Remove and return the next item. If there is none, wait, at most `timeout` seconds; with
+        block=False, don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
         the queue is drained, ValueError for a negative timeout. An interrupted or failed call has
         taken nothing.
         """
@@ -245,9 +246,9 @@ cdef class BaseQueue:
     def put_many(self, iterable, block=True, timeout=None):
         """Store the items one after the other and return how many were stored: all, or fewer
         if there was no room in time (block=False: at once) or the queue was shut down meanwhile.
-        Raises Full (ShutDown) if not a single one could be stored. Items of other threads may come
+        Raises Full (ShutDown) if not a single item could be stored. Items of other threads may come
         between. The iterable is read to its end before the first item is stored; if reading it
-        raises, nothing is stored. An interrupt leaves those stored so far in the queue.
+        raises, nothing is stored. After an interrupt, the items stored so far remain in the queue.
         """
         cdef size_t done = 0
         cdef bint may_wait = to_bool(block, "block")
@@ -255,8 +256,8 @@ cdef class BaseQueue:
             return self.moved("put_many", (iterable, may_wait, timeout))
         if may_wait and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             self.check_wait(timeout, True)
-        # Under the GIL nobody else runs before `iterable` is left alone again: it need not be
-        # copied, and the references may be counted after the items were stored.
+        # Under the GIL no other thread runs while put_in_place() uses `iterable`: the list need not
+        # be copied, and the references may be counted after the items were stored.
         if _core.FP_PLAIN and type(iterable) is list and not self.ops.calls_host:
             done = put_in_place(self, iterable)
             if done == <size_t>len(iterable):
@@ -265,8 +266,9 @@ cdef class BaseQueue:
         return done + self.put_list(untracked_list(iterable, -1), done, may_wait, timeout)
 
     def get_many(self, max_items, block=True, timeout=None):
-        """Wait for the first item as get() does, then take what is there, `max_items` at most, and
-        return it as a list, in the order of get(). Raises what get() raises, with nothing taken.
+        """Wait for the first item as get() does, then take the items that are there, `max_items` at
+        most, and return them as a list, in the order of get(). Raises what get() raises; then it
+        has taken nothing.
         """
         cdef bint may_wait = to_bool(block, "block")
         if self.elsewhere():
@@ -282,7 +284,7 @@ cdef class BaseQueue:
             return []
         cdef uint64_t puts, gets
         self.ops.count(self.core, &puts, &gets)
-        # The list comes first: with the items taken, a failed allocation would lose them.
+        # The list is allocated first: an allocation that fails after the taking would lose items.
         cdef uint64_t chunk = puts - gets if self.ops.calls_host else <uint64_t>CHUNK
         cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, chunk)))
         cdef list items = untracked_list(None, <Py_ssize_t>room)
@@ -296,7 +298,7 @@ cdef class BaseQueue:
                 began = _core.fp_now()
                 status = self.wait(self.ops.not_empty(self.core), &op, timeout)
             have = batch.done
-            # Not if a comparison could fail now: what was taken would be lost.
+            # Not where a comparison may fail: the items taken so far would be lost.
             while (not self.ops.calls_host and batch.done == batch.size
                    and have < <size_t>most):
                 items = take_more(items, <size_t>most, &batch)
@@ -310,7 +312,7 @@ cdef class BaseQueue:
         return items
 
     def qsize(self):
-        """Items in the queue; under concurrent use, at some moment during the call."""
+        """The number of items; under concurrent use, the number at some moment during the call."""
         cdef uint64_t puts, gets
         if self.elsewhere():
             return self.moved("qsize", ())
@@ -321,7 +323,7 @@ cdef class BaseQueue:
         return self.qsize()
 
     def __bool__(self):
-        return True  # as the standard library's, which have no len(): `if q:` asks for presence
+        return True  # as the standard queues, which have no len(): `if q:` asks for presence
 
     def empty(self):
         """True if there was no item at some moment during the call."""
@@ -340,9 +342,9 @@ cdef class BaseQueue:
         return puts - gets >= self.ops.limit(self.core)
 
     def shutdown(self, immediate=False):
-        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
-        immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
-        time either comes before (its item is delivered) or raises.
+        """From now on every put raises ShutDown; gets deliver the items that are left and then
+        raise it too. immediate=True drops these items. Wakes all waiting threads. A concurrent put
+        either takes effect before (its item is delivered) or raises.
         """
         cdef bint discard = self.truth_of(immediate, "immediate")
         if self.elsewhere():
@@ -354,11 +356,11 @@ cdef class BaseQueue:
             return
         if status != _core.FP_OK:
             self.raise_for_status(status)
-        if discard and self.clear():  # moved meanwhile, with what was left
+        if discard and self.clear():  # the rest has moved to another container meanwhile
             self.moved("shutdown", (True,))
 
     def stats(self):
-        """Counts since the queue was made; see QueueStats."""
+        """The counts since the queue was made; see QueueStats."""
         cdef uint64_t puts, gets
         cdef const _core.fp_queue_ops* ops = self.hooks()
         ops.count(self.core, &puts, &gets)
@@ -369,7 +371,7 @@ cdef class BaseQueue:
             get_waits=_core.fp_sync_u64_load_relaxed(&ops.not_empty(self.core).waits))
 
     cdef bint clear(self) except -1:
-        """Drops all items. True: until the rest was moved elsewhere."""
+        """Drops all items. Returns True if the rest has moved to another container meanwhile."""
         cdef uint64_t items[64]
         cdef size_t n = 1, i
         cdef fp_status status = _core.FP_EMPTY
@@ -383,7 +385,7 @@ cdef class BaseQueue:
                 fp_propagate()
         return status == _core.FP_MOVED
 
-    # Manners. -------------------------------------------------------------------------------------
+    # Special methods. -----------------------------------------------------------------------------
 
     def __repr__(self):
         cdef uint64_t puts, gets
@@ -407,12 +409,12 @@ cdef class BaseQueue:
 
 
 cdef class QueueWithState(BaseQueue):
-    """Besides, what the drop-ins have on instances only, as the standard library's. Not to be
-    instantiated."""
+    """A BaseQueue with the two attributes that the drop-in classes, as the standard ones, have on
+    instances only. Not to be instantiated."""
 
     @property
     def maxsize(self):
-        """Most items at a time."""
+        """The largest number of items at a time."""
         cdef const _core.fp_queue_ops* ops = self.hooks()
         return ops.limit(self.core)
 

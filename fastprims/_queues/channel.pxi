@@ -1,4 +1,4 @@
-# BoundedChannel over fp_channel: what enters, what is dropped, and who is told.
+# BoundedChannel over fp_channel: which items enter, which are dropped, and how on_pressure is told.
 
 
 cdef extern from "_queues/later.h":
@@ -16,7 +16,7 @@ REASONS = ("full", "overflow-newest", "overflow-oldest", "oversized", "rate", "s
 
 
 # fastprims._stats.PressureReport. Loaded before it is needed: the last report may be made when the
-# interpreter exits and imports nothing any more.
+# interpreter exits and can import nothing any more.
 cdef object report_class = None
 
 
@@ -32,7 +32,7 @@ cdef int load_report() except -1:
 cdef struct Wait:
     bint may
     PyObject* timeout
-    int64_t deadline  # 0: not drawn yet
+    int64_t deadline  # 0: not computed yet
 
 
 # One item, and the operation on it that fp_wait() repeats.
@@ -57,46 +57,47 @@ cdef class BoundedChannel(QueueWithState):
 rate=None, on_pressure=None, pressure_interval=1.0)
 
     FIFO queue for any number of threads with explicit limits: at most `maxsize` items (1 or more,
-    exact), none for which `size_of(item)` is more than `max_item_size` (put raises ItemTooLarge, a
-    ValueError), and `rate` items per second: a number, then as many may come at once (at least
-    one), or a pair (rate, burst). What a put does when there is no room:
+    exact); no item for which `size_of(item)` is more than `max_item_size` (put raises ItemTooLarge,
+    a ValueError); and `rate` items per second. `rate` is a number, and then as many items may come
+    at once (at least one), or a pair (rate, burst). If there is no room, a put does this:
 
     - "block": it waits, as a Queue does;
     - "reject": it raises Full at once, whatever `block` and `timeout` say;
     - "drop_newest": it drops its own item and returns;
-    - "drop_oldest": it stores its item and drops the oldest one, in one step: no more than what has
-      to go, and never while there is room.
+    - "drop_oldest": it stores its item and drops the oldest one, in one step: never more items than
+      necessary, and none while there is room.
 
-    When items come too fast, "block" waits, "reject" raises Full, and the others drop the item that
-    comes. The rate counts the items that ask for room, whether they find it or not, and not those
-    that are too large.
+    When items come too fast, "block" waits, "reject" raises Full, and the others drop the new item.
+    The rate counts the items that ask for room, whether they find it or not, but not those that
+    are too large.
 
-    Whatever a limit kept out is counted by reason; see ChannelStats. `on_pressure(report)` is told
-    of it, a PressureReport with the counts since the last one: of the first drop at once, then
-    every `pressure_interval` seconds at most, as long as drops come. What is still untold is told
-    when a consumer finds nothing and waits, by shutdown(), and when the channel is deleted; nothing
-    remains untold. It is called by the thread that was the cause, outside of everything: it may use
-    the channel. Calls never overlap. An Exception goes to sys.unraisablehook, never to the caller;
-    anything else, as the SystemExit of a signal handler, is raised when the call has returned.
+    Items that a limit keeps out are counted by reason; see ChannelStats. `on_pressure(report)` is
+    called with a PressureReport, which has the counts since the last report: at once for the first
+    drop, then every `pressure_interval` seconds at most while drops go on. Counts that are still
+    unreported are reported when a consumer finds nothing and waits, by shutdown(), and when the
+    channel is deleted; no drop remains unreported. The thread that caused the report calls it, with
+    no lock held, so it may use the channel. Calls never overlap. An Exception goes to
+    sys.unraisablehook, never to the caller; anything else, such as the SystemExit of a signal
+    handler, is raised after the call has returned.
 
     put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
-    of Queue, and cost the same as long as no limit is hit; with a rate, a look at the clock more.
+    of Queue, and cost the same as long as no limit is hit; a rate adds one reading of the clock.
     Each takes effect at one instant between call and return.
 
     Segmented array queue that can be trimmed; csrc/queues/fp_channel.h has the algorithm. The rate
     is that of RateLimiter; csrc/limits/fp_gcra.h.
     """
 
-    # All of them: written by the first __init__ that gets there, within the critical section,
-    # before there is a structure; never again, but for the collector's clearing (see pyx).
+    # All of these are written by the first __init__ that enters the critical section, before there
+    # is a structure. After that only the garbage collector clears them (collection.pxi).
     cdef Overflow policy
     cdef bint measured, paced
     cdef bint measured_by_len
     cdef object most
-    cdef int64_t most_word  # the same, as far as that goes
+    cdef int64_t most_word  # the same, or INT64_MAX if it is larger
     cdef object size_of
     cdef readonly object rate
-    """Items per second and items at once, as a pair; None: any."""
+    """Items per second and items at once, as a pair; None: no limit."""
     cdef object on_pressure
     cdef int64_t interval
 
@@ -178,7 +179,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return 0
 
     cdef fp_status offer(self, object item, Wait* wait, bint paced) except *:
-        """FP_OK: stored; FP_FULL: not stored, and counted. `paced`: has its token already."""
+        """FP_OK: stored; FP_FULL: not stored, and counted. `paced`: the item has its token."""
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_offer, has_room_for_offer, &offer]
         cdef fp_status status
@@ -204,7 +205,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return status
 
     cdef fp_status pace(self, Wait* wait) except *:
-        """FP_OK: a token was taken; FP_FULL: none was there, and that is counted."""
+        """FP_OK: took a token; FP_FULL: there was none, and the drop is counted."""
         cdef fp_status status = _core.fp_channel_pace(self.channel(), 0, NULL)
         if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
             status = _core.fp_channel_pace(self.channel(), until(wait), &host)
@@ -215,33 +216,32 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         if block and timeout is not None and self.policy == BLOCK:
             self.check_wait(timeout, True)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
     cdef int conclude(self, fp_status status) except -1:
-        """What put() makes of the answer."""
+        """Raises what put() raises for this status."""
         if status != _core.FP_OK and (status != _core.FP_FULL or self.policy < DROP_NEWEST):
             self.raise_for_status(status)
         return 0
 
     def put(self, item, block=True, timeout=None):
-        """Store `item`. If there is no room, it is up to `overflow`: "block" waits, at most
-        `timeout` seconds, or with block=False not at all, and then raises Full; "reject" raises
-        Full; "drop_newest" and "drop_oldest" drop and count an item, and return. Raises
-        ItemTooLarge, ShutDown after shutdown(), and what size_of raises. A call that raises has
-        stored nothing.
+        """Store `item`. If there is no room, `overflow` decides: "block" waits, at most `timeout`
+        seconds, or with block=False not at all, and then raises Full; "reject" raises Full;
+        "drop_newest" and "drop_oldest" drop and count an item, and return. Raises ItemTooLarge,
+        ShutDown after shutdown(), and what size_of raises. A call that raises has stored nothing.
         """
         self.put_item(item, to_bool(block, "block"), timeout)
 
     def try_put(self, item):
-        """Store `item` and return True, or return False if it was not stored, for want of room or
-        because of the rate. Raises ItemTooLarge, and ShutDown after shutdown().
+        """Store `item` and return True, or return False if there was no room or the rate was
+        exceeded. Raises ItemTooLarge, and ShutDown after shutdown().
         """
         cdef Wait wait = [False, <PyObject*>None, 0]
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         self.measure(item)
         cdef fp_status status = self.offer(item, &wait, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
@@ -249,18 +249,19 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return status == _core.FP_OK
 
     def put_many(self, iterable, block=True, timeout=None):
-        """Store the items one after the other and return how many were stored. What happens when
-        there is no room is up to `overflow`: "block" and "reject" stop there, and raise Full if
-        not a single one could be stored; "drop_newest" drops the rest; "drop_oldest" stores all,
-        but for those beyond the rate.
+        """Store the items one after the other and return how many were stored. If there is no
+        room, `overflow` decides: "block" (once its time is up) and "reject" stop there, and raise
+        Full if not a single item could be stored; "drop_newest" drops the rest; "drop_oldest"
+        stores all, except those beyond the rate.
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        self.elsewhere()  # is there a channel?
+        self.elsewhere()  # raises if there is no channel
         cdef bint may_wait = to_bool(block, "block") and self.policy == BLOCK
         if may_wait:
             self.check_wait(timeout, True)
-        # Hidden while size_of, on_pressure and finalizers run: what was measured is what is stored.
+        # The list is hidden while size_of, on_pressure and finalizers run: the items that are
+        # stored are the ones that were measured.
         cdef list items = untracked_list(iterable, -1)
         cdef size_t n = <size_t>len(items), done = 0, i
         if self.measured:
@@ -280,7 +281,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return done
 
     cdef size_t put_each(self, list items, bint block, object timeout) except? -1:
-        """Of a hidden list."""
+        """Stores the items of a hidden list one by one; returns how many were stored."""
         cdef Wait wait = [block, <PyObject*>timeout, 0]
         cdef size_t done = 0, n = <size_t>len(items), i
         cdef fp_status status
@@ -301,7 +302,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return done
 
     cdef int trim(self) except -1:
-        """Drops the items that are too many; see fp_channel.h for who has to call it."""
+        """Drops the items beyond the bound; fp_channel.h says which calls must do this."""
         cdef uint64_t items[16]
         cdef size_t n = 16, i, total = 0
         while n == 16:
@@ -314,10 +315,10 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return 0
 
     def shutdown(self, immediate=False):
-        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
-        immediate=True drops what is left. Wakes all waiting threads. A put that runs at the same
-        time either comes before (its item is delivered) or raises. Tells on_pressure what was not
-        told yet.
+        """From now on every put raises ShutDown; gets deliver the items that are left and then
+        raise it too. immediate=True drops these items. Wakes all waiting threads. A concurrent put
+        either takes effect before (its item is delivered) or raises. Reports to on_pressure what
+        was not reported yet.
         """
         BaseQueue.shutdown(self, immediate)
         if self.policy == DROP_OLDEST:
@@ -333,7 +334,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             self.trim()
         return closed
 
-    # Counting and telling. ------------------------------------------------------------------------
+    # Counting and reporting. ----------------------------------------------------------------------
 
     cdef int discarded(self, size_t n) except -1:
         if n != 0:
@@ -347,11 +348,11 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
         if event == self.ops.not_empty(self.core):
-            self.report(True)  # nothing to take: whatever the pressure was, it is over
+            self.report(True)  # nothing to take: the pressure, if there was any, is over
         return BaseQueue.wait(self, event, op, timeout)
 
     cdef void report(self, bint urgent) noexcept:
-        """Calls on_pressure, if that is this thread's to do now."""
+        """Calls on_pressure, if a report is due and no other thread is making one."""
         cdef uint64_t news[<int>_core.FP_DROPS]
         cdef PyObject* result
         cdef bint again = self.on_pressure is not None
@@ -359,7 +360,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 self.channel(), _core.fp_thread_serial(), urgent, news):
             try:
                 report = self.report_of(news)
-            except BaseException as error:  # no memory, or Ctrl-C: to be told another time
+            except BaseException as error:  # no memory, or Ctrl-C: a later call reports it
                 if not isinstance(error, Exception):
                     raise_later(error)
                 _core.fp_channel_end_report(self.channel())
@@ -378,10 +379,11 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return report_class(drops=drops, size=self.qsize(), maxsize=self.maxsize)
 
     def stats(self):
-        """Counts since the channel was made; see ChannelStats."""
+        """The counts since the channel was made; see ChannelStats."""
         cdef uint64_t puts, gets, evicted, discarded
         cdef const _core.fp_queue_ops* ops = self.hooks()
-        # Counted after they were taken, hence read before: what is missing passes for a get.
+        # A drop is counted after its item was taken, so the drops are read before the gets: a drop
+        # that is not counted yet appears as a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
         if self.core != NULL:
             for i in range(<int>_core.FP_DROPS):
@@ -406,13 +408,13 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     @property
     def max_item_size(self):
-        """The largest size_of(item) that is let in; None: any."""
+        """The largest size_of(item) that is accepted; None: any."""
         return self.most
 
 
 cdef int64_t until(Wait* wait) except? -1:
-    """The deadline; drawn when it is first needed, so that a call that need not wait looks at no
-    clock, and one that waits twice has one."""
+    """The deadline. It is computed when it is first needed: a call that need not wait reads no
+    clock, and a call that waits twice has one deadline for both."""
     if wait.deadline == 0:
         wait.deadline = deadline_of(<object>wait.timeout)
     return wait.deadline
@@ -437,14 +439,14 @@ cdef int set_rate(_core.fp_channel* channel, tuple rate) except -1:
     return 0
 
 
-# The short way of put and try_put (see cpython_compat.h): there is room, and a token. -------------
+# The fast path of put and try_put (see cpython_compat.h): there is room, and a token. -------------
 
 cdef fp_fastcall slow_channel_put, slow_channel_try_put
 
 
 cdef inline fp_status enter(BoundedChannel self, PyObject* item,
                             bint may_wait) except? _core.FP_FAILED:
-    """As measure() and offer()."""
+    """Does what measure() and offer() do."""
     cdef Wait wait = [may_wait, <PyObject*>None, 0]
     cdef bint paced = False
     cdef fp_status status = _core.FP_OK

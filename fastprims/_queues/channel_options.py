@@ -1,4 +1,4 @@
-"""What BoundedChannel accepts as its limits, checked."""
+"""Checks and converts the limits that BoundedChannel is given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import isfinite
 from fastprims._common.ext import to_index, to_number
 
 OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
-"""In the order of enum Overflow in _channel.pyx."""
+"""In the order of enum Overflow in channel.pxi."""
 
 MOST_ITEMS = 2**63 - 2
 MOST_SECONDS = 1e9
@@ -37,7 +37,7 @@ def to_item_size(size: int) -> int:
 
 
 def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:
-    """Items per second, and items at once: what a second brings, unless it is said."""
+    """Items per second, and items at once: unless given, as many as one second brings."""
     what = "a number of items per second, or a tuple (rate, burst)"
     if isinstance(rate, tuple):
         if len(rate) != 2:

@@ -1,5 +1,5 @@
-# Garbage collection of cycles through the items of a queue: of all classes of this module, each of
-# which has functions of its own by Cython, for its attributes.
+# Garbage collection of cycles through the items of a queue, for all classes of this module. Cython
+# has given each class collector functions of its own, for its attributes; these call them.
 
 
 cdef struct Attributes:
@@ -13,7 +13,7 @@ cdef Attributes attributes[MOST_COLLECTED]
 
 
 cdef Attributes* attributes_of(PyObject* self) noexcept:
-    """Of the nearest class of this module; a class that was made in Python derives from one."""
+    """The entry of the nearest class of this module; a class made in Python derives from one."""
     cdef PyTypeObject* cls = Py_TYPE(self)
     cdef Attributes* found
     while True:
@@ -34,17 +34,18 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
-# Runs while all other threads are stopped, outside of the structure's functions, or wait for the
-# GIL, and changes nothing.
+# Runs while every other thread waits for the GIL or is stopped outside of the structure's
+# functions. Changes nothing.
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef Visit visit = [fn, arg]
     cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
     return answer if answer else attributes_of(self).traverse(self, fn, arg)
 
 
-# Others may be using the queue: on free-threaded builds the threads run again, and whoever asks the
-# collector for all objects finds garbage, too. What is called here allows for it. The attributes of
-# a subclass are cleared as those of any class: they must not be used at that very moment.
+# Other threads may be using the queue: on free-threaded builds the threads run again by now, and a
+# thread that asks the collector for all objects finds garbage, too. The functions called here allow
+# for that. The attributes of a subclass are cleared as those of any class: no thread may be using
+# them at that moment.
 cdef int clear(PyObject* self) noexcept:
     (<BaseQueue>self).ops.abandon((<BaseQueue>self).core, False)
     (<BaseQueue>self).clear()
@@ -52,7 +53,7 @@ cdef int clear(PyObject* self) noexcept:
 
 
 cdef int collect_items(type cls) except -1:
-    """For each class: a class has copied the functions of its base before the module runs."""
+    """Called for each class: classes copied the functions of their bases before the module ran."""
     cdef int i = 0
     while attributes[i].cls != NULL:
         i += 1

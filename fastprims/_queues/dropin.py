@@ -1,7 +1,7 @@
-"""Queue, LifoQueue and PriorityQueue: classes like any others, over the native queue.
+"""Queue, LifoQueue and PriorityQueue: ordinary Python classes over the native queue.
 
-They derive from the standard classes, for isinstance() and for the hooks. The methods are the
-native ones, until a queue is opened.
+They derive from the standard classes, for isinstance() and for the hooks. Their methods are the
+native ones until a queue is opened.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
     between call and return; Full and Empty were true at one such instant.
 
-    Who takes the mutex or a condition, touches `queue`, or overrides a hook (`_init`, `_put`,
-    `_get`, `_qsize`) opens this one queue: it becomes a standard queue, with all its items, waiting
-    threads and counts, and with the standard library's guarantees instead of these.
+    A program that takes the mutex or a condition, uses `queue`, or overrides a hook (`_init`,
+    `_put`, `_get`, `_qsize`) opens this one queue: it becomes a standard queue, with all its items,
+    waiting threads and counts, and with the standard library's guarantees instead of these.
 
     Segmented array queue with single-use slots; csrc/queues/fp_segq.h has the algorithm.
     """
@@ -45,7 +45,7 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
         return sorted({*object.__dir__(self), *INSIDE})
 
 
-# The standard class has these names on instances only, and dir() and hasattr() say so.
+# On the standard class, dir() and hasattr() find these names on instances only; so they do here.
 hide_inside(Queue, type("Inside", (), {name: Hidden(name) for name in INSIDE}))
 
 
@@ -53,7 +53,7 @@ class LifoQueue(Queue, StandardLifoQueue):
     """The newest item first; otherwise as Queue, and drop-in for queue.LifoQueue. O(1), amortized.
 
     Under the GIL its operations are single steps. On free-threaded builds it blocks inside: a
-    short lock orders the operations, and a thread that is suspended while holding it stops others.
+    short lock orders the operations, and a thread suspended while it holds the lock stops others.
     """
 
     __module__ = "fastprims"
@@ -63,9 +63,9 @@ class PriorityQueue(Queue, StandardPriorityQueue):
     """The least item first, by `<`; otherwise as Queue, and drop-in for queue.PriorityQueue. Items
     of equal rank come in any order. O(log n) comparisons for put and get.
 
-    It blocks inside: the comparisons are the items' own code, so they run under a lock. A
-    comparison that raises leaves the queue as it was. One that uses the same queue gets
-    RuntimeError instead of a deadlock.
+    It blocks inside: a lock is held while items are compared, since a comparison is the items' own
+    code. A comparison that raises leaves the queue as it was. A comparison that uses the same queue
+    gets RuntimeError instead of a deadlock.
 
     Binary heap; csrc/queues/fp_heap.h.
     """

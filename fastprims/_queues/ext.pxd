@@ -1,4 +1,4 @@
-# The base class of all queues, and what the short ways in fastcall.pxi do of it themselves.
+# The base class of all queues, and the parts of it that the fast paths in fastcall.pxi inline.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
@@ -9,50 +9,51 @@ from fastprims._common.cpython_compat cimport DECREF, INCREF, fp_class_version
 
 
 cdef class BaseQueue:
-    # The C structure and its functions (csrc/queues/fp_queue.h); `put_one` and `get_one` are copies
-    # of two of them, one load nearer. Written by become(): to no queue when the object is made,
-    # before anybody else has it; then once more, within the critical section, by the first __init__
-    # that gets there. Other threads may be using the object then, so nobody reads them before
-    # elsewhere() has said that they are all there, or but for hooks().
+    # The C structure and its functions (csrc/queues/fp_queue.h). `put_one` and `get_one` are copies
+    # of two of them, which save a load. become() writes all four twice: "no queue" when the object
+    # is made, before another thread has it; then the real ones, within the critical section, by the
+    # first __init__ that enters it. Other threads may be using the object by then. So a method
+    # reads these fields only after elsewhere() has found them complete, or by way of hooks().
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
     cdef fp_status (*get_one)(void*, uint64_t*) noexcept
-    # The version of the class for which this object was found to do without any Python code of
-    # its own; or one of the two above. By any thread: atomic.
+    # The version of the class for which this object was found to need no Python code of its own;
+    # or UNCHECKED or OPEN (cpython_compat.h). Any thread may write it: atomic.
     cdef _core.fp_sync_u64 checked
-    # put_nowait() and get_nowait() go through the public put() and get(): set, never cleared, by
-    # any thread. A call that comes too early for it came before the change that it stands for.
+    # put_nowait() and get_nowait() go through the public put() and get(). Any thread may set it;
+    # it is never cleared. A call that misses it is ordered before the change that it stands for.
     cdef bint indirect
-    # Never written; it makes Cython build a type that the garbage collector knows.
+    # Never written. It makes Cython build a type that the garbage collector knows.
     cdef object _collected
     cdef object __weakref__  # the interpreter's
 
-    # Whatever an object has for its structure is written once: __init__ works all of it out first,
-    # which may run any code, and then stores it within the critical section, if nobody did before.
+    # The fields that go with a structure are written once. __init__ computes all of them first,
+    # which may run any code, and then stores them within the critical section, unless an earlier
+    # call has done so.
     cdef void become(self, void* core, const _core.fp_queue_ops* ops) noexcept
-    # Takes a new structure (NULL: MemoryError); or frees it, and raises RuntimeError, if there was
-    # one.
+    # Takes a new structure (NULL: MemoryError). If the object has one already, frees the new one
+    # and raises RuntimeError.
     cdef int adopt(self, void* core, const _core.fp_queue_ops* ops) except -1
     # Raises RuntimeError if there is a structure.
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
     cdef int discarded(self, size_t n) except -1
-    # What an argument means that is to be True or False, of a method that the standard library's
-    # queues have, too: there, any object will do.
+    # The truth value of an argument that should be True or False, for a method that the standard
+    # library's queues have, too. A queue that replaces one of those accepts any object, as they do.
     cdef bint truth_of(self, object value, str name) except -1
-    # Are the items in another container, or is the class one for which they must be? If not, the
-    # short ways of fastcall.pxi are open from now on. Raises RuntimeError if there is no structure.
+    # True if the items are in another container, or must be for this class. If not, the fast paths
+    # of fastcall.pxi serve this object from now on. Raises RuntimeError if there is no structure.
     cdef bint elsewhere(self) except -1
     cdef const _core.fp_queue_ops* hooks(self) noexcept
-    # Calls the public method on the other container, once they are there.
+    # Calls the public method on the other container, once the items are there.
     cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
     cdef int raise_for_status(self, fp_status status) except -1
     cdef bint clear(self) except -1
 
-    # check_timeout() for a call that stores, or takes. A queue that has been shut down says that
-    # first, as the standard library's do.
+    # check_timeout() for a call that stores, or takes. A queue that was shut down raises ShutDown
+    # first, as the standard library's queues do.
     cdef int check_wait(self, object timeout, bint stores) except -1
 
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
@@ -69,8 +70,8 @@ cdef class QueueWithState(BaseQueue):
     pass
 
 
-# Has nobody put Python code in the way of this queue's operations since it was looked for?
-# Acquire: pairs with the store in BaseQueue.elsewhere(), before which the structure was there.
+# True while the last check, that no Python code overrides this queue's operations, still holds.
+# Acquire: pairs with the store in BaseQueue.elsewhere(), before which the structure was complete.
 cdef inline bint unchanged(PyObject* self) noexcept:
     return (_core.fp_sync_u64_load_acquire(&(<BaseQueue>self).checked)
             == fp_class_version(self))

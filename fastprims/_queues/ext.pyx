@@ -1,9 +1,9 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
-"""The queues of threads: SimpleQueue, what is under Queue and its like, the rings, the channel.
+"""The queues for threads: SimpleQueue, the base of the drop-in classes, the rings, the channel.
 
-One module, in parts; each builds on those before it.
+One module, in parts; each part builds on those before it.
 """
 
 cimport cython

@@ -1,16 +1,16 @@
-# The short way of the queues' hot methods: for the call with nothing but an item, or nothing at
-# all, when there is room, or an item. fp_set_fastcall() (cpython_compat.h) puts each in front of
-# the method of BaseQueue (base.pxi), to which it leaves every other call.
+# The fast paths of the queues' hot methods: put(item) when there is room, get() when there is an
+# item, and the like. fp_set_fastcall() (cpython_compat.h) puts each function in front of the method
+# of BaseQueue (base.pxi), which handles every other call.
 
 
-# Of which each class has descriptors of its own; see fp_publish.
+# Each class has descriptors of its own for these; see fp_publish.
 HOT_METHODS = ("put", "get", "put_nowait", "get_nowait", "try_put", "try_get")
 
 cdef fp_fastcall slow_put, slow_get, slow_put_nowait, slow_try_put, slow_try_get
 
 
-# Open queues: what the functions of the standard library do when there is room, or an item, and
-# their conditions are what they were made as. Anything else is theirs.
+# Open queues: these do what the standard library's functions do when there is room, or an item, and
+# the condition is still a plain Condition. Every other case is left to the standard functions.
 cdef object standard_put = opened.put
 cdef object standard_get = opened.get
 
@@ -67,7 +67,7 @@ cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     return fp_call_method(<PyObject*>standard_get, self, args, n, names)
 
 
-# For callers that hand an exception on as they got it.
+# The same functions, declared without Cython's exception check: their callers only return the NULL.
 cdef fp_fastcall open_put = <fp_fastcall>raising_put
 cdef fp_fastcall open_get = <fp_fastcall>raising_get
 
@@ -76,7 +76,7 @@ cdef inline bint is_open(PyObject* self) noexcept:
     return _core.fp_sync_u64_load_seq_cst(&(<BaseQueue>self).checked) == <uint64_t>OPEN
 
 
-# The arguments are passed on by what is known of them, so that they need not be kept meanwhile.
+# These rebuild the arguments from what is known of them, so that the caller need not keep them.
 cdef inline PyObject* put_slowly(fp_fastcall slow, PyObject* self, PyObject* item,
                                  fp_status status) noexcept:
     return NULL if raised(status) else slow(self, &item, 1, NULL)

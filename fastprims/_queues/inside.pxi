@@ -1,14 +1,14 @@
-# What a queue shows of its inside, until somebody looks: then it opens. And the exceptions that the
-# standard classes look up by name.
+# What a queue shows of its inside before it is opened: objects that open it when they are used. And
+# the exceptions that the standard classes look up by name.
 
 
-# The standard classes, but for SimpleQueue, look up what they raise in their module when they raise
-# it: a program may have put an exception of its own there.
+# The standard classes, except SimpleQueue, look up the exception that they raise in their module
+# when they raise it: a program may have put an exception of its own there.
 cdef list modules = [vars(standard)]
 
 
 def also_known_in(dict module):
-    """Raise what goes by the names of exceptions in this module, where that was replaced."""
+    """Let queues raise the exceptions of this module, too, where a program has replaced them."""
     modules.append(module)
 
 
@@ -21,10 +21,11 @@ cdef object known_as(str name, object original):
 
 
 cdef class Mutex:
-    """The `mutex` of a queue that is not open yet; the first who takes it opens the queue.
+    """The `mutex` of a queue that is not open yet. The first thread that acquires it opens the
+    queue; a program that only reads the attribute, or makes a condition of it, does not.
 
-    So may one look for it, or make a condition of it, at no cost. It is compiled, so that no signal
-    handler comes between the taking of the lock and the block of a `with`.
+    The class is compiled, so that no signal handler runs between the acquiring of the lock and the
+    block of a `with`.
     """
 
     cdef object queue  # a weak reference: the queue has this object, and a cycle would outlive it
@@ -62,8 +63,8 @@ cdef class Mutex:
 
 
 cdef class Hidden:
-    """An attribute that instances have and the class has not, as far as anybody can tell by asking
-    for it. What is in the dictionary of the instance comes first."""
+    """An attribute that instances have, while an access on the class raises AttributeError. An
+    entry in the dictionary of the instance takes precedence."""
 
     cdef str name
 
@@ -83,7 +84,7 @@ OURS = None
 
 
 def hide_inside(cls, hidden):
-    """Let instances of Queue, and of no other class before it, find what `hidden` has."""
+    """Let instances of Queue find the attributes of `hidden`; its base classes don't have them."""
     global OURS
     OURS = cls
     fp_inherit_secretly(cls, hidden)

@@ -53,17 +53,17 @@ _state: _State | None = None
 
 
 def install() -> None:
-    """Make the whole program use fastprims' queues: `queue.Queue`, `queue.SimpleQueue`,
-    `queue.LifoQueue` and `queue.PriorityQueue` are fastprims' classes from here on, and so are the
-    names of modules that were imported before and had taken the standard classes from there
+    """Make the whole program use fastprims' queues. From here on, `queue.Queue`,
+    `queue.SimpleQueue`, `queue.LifoQueue` and `queue.PriorityQueue` are fastprims' classes. So are
+    the names in modules that were imported before and had taken the standard classes from there
     (`from queue import Queue`). `queue.ShutDown` is there on every Python version.
 
-    Call it first, before other imports: what was made of the standard classes before stays as it
+    Call it first, before other imports: what was made from the standard classes before stays as it
     is and works as before, but it is no faster. That is: queues, subclasses and the modules that
     define them, default arguments, attributes of classes. `build_info()` tells which names were
     replaced and which were not. Processes that `multiprocessing` starts have the replacement, too.
 
-    A second call does nothing; `uninstall()` takes it back. Any thread may call either. Raises
+    A second call does nothing; `uninstall()` undoes the first. Any thread may call either. Raises
     RuntimeError where gevent or eventlet has patched the standard library: their own queues let
     greenlets run without polling. Takes time in proportion to the number of imported modules.
     """
@@ -71,7 +71,7 @@ def install() -> None:
 
 
 def install_as(asked_by: str) -> None:
-    """install(), for somebody whom build_info() is to name."""
+    """install(), with the name of the caller for build_info()."""
     global _state
     with _lock:
         if _state is not None:
@@ -95,11 +95,11 @@ def install_as(asked_by: str) -> None:
 
 
 def uninstall() -> None:
-    """Take back what install() did: the names that it replaced are the standard classes again,
-    where nobody else has changed them since. Without install() it does nothing.
+    """Undo install(): the names that it replaced are the standard classes again, except where
+    other code has changed them since. Without install() it does nothing.
 
-    Queues that exist stay what they are and go on working, and so do the names of modules that were
-    imported in between.
+    Existing queues stay what they are and go on working. Modules that were imported in between
+    keep the classes that they took.
     """
     global _state
     with _lock:
@@ -127,10 +127,10 @@ def build_info() -> dict[str, str | int]:
     how MPMCRing works ("16-byte compare-and-swap" or "fallback"; with plain atomics neither is
     needed), bytes of cache-line padding, how threads sleep, and the compiler.
 
-    And whose classes the module `queue` has: `queue` is "standard", or "fastprims" after
-    `install()`. Then `installed_by` says what asked for it, `replaced` which names of which modules
-    were replaced, and `kept`, where there are any, which names are still the standard classes, and
-    why.
+    It also tells whose classes the module `queue` has: the entry `queue` is "standard", or
+    "fastprims" after `install()`. Then `installed_by` says what asked for it, `replaced` which
+    names of which modules were replaced, and `kept`, if there are any, which names are still the
+    standard classes, and why.
     """
     info = ext.build_info()
     with _lock:
@@ -146,30 +146,31 @@ def build_info() -> dict[str, str | int]:
 
 
 def _namespace(module: ModuleType) -> dict[str, Any]:
-    # A module that is loaded when it is first used would be loaded by module.__dict__.
+    # module.__dict__ would load a module that is lazy, that is, loaded when it is first used.
     namespace: dict[str, Any] = object.__getattribute__(module, "__dict__")
     return namespace
 
 
 def _replace_names(state: _State) -> None:
-    """In `queue` first, so that who imports meanwhile has the new ones."""
+    """Replaces the names in `queue` first, so that concurrent imports get the new classes."""
     bound = _modules_of_subclasses()
     modules = [queue, *(m for m in list(sys.modules.values()) if m is not queue)]
     for module in modules:
-        # isinstance() would ask module.__class__, and value.__class__ below: for many a proxy that
-        # is its first use.
+        # isinstance() would read module.__class__, and value.__class__ below: many a proxy would
+        # take that for its first use.
         if not issubclass(type(module), ModuleType):
             continue
         namespace = _namespace(module)
         own_name = namespace.get("__name__")
-        # _queue is where the standard class comes from; it is for those who ask for just that.
+        # _queue is where the standard class comes from: a program that imports it wants just that.
         if not isinstance(own_name, str) or own_name.partition(".")[0] in ("_queue", "fastprims"):
             continue
         for name, value in list(namespace.items()):
             if type(value) is not type or value not in REPLACEMENT:
                 continue
             if subclass := bound.get(own_name):
-                # Its methods may call Queue.put(self, ...), which takes its own objects only.
+                # Methods of the subclass may call Queue.put(self, ...), which accepts only
+                # instances of its own class.
                 state.kept.append(f"{own_name}.{name}: {subclass} derives from it")
             elif attribute := _attribute_of_class(namespace):
                 # The module may compare the two.
@@ -182,7 +183,7 @@ def _replace_names(state: _State) -> None:
 
 
 def _attribute_of_class(namespace: dict[str, Any]) -> str | None:
-    """An attribute that is a standard class, of a class that this module defines."""
+    """A class attribute that is a standard class, if a class that this module defines has one."""
     for cls in list(namespace.values()):
         if issubclass(type(cls), type):
             attributes = type.__dict__["__dict__"].__get__(cls)
@@ -208,18 +209,18 @@ def _modules_of_subclasses() -> dict[str, str]:
 
 
 if hasattr(os, "register_at_fork"):
-    # No child starts with half of it done, or with a lock that nobody will release.
+    # No child starts with half of install() done, or with a lock that no thread will release.
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 
 
-# Processes that are spawned, or forked by a server: the parent tells the child with the first thing
-# that it sends, before the child imports the program. multiprocessing is not imported for that.
+# Processes that are spawned, or forked by a server: the first message of the parent tells the child
+# to install, before the child imports the program. multiprocessing is not imported for that.
 
 
 class _ForChild:
-    """Unpickled, it installs. Nothing else is needed for that than the parent's sys.path."""
+    """Calls install() in the process that unpickles it. It carries only the parent's sys.path."""
 
     def __init__(self, path: list[str]) -> None:
         self.path = path
@@ -246,7 +247,7 @@ def _tell_children(module: ModuleType, state: _State) -> None:
 
 
 class _SpawnFinder:
-    """Sees the import of multiprocessing.spawn, which others find."""
+    """Notices the import of multiprocessing.spawn, and leaves the finding to the other finders."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -1,16 +1,16 @@
-/* later.h - exceptions that must not be lost, of a callback whose caller must not be disturbed.
+/* later.h - raising an exception of a callback later, after the operation that called it.
  *
- * What is no Exception (SystemExit or KeyboardInterrupt, of a signal handler, as a rule) was not
- * meant for the callback, which only happened to run when the signal came. The operation has taken
- * effect, so raising it from there would look as if it had not: it is raised as if the signal had
- * come a moment later. */
+ * A BaseException that is no Exception (as a rule SystemExit or KeyboardInterrupt, raised by a
+ * signal handler) was not meant for the callback, which only happened to run when the signal came.
+ * The operation has taken effect by then. An exception from it would say that it had not. So the
+ * exception is raised as if the signal had come a moment later. */
 #ifndef FASTPRIMS_LATER_H
 #define FASTPRIMS_LATER_H
 
 #include <Python.h>
 #include <stdbool.h>
 
-/* The exception that is set, and is no more. A new reference. */
+/* Clears the exception that is set, and returns it: a new reference. */
 static PyObject *fp_take_error(void) {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
@@ -32,8 +32,8 @@ static int fp_raise_now(void *error) {
     return -1;
 }
 
-/* In the thread that calls this, when it next runs Python code. The main thread, in which signal
- * handlers run, gets the very object, any other a new one of its class. */
+/* Raises `error` in the calling thread, when it next runs Python code. The main thread, in which
+ * signal handlers run, gets the same object; any other thread gets a new one of its class. */
 static void fp_raise_later(PyObject *error, bool in_main_thread) {
     Py_INCREF(error);
     if (in_main_thread && Py_AddPendingCall(fp_raise_now, error) == 0)

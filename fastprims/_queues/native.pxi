@@ -1,6 +1,6 @@
-# NativeQueue: what Queue, LifoQueue and PriorityQueue are until somebody looks inside.
+# NativeQueue: the base of Queue, LifoQueue and PriorityQueue, and their code until they are open.
 #
-# The classes themselves are in dropin.py; what they run when they are open, in open.py.
+# The classes themselves are in dropin.py, the functions of open queues in opened.py.
 
 
 # `done` of a queue that is open, or being opened.
@@ -39,14 +39,15 @@ cdef fp_bool signalled() noexcept:
     return PyErr_CheckSignals() != 0
 
 
-# Of those who wait while a queue is opened. That takes microseconds: all greenlets may wait.
+# For threads that wait while another one opens the queue. That takes microseconds, so it may block
+# the greenlets of a waiting thread.
 cdef _core.fp_host patient = host
 patient.interrupted = signalled
 
-# What an open queue has for attributes that before were no one's but the native queue's.
+# The attributes that only an open queue has; before, the native structure keeps their contents.
 cdef tuple MOVED = (*opened.STATE, "queue")
-# Classes that need no Python code of their own for their operations: by version, whether put() and
-# get() are the native ones.
+# Versions of classes whose operations need no Python code; the value says whether put() and get()
+# are the native ones.
 cdef dict plain_classes = {}
 cdef enum: MOST_CLASSES = 256
 
@@ -54,25 +55,25 @@ cdef enum: MOST_CLASSES = 256
 cdef class NativeQueue(BaseQueue):
     """What Queue, LifoQueue and PriorityQueue share. Not to be instantiated.
 
-    Opening. The native structure is ended by FP_MOVED (csrc/queues/fp_segq.h), an answer that
-    operations meet where they would meet FP_CLOSED; then the items are copied, and `checked` says
-    OPEN. The opening thread does this under the lock `opening`; a thread told FP_MOVED waits
-    for that lock. No code of the program runs between the ending and OPEN, and whatever fails in
-    between is undone, so no thread is told FP_MOVED by itself. Nor is the mutex of the open queue
-    held meanwhile: what a signal handler, a finalizer or a comparison does with it is as ever.
+    Opening. First the opening thread ends the native structure: operations get FP_MOVED where they
+    would get FP_CLOSED (csrc/queues/fp_segq.h). Then it copies the items, and sets `checked` to
+    OPEN. It holds the lock `opening` all the while; a thread that gets FP_MOVED waits for that
+    lock. Between the ending and OPEN no code of the program runs, and a failure is undone; so the
+    opening thread never gets FP_MOVED from its own ending. The mutex of the open queue is not held
+    meanwhile: signal handlers, finalizers and comparisons may use it as always.
 
     After a fork, the lock may belong to a thread that the child does not have. The first thread of
-    the child that wants it takes it over, and undoes what the other one had begun.
+    the child that acquires the lock takes it over, and undoes the opening that had begun.
     """
 
     cdef _core.fp_sync_u64 done  # by any thread: atomic
     cdef _core.fp_event all_done  # the same
-    # maxsize, as it was set, if that was a number: by any thread, within the critical section
+    # maxsize as it was set, if that was a number; any thread, within the critical section
     cdef object given
-    # opened.Inside, once somebody looked for it: written once, within the critical section
+    # opened.Inside, once the program asked for a part of it; written once, in the critical section
     cdef object inside
     cdef fp_lock opening
-    # Under that lock: is the native structure being ended? And `done`, as it was before.
+    # Under that lock: whether the native structure is being ended, and the value of `done` before.
     cdef bint ending
     cdef uint64_t done_before
 
@@ -87,18 +88,18 @@ cdef class NativeQueue(BaseQueue):
             self.adopt(_core.fp_segq_create(_core.FP_UNBOUNDED), &_core.fp_segq_ops)
 
     def _start(self, maxsize):
-        """The constructor of a queue that can do without Python code: True. False: it is open, and
-        the standard constructor's turn, which makes it empty."""
+        """The constructor. True: the queue needs no Python code, and is ready. False: the queue is
+        open, and the caller must run the standard constructor, which empties it."""
         cdef uint64_t puts, gets
         if self.elsewhere():
             return False
         self.ops.count(self.core, &puts, &gets)
-        if puts != 0 or self.ops.is_closed(self.core):  # not the first time
+        if puts != 0 or self.ops.is_closed(self.core):  # __init__ of a queue that was used
             self.open("queue")
             return False
         try:
             self.bound(maxsize)
-        except TypeError:  # the standard class may have a use for it
+        except TypeError:  # the standard class may accept it
             self.open("maxsize")
             return False
         return True
@@ -123,7 +124,7 @@ cdef class NativeQueue(BaseQueue):
             raise known_as("ShutDown", ShutDown)
         return BaseQueue.raise_for_status(self, status)
 
-    # The inside. ----------------------------------------------------------------------------------
+    # Opening. -------------------------------------------------------------------------------------
 
     cdef bint is_open(self) noexcept:
         return _core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN
@@ -137,9 +138,9 @@ cdef class NativeQueue(BaseQueue):
         return self.is_open()
 
     cdef int check_class(self) except -1:
-        """Opens the queue if its class asks for it."""
+        """Opens the queue if its class overrides the inside; else records the class's version."""
         cls = type(self)
-        getattr(cls, "put", None)  # makes the interpreter give it a version
+        getattr(cls, "put", None)  # makes the interpreter give the class a version
         cdef uint64_t version = fp_class_version(<PyObject*>self)
         direct = plain_classes.get(version)
         if direct is None:
@@ -182,12 +183,12 @@ cdef class NativeQueue(BaseQueue):
         if self.is_open():
             return 0
         if self.ops != &_core.fp_segq_ops and _core.fp_ordered_compares(self.core):
-            # The thread that has the lock may be waiting for this comparison.
+            # The thread that has the lock `opening` may be waiting for this comparison.
             self.raise_for_status(_core.FP_REENTERED)
         inside = self.get_inside()
         make = opened.KINDS[opened.kind_of(self)]
         if not self.begin_opening():
-            # In a signal handler or __del__ that runs while this thread opens the queue already.
+            # This is a signal handler or __del__ that interrupted this thread's own opening.
             self.move(inside, make)
             return 0
         try:
@@ -198,17 +199,17 @@ cdef class NativeQueue(BaseQueue):
             fp_lock_release(&self.opening)
         if opens:
             opened.tell(self, name)
-        return 0  # and with the lock free, the items are released: that may run any code
+        return 0  # and releases the items, without the lock: that may run any code
 
     cdef bint begin_opening(self) except -1:
-        """Takes the lock. False: this thread has it."""
+        """Takes the lock. False: this thread holds it already."""
         cdef fp_status status = fp_lock_acquire(
             &self.opening, _core.fp_thread_serial(), &patient)
         if status == _core.FP_REENTERED:
             return False
         if status != _core.FP_OK:
             self.raise_for_status(status)
-        if self.ending and not self.is_open():  # by a thread that fork left behind
+        if self.ending and not self.is_open():  # begun by a thread that the child does not have
             status = self.go_back()
             if status != _core.FP_OK:
                 fp_lock_release(&self.opening)
@@ -216,9 +217,9 @@ cdef class NativeQueue(BaseQueue):
         return True
 
     cdef list move(self, object inside, object make):
-        """Opens, with the lock held. Returns the items, which the caller is to release."""
+        """Opens, with the lock held. Returns the items, which the caller must release."""
         cdef list items
-        # The same as before, until the end.
+        # Until the end, these attributes have the same values as before.
         fp_set_plainly(self, "mutex", inside.mutex)
         for name in opened.CONDITIONS:
             fp_set_plainly(self, name, getattr(inside, name))
@@ -228,7 +229,7 @@ cdef class NativeQueue(BaseQueue):
         cdef fp_status status = self.ops.move(self.core)
         if status != _core.FP_OK:
             self.ending = False
-            if status == _core.FP_MOVED:  # by somebody who came in between, in this thread
+            if status == _core.FP_MOVED:  # a handler in this thread has opened the queue meanwhile
                 return None
             self.raise_for_status(status)
         cdef int collector = fp_pause_collector()
@@ -246,11 +247,11 @@ cdef class NativeQueue(BaseQueue):
         finally:
             fp_resume_collector(collector)
         for item in items:
-            DECREF(<PyObject*>item)  # the structure's reference; the list has one too
+            DECREF(<PyObject*>item)  # the structure's reference; the list has its own
         return items
 
     cdef list copy_out(self, object make):
-        """Sets the attributes of an open queue; returns the items, of which it has copies."""
+        """Sets the attributes of an open queue. Returns a list of the items."""
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         self.done_before = done
         while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
@@ -268,7 +269,7 @@ cdef class NativeQueue(BaseQueue):
         return items
 
     cdef fp_status go_back(self) noexcept:
-        """Everything as it was before the ending."""
+        """Restores the state before the ending."""
         for name in MOVED:
             fp_remove_plainly(self, name)
         if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
@@ -291,10 +292,11 @@ cdef class NativeQueue(BaseQueue):
             self.await_opening()
         if self.is_open():
             return getattr(opened, method)(self, *args)
-        return getattr(NativeQueue, method)(self, *args)  # it could not be opened
+        return getattr(NativeQueue, method)(self, *args)  # the opening failed and was undone
 
     cdef object look(self, str name):
-        """The attribute `name`, which the class has not, nor had the object in its dictionary."""
+        """The attribute `name`, which was found neither in the class nor in the object's __dict__.
+        """
         cdef uint64_t unfinished = 0
         if not self.elsewhere():
             if name == "maxsize":
@@ -311,7 +313,7 @@ cdef class NativeQueue(BaseQueue):
             else:
                 return getattr(self.get_inside(), name)
             return getattr(self, name)
-        # Another thread, or what the class asks for, may have opened the queue since.
+        # Another thread, or elsewhere() because of the class, may have opened the queue since.
         own = self.__dict__
         if name in own:
             return own[name]
@@ -337,7 +339,7 @@ cdef class NativeQueue(BaseQueue):
         fp_delete_plainly(self, name)
 
     cdef bint assign_maxsize(self, object value) except -1:
-        """False: the queue is open, and its attribute the one that counts."""
+        """False: the queue is open, and the caller must set its attribute."""
         if self.elsewhere():
             return False
         try:
@@ -345,7 +347,8 @@ cdef class NativeQueue(BaseQueue):
         except TypeError:
             self.open("maxsize")
             return False
-        # Whoever opens sets `done` before he reads the bound: either it was this one, or we see it.
+        # An opening thread sets `done` before it reads the bound: either it has read this bound, or
+        # this load sees its `done`.
         if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
             self.await_opening()
             return not self.is_open()
@@ -354,7 +357,7 @@ cdef class NativeQueue(BaseQueue):
     # Tasks. ---------------------------------------------------------------------------------------
 
     cdef uint64_t unfinished(self) noexcept:
-        """ELSEWHERE, if they are counted there."""
+        """The number of unfinished tasks; ELSEWHERE if the queue is open or being opened."""
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         if done == ELSEWHERE:
             return ELSEWHERE
@@ -362,7 +365,7 @@ cdef class NativeQueue(BaseQueue):
         return puts - done if puts > done else 0
 
     def task_done(self):
-        """Tell that an item taken with get() has been dealt with. Raises ValueError if called more
+        """Report that an item taken with get() has been processed. Raises ValueError if called more
         often than items were put.
         """
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
@@ -395,8 +398,8 @@ cdef class NativeQueue(BaseQueue):
         return 0
 
     def join(self, timeout=None):
-        """Wait until task_done() was called for every item put. With a timeout in seconds: return
-        True then, or False if the time is up first.
+        """Wait until task_done() was called for every item put. With a timeout in seconds, return
+        True if that happened in time, else False.
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]
         cdef fp_status status

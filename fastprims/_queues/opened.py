@@ -1,6 +1,7 @@
-"""What an open queue runs: the standard library's own functions, on the attributes that they know.
+"""The functions of an open queue: the standard library's own, on the attributes that they know.
 
-And what the standard class lacks: shutdown() before Python 3.13, and the rest of the protocol.
+And those that the standard class lacks: shutdown() before Python 3.13, and the rest of fastprims'
+queue protocol.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ HOOKS = ("_init", "_put", "_get", "_qsize")
 CONDITIONS = ("not_empty", "not_full", "all_tasks_done")
 STATE = ("maxsize", "unfinished_tasks", "is_shutdown")
 INSIDE = ("mutex", *CONDITIONS, "queue", *STATE)
-# Assigning to one of these opens; `maxsize` may be had without.
+# Assigning to one of these opens the queue. A closed queue can change its `maxsize`.
 OPENING = frozenset({*HOOKS, *INSIDE} - {"maxsize"})
 
 
 class Inside:
-    """The lock and the conditions of one queue, from when they were first looked for."""
+    """The lock and the conditions of one queue, made when the program first asks for one."""
 
     def __init__(self, mutex: Any) -> None:
         self.mutex = mutex
@@ -39,7 +40,8 @@ class Inside:
         self.not_empty = threading.Condition(mutex)
         self.not_full = threading.Condition(mutex)
         self.all_tasks_done = threading.Condition(mutex)
-        # What each condition keeps of its lock, and what it will keep of the real one.
+        # The attributes that each condition copied from its lock, with their values for the real
+        # lock: set when the queue is opened.
         self.bindings = [
             (condition, name, self.lock if name == "_lock" else getattr(self.lock, name))
             for condition in (self.not_empty, self.not_full, self.all_tasks_done)
@@ -53,7 +55,7 @@ class OpenedWarning(UserWarning):
 
 
 class Openings(Mapping[str, int]):
-    """How many queues were opened so far in this process, by what was touched: `opened["mutex"]`."""
+    """How many queues this process has opened so far, by what was used: `opened["mutex"]`."""
 
     def __init__(self) -> None:
         names = (*HOOKS, *INSIDE, "class")
@@ -69,7 +71,7 @@ class Openings(Mapping[str, int]):
         return len(self._counts)
 
     def total(self) -> int:
-        """How many in all."""
+        """The sum of all counts."""
         return sum(self.values())
 
     def __repr__(self) -> str:
@@ -80,7 +82,7 @@ opened = Openings()
 
 
 def tell(queue: Any, name: str) -> None:
-    """Count an opening, and name its line if that was asked for."""
+    """Count an opening, and warn with its line if the environment asks for that."""
     opened._counts[name].fetch_add(1)
     if os.environ.get("FASTPRIMS_WARN_OPEN", "0") in ("", "0"):
         return
@@ -101,11 +103,11 @@ def _is_library(module: str) -> bool:
     return module in ("queue", "threading") or module.split(".")[0] == "fastprims"
 
 
-# What a queue of each kind is made of, and what its class must say for a queue to stay closed. ----
+# What a queue of each kind is made of, and what its class may override without opening it. --------
 
 
 def lookup(cls: type, name: str) -> object:
-    """What instances find under `name` in their class, as it is."""
+    """What instances find under `name` in their class, without calling a descriptor."""
     for base in cls.__mro__:
         if name in base.__dict__:
             return base.__dict__[name]
@@ -121,14 +123,14 @@ _ORIGINAL = {kind: [lookup(kind, name) for name in HOOKS] for kind in KINDS}
 
 
 def kind_of(queue: Any) -> type:
-    for kind in KINDS:  # of which the last is the base of the others
+    for kind in KINDS:  # the last kind is the base of the others
         if isinstance(queue, kind):
             break
     return kind
 
 
 def is_plain(cls: type, kind: type, ours: type) -> bool:
-    """Does the class leave the inside alone, as far as native methods could not honour it?"""
+    """True if the class overrides nothing that native methods could not honour."""
     for name, original in zip(HOOKS, _ORIGINAL[kind], strict=True):
         if lookup(cls, name) is not original:
             return False
@@ -142,7 +144,7 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
     )
 
 
-# The methods. They look up in `queue` what the standard ones do, which are Python code of that module.
+# The methods. They look up in `queue` the same names as the standard ones, which are code of it.
 
 
 def _now() -> float:
@@ -309,7 +311,7 @@ def _give_back(self: Any, items: list[Any]) -> None:
 
 
 def discarded(self: Any, n: int) -> None:
-    """`n` items were dropped that had been taken from the native queue."""
+    """Subtract `n` items, which were taken from the native queue and dropped, from the tasks."""
     with self.mutex:
         self.unfinished_tasks = max(0, self.unfinished_tasks - n)
         self.all_tasks_done.notify_all()

@@ -14,12 +14,12 @@ cdef class MPMCRing(QueueWithState):
     """MPMCRing(capacity)
 
     Bounded FIFO ring for any number of threads: exactly `capacity` items (1 or more), 16 bytes
-    each (64 where it is not lock-free), allocated at once and never again.
+    each (64 where it is not lock-free), all allocated when the ring is made.
 
-    put and get are lock-free on targets with a 16-byte compare-and-swap (build_info() tells; a
-    thread suspended at any point stops no other), elsewhere a thread suspended inside an operation
-    stops those that reach its slot. O(1). Each takes effect at one instant between call and
-    return; Full and Empty were true at one such instant.
+    put and get are lock-free on targets with a 16-byte compare-and-swap (build_info() tells): a
+    thread suspended at any point stops no other. On other targets a thread suspended inside an
+    operation stops the threads that reach its slot. O(1). Each takes effect at one instant between
+    call and return; Full and Empty were true at one such instant.
 
     csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
@@ -32,7 +32,7 @@ cdef class MPMCRing(QueueWithState):
 
 
 cdef void* spsc_of(BaseQueue ring) except NULL:
-    ring.elsewhere()  # is there a ring?
+    ring.elsewhere()  # raises if there is no ring
     return ring.core
 
 
@@ -48,7 +48,7 @@ cdef class SPSCRing(QueueWithState):
     """SPSCRing(capacity)
 
     Bounded FIFO ring from one producer thread to one consumer thread: exactly `capacity` items (1
-    or more), 8 bytes each, allocated at once and never again.
+    or more), 8 bytes each, all allocated when the ring is made.
 
     try_put, try_get and the other calls that don't wait are wait-free: a bounded number of steps,
     whatever the other side does. O(1).
@@ -56,8 +56,8 @@ cdef class SPSCRing(QueueWithState):
     The first thread that puts owns the producer's role, the first that gets the consumer's (one
     thread may have both). Another thread gets RuntimeError until the owner has handed the role
     over with release_producer() or release_consumer(). shutdown(), qsize() and the like may be
-    called by any thread; what shutdown(immediate=True) drops is released by the consumer's next
-    call if the caller isn't the consumer.
+    called by any thread. If the caller of shutdown(immediate=True) isn't the consumer, the
+    consumer's next call releases the dropped items.
 
     csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
@@ -70,12 +70,12 @@ cdef class SPSCRing(QueueWithState):
 
     cdef int raise_for_status(self, fp_status status) except -1:
         if status == _core.FP_CLOSED:
-            self.clear()  # nothing, unless shutdown(immediate=True) left it to the consumer
+            self.clear()  # the items that shutdown(immediate=True) left to the consumer, if any
         return BaseQueue.raise_for_status(self, status)
 
     def release_producer(self, *, force=False):
-        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
-        another thread has it, unless force=True, which takes it away: only for a thread that has
+        """Give the producer's role back: the next thread that puts gets it. Raises RuntimeError if
+        another thread has it. force=True takes it from that thread: only for a thread that has
         ended or will certainly not use the ring again.
         """
         released(_core.fp_spsc_release_producer(

@@ -1,4 +1,4 @@
-"""python -m fastprims run: a program as the interpreter itself would run it, with install() first."""
+"""python -m fastprims run: runs a program as the interpreter would, with install() first."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ USAGE = "usage: python -m fastprims run {program.py | -m module | -c code} [argu
 
 
 def run(arguments: list[str]) -> int:
-    """Run the program that the arguments name, in a __main__ of its own; what the program raises
-    comes through, SystemExit included. The exit status where there is none to run.
+    """Run the program that the arguments name, in a __main__ of its own. Exceptions of the program
+    propagate, SystemExit included. Returns the exit status: 0, or 2 if there is none to run.
     """
     kind, rest = "", arguments
     if arguments[:1] in (["-m"], ["-c"]):
@@ -29,8 +29,8 @@ def run(arguments: list[str]) -> int:
         print(USAGE, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     install_as("python -m fastprims run")
-    # As with `python program.py`: nobody restores the module, since threads may outlive this call,
-    # and what pickles looks its names up in it.
+    # As with `python program.py`, the module is never restored: threads may outlive this call, and
+    # pickle looks names up in it.
     sys.modules["__main__"] = main = ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     name = rest[0]
@@ -65,7 +65,8 @@ def _run_file(name: str, main: ModuleType) -> int:
 
 
 def _first_on_path(folder: str, always: bool = False) -> None:
-    """In the place of the current folder, where `python -m` has put that; else where asked for."""
+    """Replaces the current folder, if `python -m` has put that in sys.path; else inserts `folder`
+    if `always`."""
     if not getattr(sys.flags, "safe_path", sys.flags.isolated):
         sys.path[0] = folder
     elif always:

@@ -1,12 +1,13 @@
 # SimpleQueue over fp_segq.
 
 
-# The largest bound: of a queue that has one, which asks for time-outs that make sense.
+# The largest bound. A larger maxsize becomes this one, and not FP_UNBOUNDED, since only a put into
+# a queue with a bound checks its time-out.
 MOST = _core.FP_UNBOUNDED - 1
 
 
 cdef uint64_t to_limit(object maxsize) except 0:
-    """The bound that a number means, and FP_UNBOUNDED for none."""
+    """The bound for a `maxsize`; FP_UNBOUNDED if that is 0 or less."""
     if isinstance(maxsize, float):
         if not maxsize > 0:
             return _core.FP_UNBOUNDED
@@ -19,8 +20,8 @@ cdef uint64_t to_limit(object maxsize) except 0:
 cdef class SimpleQueue(QueueWithState):
     """SimpleQueue()
 
-    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, with the whole
-    queue protocol besides.
+    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, and with the rest
+    of the queue protocol.
 
     put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
     called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
@@ -43,7 +44,7 @@ cdef class SimpleQueue(QueueWithState):
     cdef object get_item(self, bint block, object timeout):
         if block and timeout is not None:
             check_timeout(timeout)
-            deadline_of(timeout)  # as the standard one: refused even if an item is waiting
+            deadline_of(timeout)  # a time-out too large is refused even if there is an item
         return BaseQueue.get_item(self, block, timeout)
 
     @property

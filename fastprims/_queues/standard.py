@@ -1,5 +1,5 @@
-"""The standard library's queues, wherever they are: gevent, eventlet or a test may have put others
-into the module `queue` before fastprims was imported.
+"""The standard library's queue classes, even if gevent, eventlet or a test has put others into the
+module `queue` before fastprims was imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _module() -> ModuleType:
     assert spec.loader is not None
     fresh = module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    for name in ("Empty", "Full", "ShutDown"):  # the program knows those of `queue`
+    for name in ("Empty", "Full", "ShutDown"):  # the program catches those of `queue`
         if hasattr(queue, name):
             setattr(fresh, name, getattr(queue, name))
     return fresh

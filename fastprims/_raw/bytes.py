@@ -16,12 +16,12 @@ class SPSCBytes(Ring[bytes], Roles):
     """FIFO ring of byte records from one producer thread to one consumer thread, in one piece of
     memory of `room` bytes, rounded up to a power of two (32 B … 512 MiB).
 
-    A record is anything with the buffer interface, of 0 … `max_item_size` bytes, which is
-    room / 2 - 8 at most and by default; a longer one raises ItemTooLarge, and nothing is stored. It
-    takes its size, rounded up to 8, and 8 bytes more, and lies in one piece, so Full depends on its
-    size. `get` returns bytes, `get_into` copies to where you say.
+    A record is any object with the buffer interface, of 0 … `max_item_size` bytes, which is
+    room / 2 - 8 at most and by default; a longer one raises ItemTooLarge, and nothing is stored. A
+    record takes its size, rounded up to 8, and 8 bytes more, and lies in one piece, so Full depends
+    on its size. `get` returns bytes, `get_into` copies to a buffer of yours.
 
-    What doesn't wait is wait-free but for the copying, O(bytes). Roles are those of SPSCWords.
+    Calls that don't wait are wait-free except the copying, O(bytes). Roles are those of SPSCWords.
 
     csrc/queues/fp_spsc_bytes.h has the algorithm; C code may write and read records in place
     (`fastprims_bytes_reserve`, `fastprims_bytes_peek`).
@@ -54,12 +54,12 @@ class SPSCBytes(Ring[bytes], Roles):
 
     @property
     def room(self) -> int:
-        """Bytes of memory for records and their headers."""
+        """The bytes of memory for records and their headers."""
         return int(lib.fastprims_bytes_room(self._handle))
 
     @property
     def max_item_size(self) -> int:
-        """Bytes of the largest record."""
+        """The bytes of the largest record."""
         return int(lib.fastprims_bytes_most(self._handle))
 
     def _put(self, item: Any, end: int) -> int:
@@ -87,7 +87,7 @@ class SPSCBytes(Ring[bytes], Roles):
         return self._take(end)
 
     def _take(self, end: int) -> tuple[int, bytes | None]:
-        """The next record of those that nobody keeps."""
+        """The next record of the ring, that is, without those in `_kept`."""
         data, box = b"", ffi.new("struct record_box *")
         try:
             while (status := self._look(box, end)) == OK:
@@ -104,15 +104,15 @@ class SPSCBytes(Ring[bytes], Roles):
 
     def get_into(self, buffer: Any, block: bool = True, timeout: float | None = None) -> int:
         """Remove the next record, copy it to the start of the writable `buffer` (bytearray, array,
-        memoryview …) and return its size in bytes. Waits and raises as get(); if the record is
-        larger than the buffer, ValueError, and it stays in the ring.
+        memoryview …) and return its size in bytes. Waits and raises as get(). If the record is
+        larger than the buffer, it stays in the ring, and ValueError is raised.
         """
         end = end_of(block, timeout)
         target = memoryview(buffer).cast("B")
         try:
             if target.readonly:
                 raise TypeError("the buffer to copy to must be writable, not read-only")
-            # Not in a `with`: a signal handler could raise in its end, after the record was taken.
+            # No `with`: a signal handler could raise at its end, after the record was taken.
             return self._copy_into(target, end)
         except BaseException:
             target.release()
@@ -149,8 +149,8 @@ class SPSCBytes(Ring[bytes], Roles):
         self, records: Iterable[Any], block: bool = True, timeout: float | None = None
     ) -> int:
         """Store the records one after the other and return how many were stored, as
-        SPSCWords.put_many. A record that is too large or no buffer raises, and those before it stay
-        in the ring.
+        SPSCWords.put_many. A record that is too large or no buffer raises; the records before it
+        stay in the ring.
         """
         end = end_of(block, timeout)
         stored = 0
@@ -166,16 +166,17 @@ class SPSCBytes(Ring[bytes], Roles):
     def get_many(
         self, max_items: int, block: bool = True, timeout: float | None = None
     ) -> list[bytes]:
-        """Wait for the first record as get() does, then take what is there, `max_items` at most,
-        and return it as a list. Raises what get() raises, with nothing taken.
+        """Wait for the first record as get() does, then take the records that are there,
+        `max_items` at most, and return them as a list. Raises what get() raises; then it has taken
+        nothing.
         """
         most = to_count(max_items)
         end = end_of(block, timeout)
         if most == 0:
             return []
         while True:
-            # They are kept until all are there: 3.13 runs signal handlers at the end of a loop's
-            # body, too, where no `try` around the loop catches what they raise.
+            # The records go to `_kept` until all are there: 3.13 runs signal handlers at the end of
+            # a loop's body, too, where no `try` around the loop catches their exceptions.
             status = OK
             while len(self._kept) < most and status == OK:
                 status, data = self._take(AT_ONCE if self._kept else end)
@@ -183,7 +184,7 @@ class SPSCBytes(Ring[bytes], Roles):
                     self._kept.append(data)
             if taken := self._take_kept(most):
                 return taken
-            if status != OK:  # otherwise a signal handler has got them
+            if status != OK:  # otherwise a signal handler has taken the records
                 self._raise_for_status(status)
 
 

@@ -1,7 +1,7 @@
 /* calls.h - calls of the C API after each of which a signal handler may run, and raise.
  *
- * For words.py and bytes.py. What was taken stands in memory of the caller's, and a record
- * is taken only if nobody did so meanwhile. */
+ * For words.py and bytes.py. A taken word, and whether it was taken, stand in memory of the caller.
+ * A record is taken only if no signal handler has taken it meanwhile. */
 #ifndef FASTPRIMS_RAWCALLS_H
 #define FASTPRIMS_RAWCALLS_H
 

@@ -1,5 +1,5 @@
 from typing import Any
 
-# What cffi makes of csrc/capi/fastprims.h: there is a module only where cffi was there at build time.
+# cffi makes this module from csrc/capi/fastprims.h, if cffi is installed at build time.
 ffi: Any
 lib: Any

@@ -1,4 +1,4 @@
-"""The compiled half of fastprims.raw: the functions of fastprims.h, and what they answer."""
+"""The compiled half of fastprims.raw: the functions of fastprims.h, and their answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 def _load() -> Any:
     try:
-        import_module("_cffi_backend")  # what _raw needs, for a sentence of its own
+        import_module("_cffi_backend")  # ext needs it; this gives its absence its own message
     except ImportError as missing:
         raise ImportError(
             "fastprims.raw needs cffi, which is not installed: pip install 'fastprims[shm]' (on a "

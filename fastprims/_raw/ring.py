@@ -1,4 +1,4 @@
-"""What the rings of fastprims.raw have in common: waiting, the queue protocol, the two roles."""
+"""The common parts of the rings of fastprims.raw: waiting, the queue protocol, the two roles."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _D = TypeVar("_D")
 
 _FOREVER_NS = -1
 _SLICE_NS = 50_000_000
-"""What the main thread waits at a time: signal handlers run in between."""
+"""How long the main thread waits at a time: signal handlers run in between."""
 _HUB_PAUSE = 0.01
-"""Seconds that other greenlets run in between."""
+"""Seconds for which other greenlets run in between."""
 AT_ONCE = 0
 """The `end` of a call that does not wait."""
 
 
 def end_of(block: bool, timeout: float | None) -> int:
-    """The time by the core's clock at which a wait has to end; FOREVER, or AT_ONCE."""
+    """The time by the core's clock at which a wait must end; or FOREVER or AT_ONCE."""
     if not to_bool(block, "block"):
         return AT_ONCE
     check_timeout(timeout)
@@ -38,7 +38,8 @@ def end_of(block: bool, timeout: float | None) -> int:
 
 
 def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
-    """Repeat the call, giving it the nanoseconds it may wait, until it answers something else."""
+    """Repeat the call until it does not answer `unmet`, or the time is up. Its argument is the
+    nanoseconds that it may wait."""
     if (sleep := sleep_of_hub()) is not None:
         while (status := call(0)) == unmet and now() < end:
             sleep(_HUB_PAUSE)
@@ -71,7 +72,7 @@ def to_count(max_items: int) -> int:
 
 
 class Ring(Generic[_T]):
-    """What the rings have in common: the reference to a C structure, and the protocol."""
+    """The common base of the rings: the reference to a C structure, and the protocol."""
 
     # The C functions of the structure.
     _release: Any
@@ -84,19 +85,19 @@ class Ring(Generic[_T]):
         if handle == ffi.NULL:
             raise MemoryError(f"no memory for the {type(self).__name__}")
         self._handle = ffi.gc(handle, self._release)
-        # Items that were taken and not returned, because a signal handler raised in between.
+        # Items that were taken but not returned, because a signal handler raised in between.
         self._kept: deque[_T] = deque()
 
     @property
     def handle(self) -> Any:
-        """The ring as cffi has it. It is freed with this object, unless C code holds a reference
-        of its own (`fastprims_ring_retain`, `fastprims_bytes_retain`).
+        """The ring as a cffi pointer. The ring is freed with this object, unless C code holds a
+        reference of its own (`fastprims_ring_retain`, `fastprims_bytes_retain`).
         """
         return self._handle
 
     @property
     def address(self) -> int:
-        """The same as an integer: the pointer that C functions and ctypes take."""
+        """The pointer as an integer, as C functions and ctypes take it."""
         return int(ffi.cast("uintptr_t", self._handle))
 
     def _take_kept(self, most: int) -> list[_T]:
@@ -128,7 +129,7 @@ class Ring(Generic[_T]):
             "make a new one"
         )
 
-    # Supplied by the subclasses. `end` is what end_of() answers.
+    # Supplied by the subclasses. `end` is an answer of end_of().
 
     def _put(self, item: Any, end: int) -> int:
         raise NotImplementedError
@@ -137,7 +138,7 @@ class Ring(Generic[_T]):
         raise NotImplementedError
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Store the item. If there is no room: wait, at most `timeout` seconds; with block=False
+        """Store the item. If there is no room, wait, at most `timeout` seconds; with block=False,
         don't wait. Raises Full if there was no room in time, ShutDown after shutdown().
         """
         status = self._put(item, end_of(block, timeout))
@@ -145,8 +146,8 @@ class Ring(Generic[_T]):
             self._raise_for_status(status)
 
     def get(self, block: bool = True, timeout: float | None = None) -> _T:
-        """Remove and return the next item. If there is none: wait, at most `timeout` seconds; with
-        block=False don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
+        """Remove and return the next item. If there is none, wait, at most `timeout` seconds; with
+        block=False, don't wait. Raises Empty if none came in time, ShutDown after shutdown() once
         the ring is drained.
         """
         status, item = self._get(end_of(block, timeout))
@@ -189,7 +190,7 @@ class Ring(Generic[_T]):
         return default
 
     def qsize(self) -> int:
-        """Items in the ring, at some moment during the call."""
+        """The number of items in the ring, at some moment during the call."""
         puts, gets = self._pair(self._count)
         return puts - gets + len(self._kept)
 
@@ -204,8 +205,9 @@ class Ring(Generic[_T]):
         return self.qsize() == 0
 
     def shutdown(self, immediate: bool = False) -> None:
-        """From now on every put raises ShutDown; gets deliver what is left and then raise it too.
-        immediate=True drops what is left. Wakes all waiting threads, those of C included.
+        """From now on every put raises ShutDown; gets deliver the items that are left and then
+        raise it too. immediate=True drops these items. Wakes all waiting threads, C threads
+        included.
         """
         discard = to_bool(immediate, "immediate")
         self._close(self._handle, discard)
@@ -214,7 +216,7 @@ class Ring(Generic[_T]):
 
     @property
     def is_shutdown(self) -> bool:
-        """True once shutdown() was called, or fastprims_ring_close by C code."""
+        """True once shutdown(), or fastprims_ring_close() in C, was called."""
         return bool(self._is_closed(self._handle))
 
     def _bound(self) -> str:
@@ -224,7 +226,7 @@ class Ring(Generic[_T]):
         raise NotImplementedError
 
     def stats(self) -> QueueStats:
-        """Counts since the ring was made, what C threads did included."""
+        """The counts since the ring was made, the operations of C threads included."""
         puts, gets = self._pair(self._count)
         put_waits, get_waits = self._pair(self._waits)
         return QueueStats(puts, gets, puts - gets, self._most(), put_waits, get_waits)
@@ -256,8 +258,8 @@ class Roles:
     _release_consumer: Any
 
     def release_producer(self, *, force: bool = False) -> None:
-        """Give the producer's role back: the next thread that puts has it. Raises RuntimeError if
-        another thread has it, unless force=True, which takes it away: only for a thread that has
+        """Give the producer's role back: the next thread that puts gets it. Raises RuntimeError if
+        another thread has it. force=True takes it from that thread: only for a thread that has
         ended or will certainly not use the ring again.
         """
         self._give_back(self._release_producer, "producer", force)

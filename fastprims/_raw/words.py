@@ -33,7 +33,7 @@ class _Words(Ring[int]):
 
     @property
     def maxsize(self) -> int:
-        """Most words at a time."""
+        """The largest number of words at a time."""
         return self._most()
 
     def full(self) -> bool:
@@ -67,8 +67,9 @@ class _Words(Ring[int]):
     ) -> int:
         """Store the words one after the other and return how many were stored: all, or fewer if
         there was no room in time (block=False: at once) or the ring was shut down meanwhile. Raises
-        Full (ShutDown) if not a single one could be stored. An `array` or buffer of unsigned 64-bit
-        integers is read in place. An interrupt leaves those stored so far in the ring.
+        Full (ShutDown) if not a single word could be stored. An `array` or buffer of unsigned
+        64-bit integers is read in place. After an interrupt, the words stored so far remain in the
+        ring.
         """
         end = end_of(block, timeout)
         ring, done, stored = self._handle, ffi.new("size_t *"), 0
@@ -92,8 +93,8 @@ class _Words(Ring[int]):
     def get_many(
         self, max_items: int, block: bool = True, timeout: float | None = None
     ) -> list[int]:
-        """Wait for the first word as get() does, then take what is there, `max_items` at most, and
-        return it as a list. Raises what get() raises, with nothing taken.
+        """Wait for the first word as get() does, then take the words that are there, `max_items` at
+        most, and return them as a list. Raises what get() raises; then it has taken nothing.
         """
         most = to_count(max_items)
         end = end_of(block, timeout)
@@ -123,14 +124,14 @@ class _Words(Ring[int]):
 
 class MPMCWords(_Words):
     """Bounded FIFO ring of 64-bit words (0 … 2⁶⁴ - 1) for any number of threads: exactly `capacity`
-    of them (1 or more), 16 bytes each (64 where it is not lock-free), allocated at once and never
-    again.
+    words (1 or more), 16 bytes each (64 where it is not lock-free), all allocated when the ring is
+    made.
 
     put and get are lock-free on targets with a 16-byte compare-and-swap (x86-64, ARM64:
-    `lib.fastprims_is_lock_free()`); elsewhere a thread suspended inside an operation stops those
-    that reach its slot. O(1). Each takes effect at one instant between call and return; Full and
-    Empty were true at one such instant. A word out of range raises OverflowError, what is no
-    integer TypeError, and nothing is stored.
+    `lib.fastprims_is_lock_free()`); elsewhere a thread suspended inside an operation stops the
+    threads that reach its slot. O(1). Each takes effect at one instant between call and return;
+    Full and Empty were true at one such instant. A word out of range raises OverflowError, an
+    object that is no integer TypeError; then nothing is stored.
 
     csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
     """
@@ -140,12 +141,12 @@ class MPMCWords(_Words):
 
 class SPSCWords(_Words, Roles):
     """Bounded FIFO ring of 64-bit words (0 … 2⁶⁴ - 1) from one producer thread to one consumer
-    thread: exactly `capacity` of them (1 or more), 8 bytes each, allocated at once and never again.
+    thread: exactly `capacity` words (1 or more), 8 bytes each, all allocated when the ring is made.
 
-    What doesn't wait is wait-free and O(1). The first thread that puts, be it one of C or of
-    Python, owns the producer's role, the first that gets the consumer's; another thread gets
-    RuntimeError (in C: FASTPRIMS_NOT_OWNER) until the owner has handed the role over. A word out of
-    range raises OverflowError, what is no integer TypeError, and nothing is stored.
+    Calls that don't wait are wait-free and O(1). The first thread that puts, in C or in Python,
+    owns the producer's role, the first that gets the consumer's. Another thread gets RuntimeError
+    (in C: FASTPRIMS_NOT_OWNER) until the owner has handed the role over. A word out of range raises
+    OverflowError, an object that is no integer TypeError; then nothing is stored.
 
     csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
     """
@@ -156,7 +157,7 @@ class SPSCWords(_Words, Roles):
 
 
 def _words_of(words: Iterable[int]) -> Any:
-    """A C array of them; of a buffer of unsigned 64-bit integers without a copy."""
+    """A C array of the words; a buffer of unsigned 64-bit integers is not copied."""
     try:
         with memoryview(words) as view:  # type: ignore[arg-type] # most iterables are no buffers
             in_place = view.itemsize == 8 and view.format in ("Q", "L", "N")

@@ -1,4 +1,4 @@
-# Copies of records, and the buffers of the objects that records are made of.
+# Copies of records, and the buffers of the objects from which records are made.
 
 
 cdef int copy(char* to, const fp_shm_view* view, uint64_t skip) noexcept:
@@ -26,11 +26,11 @@ cdef bytearray to_bytearray(const fp_shm_view* view, uint64_t skip):
 
 @cython.final
 cdef class Parts:
-    """The buffers of some objects, for as long as this exists."""
+    """The buffers of some objects; it keeps them for as long as it exists."""
 
     def __cinit__(self, list items, size_t before=0):
-        """`before`: parts to be left for the caller to fill in."""
-        cdef tuple all = tuple(items)  # which nobody can make longer while buffers are asked for
+        """`before`: how many parts in front the caller will fill in."""
+        cdef tuple all = tuple(items)  # stays the same while code of the buffers' objects runs
         cdef size_t n = <size_t>len(all)
         self.views = <Py_buffer*>malloc((n + 1) * sizeof(Py_buffer))
         self.parts = <fp_shm_part*>malloc((n + before + 1) * sizeof(fp_shm_part))

@@ -19,19 +19,20 @@ cdef extern from "shm/fp_shm.h" nogil:
         uint64_t size
     uint64_t FP_SPSC_BYTES_UNIT
 
-# From so many bytes on other threads may run while they are copied.
+# From this many bytes on, a copy releases the GIL.
 cdef enum: LARGE = 1 << 16
 
 cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) except? 0
 
 
 cdef class Segment:
-    cdef fp_shm core  # by fp_shm; see there
-    # The rest: written by make() or find(), which a segment sees once, before anybody else has it.
+    cdef fp_shm core  # only fp_shm writes it; see there
+    # The rest is written by make() or find(), which are called once for a segment, before another
+    # thread has it.
     cdef bint made
     cdef bint anyone
     cdef str label
-    cdef uint64_t home  # the forks of the process that made the segment, if it was by this object
+    cdef uint64_t home  # forks() of the process in which make() was called; find(): UINT64_MAX
     cdef object __weakref__  # the interpreter's
 
     cdef int make(self, object name, object capacity, object most, object lanes,
@@ -43,20 +44,21 @@ cdef class Segment:
     # Raises what `status` means.
     cdef int raise_for_status(self, fp_status status, bint writer, uint64_t size) except -1
 
-    # Stores a record of these parts. False: there was no room (unless `quiet`, that raises Full).
+    # Stores a record of these parts. False: there was no room. (Without `quiet`, that raises Full.)
     cdef bint put_parts(self, const fp_shm_part* parts, size_t count, uint64_t size, bint block,
                         object timeout, bint quiet=*) except? False
-    # Stores a record of each part, as many as there is room for; how many.
+    # Stores a record of each part, as many as there is room for; returns how many.
     cdef size_t put_records(self, const fp_shm_part* records, size_t count, bint block,
                             object timeout) except? 0
     cdef void* reserve_room(self, uint64_t size, bint block, object timeout) except NULL
     cdef int commit_room(self, uint64_t size) except -1
     cdef void abort_room(self) noexcept
-    # For a record of the largest size, now.
+    # True if there is room for a record of the largest size now.
     cdef bint has_room(self) noexcept
 
-    # Holds the next record, to be accepted or rejected. False: there is none (as above). If the
-    # number `elsewhere` says that there is one (not 0): True, none is held, `start` is NULL.
+    # Holds the next record; the caller must accept or reject it. False: there is none (as above).
+    # If `elsewhere` is not 0, there is a record elsewhere: answers True, with `start` NULL, and
+    # holds none.
     cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout, bint quiet=*,
                           _core.fp_sync_u64* elsewhere=*) except? False
     cdef bint next_record(self, fp_shm_view* view) noexcept
@@ -73,12 +75,12 @@ cdef class Segment:
     cdef bint is_released(self) noexcept
 
 
-# The record but for its first `skip` bytes.
+# The record without its first `skip` bytes.
 cdef bytes to_bytes(const fp_shm_view* view, uint64_t skip)
 cdef bytearray to_bytearray(const fp_shm_view* view, uint64_t skip)
 
 
-# Written by __cinit__ alone.
+# Only __cinit__ writes it.
 cdef class Parts:
     cdef Py_buffer* views
     cdef fp_shm_part* parts
@@ -87,27 +89,28 @@ cdef class Parts:
 
 
 cdef class _Span:
-    # What is common to a record that is being written and to one that is being read. Up to
-    # `readonly`: written by begin(), before anybody else has the object.
+    # The common base of a record that is being written and of one that is being read. The fields up
+    # to `readonly` are written by begin(), before another thread has the object.
     cdef Segment ring
     cdef void* start
     cdef uint64_t size
-    cdef uint64_t forks  # what a process holds, the children that it forks must not touch
+    cdef uint64_t forks  # of the process that holds the record; its forked children must not use it
     cdef bint readonly
-    # A weak reference to the memoryview of the `with` block, which refers to this object: an
-    # interrupt may keep __exit__ from being called, and nothing but these two then ends the record.
-    # By any thread, within the critical section.
+    # A weak reference to the memoryview of the `with` block, which refers to this object. An
+    # interrupt may prevent the call of __exit__; then the record ends only when both objects are
+    # gone. Any thread may change it, within the critical section.
     cdef object shown
-    # By any thread: atomic. Who sets `ended` has the record to himself.
+    # Any thread may change these: atomic. The thread that sets `ended` owns the record exclusively.
     cdef _core.fp_sync_u64 ended, exports
 
-    # Raises RuntimeError for what no method of ShmRing has made.
+    # Raises RuntimeError for an object that no method of ShmRing has made.
     cdef int check(self) except -1
     cdef int begin(self, Segment ring, void* start, uint64_t size, uint64_t forks) except -1
     cdef bint from_here(self) noexcept
-    # The caller may do what ends the record: nobody has a buffer, nor gets one. False: it was done.
+    # True: the caller must now end the record; no buffer exists, and none will be given out. False:
+    # the record has ended already.
     cdef bint end(self) except? False
-    # For __dealloc__, where nobody else is left.
+    # For __dealloc__, when no other reference is left.
     cdef bint abandoned(self) noexcept
     cdef int must(self, bint ended) except -1
 
@@ -117,5 +120,5 @@ cdef class ShmReservation(_Span):
 
 
 cdef class ShmView(_Span):
-    cdef fp_shm_view record  # as `ring`; when `ended` is set, by who has set it
-    cdef bint take  # as `ring`
+    cdef fp_shm_view record  # as `ring`; once `ended` is set, by the thread that has set it
+    cdef bint take  # written as `ring`

@@ -3,7 +3,7 @@
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
 """ShmRing, and the segment of shared memory under it and under ShmQueue.
 
-One module, in parts; each builds on those before it.
+One module, in parts; each part builds on those before it.
 """
 
 cimport cython

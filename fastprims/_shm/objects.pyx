@@ -1,12 +1,12 @@
 # cython: language_level=3, binding=False, freethreading_compatible=True, auto_pickle=False
 # cython: embedsignature=True, embedsignature.format=clinic
 # cython: profile=False, linetrace=False, boundscheck=False, wraparound=False
-"""ShmQueueCore in the records of a segment: the calls of ShmQueue that move them.
+"""Objects in the records of a segment: the calls of ShmQueue that move them.
 
-They are compiled since signal handlers run, and raise, between any two steps of a Python function:
-after a record was taken, but before it is returned. Here they run only while Python code does:
-while an object is pickled, which comes before anything is stored, and while one is unpickled, from
-where the record is kept for the next call.
+The calls are compiled. In a Python function, a signal handler may run, and raise, between any two
+steps: after a record was taken, but before it is returned. Here handlers run only while Python code
+runs: while an object is pickled, before anything is stored; and while one is unpickled, when a
+failure keeps the record for the next call.
 """
 
 cimport cython
@@ -44,18 +44,18 @@ cdef uint64_t PICKLE = _PICKLE
 @cython.freelist(8)
 @cython.trashcan(True)  # a batch that was kept is a long chain
 cdef class Record:
-    """What was taken from a ring, until its object is returned. Written by the thread that has
-    taken it, from the ring or from what is kept; `next` of a kept one, within the queue's critical
-    section."""
+    """A record that was taken from a ring, until its object is returned. Written by the thread that
+    has taken it, from the ring or from the kept records; `next` of a kept record is written within
+    the queue's critical section."""
     cdef uint64_t tag
     cdef uint64_t forks  # of the process that has taken it
     cdef object rest  # the object itself, if the tag is BYTES
-    cdef bint failed  # once, for a reason that may pass
+    cdef bint failed  # unpickling has failed once, for a reason that may pass
     cdef Record next
 
 
 cdef Record to_record(const fp_shm_view* view):
-    """Without a tag it is taken for one with the largest, and an empty rest."""
+    """A record too short for a tag gets the largest tag and an empty rest; decode() refuses it."""
     cdef Record record = Record.__new__(Record)
     record.forks = view.forks
     if view.size < sizeof(record.tag):
@@ -76,10 +76,10 @@ cdef object decode(Record record):
     return decode_framed(record.tag, record.rest)
 
 
-# Why unpickling failed. No Python code runs here, during which handlers would, too. ---------
+# Why unpickling failed. This part runs no Python code, so no signal handler either. ---------------
 
 cdef bint is_handler(object code):
-    """Whether that is the code of an installed signal handler."""
+    """True if that is the code of an installed signal handler."""
     cdef int number
     for number in range(1, NSIG):
         handler = getsignal(number)
@@ -91,13 +91,13 @@ cdef bint is_handler(object code):
 
 
 cdef bint is_called_as_handler(object frame):
-    """Whether two arguments in a row are the number of a signal and the frame that was interrupted:
-    so a handler looks that is no longer installed, or no plain function."""
+    """True if two arguments in a row are the number of a signal and the interrupted frame. This
+    recognizes a handler that is no longer installed, or that is no plain function."""
     code = frame.f_code
     cdef Py_ssize_t i, count = code.co_argcount
     arguments = []
     for i in range(count + ((code.co_flags & CO_VARARGS) != 0)):
-        if i == count:  # *args comes behind the keyword-only ones
+        if i == count:  # *args comes after the keyword-only arguments
             i += code.co_kwonlyargcount
         value = frame.f_locals.get(code.co_varnames[i])
         if i < count:
@@ -120,7 +120,7 @@ cdef bint is_from_handler(object error):
 
 
 cdef bint is_raised_by_statement(object error):
-    """Whether the innermost Python frame stands at a `raise`, which it does not for Ctrl-C."""
+    """True if the innermost Python frame is at a `raise`; for Ctrl-C it is not."""
     trace = error.__traceback__
     if trace is None:
         return False
@@ -131,7 +131,7 @@ cdef bint is_raised_by_statement(object error):
 
 
 cdef bint is_at_fault(Record record, object error):
-    """Whether unpickling would fail again. Where nobody can tell, it is tried once more."""
+    """True if unpickling would fail again. If that is unknown, it is tried once more."""
     cdef bint again = record.failed
     if is_from_handler(error):
         return False
@@ -145,15 +145,15 @@ cdef bint is_at_fault(Record record, object error):
 
 @cython.no_gc_clear  # the ring is needed to the end; a cycle is broken at the Records
 cdef class ShmQueueCore:
-    """The half of ShmQueue that is not to be interrupted."""
+    """The half of ShmQueue that must not be interrupted."""
 
     cdef Segment ring  # written once, by _adopt()
-    # By any thread, within the critical section.
-    # Records that were taken and not returned, in the order of the ring: who adds some puts them in
-    # front, and whoever takes one from the ring has found none here.
+    # Records that were taken and not returned, in the order of the ring: a thread adds records in
+    # front, and takes one from the ring only if there is none here. Any thread may change it,
+    # within the critical section.
     cdef Record kept
-    # How many. Written within the critical section; those who wait look at it without, and as none
-    # of them sleeps for more than FP_SHM_EVENT_SLICE without another look, nobody has to be woken.
+    # How many there are. Written within the critical section. Waiters read it outside; each reads
+    # it again after at most FP_SHM_EVENT_SLICE of sleep, so no thread has to wake them.
     cdef _core.fp_sync_u64 count
 
     @classmethod
@@ -186,24 +186,24 @@ cdef class ShmQueueCore:
     def _made(self):
         return self.ring is not None
 
-    # What an interrupt has left. ------------------------------------------------------------------
+    # Records that an interrupt has left. ----------------------------------------------------------
 
     cdef void keep(self, Record first, Record last, uint64_t count) noexcept:
         with cython.critical_section(self):
             last.next = self.kept
             self.kept = first
             count += _core.fp_sync_u64_load_relaxed(&self.count)
-            # Seq_cst: pairs with the load in Segment.peek_record's attempts.
+            # Seq_cst: pairs with the load in run_peek(), which Segment.peek_record() repeats.
             _core.fp_sync_u64_store_seq_cst(&self.count, count)
 
     cdef bint is_for_us(self, Record record) noexcept:
-        """False: our parent has it, or nobody is to have it any more."""
+        """False: the parent process has the record, or it is to be dropped."""
         return (self.ring.is_from_here(record.forks) and not self.ring.is_discarding()
                 and not self.ring.is_released())
 
     cdef Record next_kept(self):
         cdef Record record
-        # Relaxed: a hint; what it counts is read within the critical section.
+        # Relaxed: a hint; the records themselves are read within the critical section.
         while _core.fp_sync_u64_load_relaxed(&self.count) != 0:
             with cython.critical_section(self):
                 record = self.kept
@@ -236,12 +236,12 @@ cdef class ShmQueueCore:
             dropped = self.kept
             self.kept = None
             _core.fp_sync_u64_store_seq_cst(&self.count, 0)
-        del dropped  # which may run any code
+        del dropped  # may run any code
 
     # Taking. --------------------------------------------------------------------------------------
 
     cdef Record take(self, bint block, object timeout, bint quiet):
-        """The next record, one that is kept or of the ring. None: there is none, and `quiet`."""
+        """The next record: a kept one, or else one of the ring. `quiet`: None if there is none."""
         cdef fp_shm_view view
         cdef Record record
         cdef int64_t end = _core.FP_FOREVER
@@ -257,7 +257,7 @@ cdef class ShmQueueCore:
                 return None
             if view.start != NULL:
                 break
-            timeout = timeout_until(end)  # another thread's call has kept one meanwhile
+            timeout = timeout_until(end)  # a call of another thread has kept a record meanwhile
         try:
             record = to_record(&view)
         except MemoryError:
@@ -293,7 +293,7 @@ cdef class ShmQueueCore:
                 last.next = record
                 last = record
                 count += 1
-        except Exception:  # not of a handler: none runs. If it lasts, the next call raises it.
+        except Exception:  # not of a handler: none runs. If the cause lasts, the next call raises.
             pass
         record = None
         try:
@@ -303,7 +303,8 @@ cdef class ShmQueueCore:
                     record.rest = decode(record)
                     record.tag = BYTES
                 before = record
-            # Only now: what runs while an object is unpickled could find a list and change it.
+            # Made only now: code that runs while an object is unpickled could find a list, and
+            # change it.
             record = None
             objects = [None] * <Py_ssize_t>count
             record = first
@@ -325,15 +326,16 @@ cdef class ShmQueueCore:
         return objects
 
     def get(self, bint block=True, timeout=None):
-        """Remove the next object and return it. If there is none: wait, at most `timeout` seconds;
-        with block=False don't wait. Raises Empty, ShutDown once all is drained, ValueError after
-        close(); nothing is taken then.
+        """Remove the next object and return it. If there is none, wait, at most `timeout` seconds;
+        with block=False, don't wait. Raises Empty, ShutDown once the queue is drained, ValueError
+        after close(); then it has taken nothing.
 
         Raises what unpickling raises, and pickle.UnpicklingError for a record whose parts do not
-        fit together, which no put() has written: it is gone, and the next get goes on behind it.
-        But what interrupts unpickling (Ctrl-C, or whatever a signal handler raises) leaves the
-        object to this process's next get; so does, once, what may be of another cause: MemoryError,
-        RecursionError, and all that is no Exception, such as SystemExit.
+        fit together, which no put() has written. Such an object is gone, and the next get goes on
+        with the one after it. But an interrupt of unpickling (Ctrl-C, or whatever a signal handler
+        raises) leaves the object to this process's next get. So does, once, an exception that may
+        have another cause: MemoryError, RecursionError, and any that is no Exception, such as
+        SystemExit.
         """
         return self.take_object(block, timeout, False, None)
 
@@ -346,9 +348,9 @@ cdef class ShmQueueCore:
         return self.take_object(False, None, True, default)
 
     def get_many(self, max_items, block=True, timeout=None):
-        """Wait for the first object as get() does, then take what is there, `max_items` at most.
-        All are unpickled when all are taken. Raises what get() raises; if that is of unpickling
-        one of them, the others are left to this process's next gets.
+        """Wait for the first object as get() does, then take the objects that are there,
+        `max_items` at most. Unpickling begins when all are taken. Raises what get() raises; if
+        unpickling one object raises, the others are left to this process's next gets.
         """
         cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
         cdef bint may_wait = to_bool(block, "block")
@@ -371,8 +373,8 @@ cdef class ShmQueueCore:
             all.parts, all.count + 1, all.size + sizeof(tag), block, timeout, quiet)
 
     def put(self, obj, bint block=True, timeout=None):
-        """Pickle `obj` and store it. If there is no room: wait, at most `timeout` seconds; with
-        block=False don't wait. Raises Full, ShutDown, ItemTooLarge, ValueError after close(), and
+        """Pickle `obj` and store it. If there is no room, wait, at most `timeout` seconds; with
+        block=False, don't wait. Raises Full, ShutDown, ItemTooLarge, ValueError after close(), and
         what pickling raises; a call that raises has stored nothing.
         """
         tag, parts = encode(obj)
@@ -390,10 +392,10 @@ cdef class ShmQueueCore:
 
     def put_many(self, iterable, block=True, timeout=None):
         """Store the objects one after the other and return how many were stored: all, or fewer if
-        there was no room in time or the queue was shut down meanwhile; Full (ShutDown) if not a
-        single one. All are pickled before the first is stored; if that raises, or one is too large,
-        nothing is stored. An interrupt, which can only come while it waits for room, leaves those
-        stored so far.
+        there was no room in time or the queue was shut down meanwhile. Raises Full (ShutDown) if
+        not a single object could be stored. All are pickled before the first is stored; if that
+        raises, or one is too large, nothing is stored. An interrupt can then come only while the
+        call waits for room; the objects stored so far remain.
         """
         self.check()
         cdef list encoded = [encode(obj) for obj in iterable]

@@ -1,4 +1,4 @@
-"""ShmQueueCore as the records of a ShmQueue: what becomes of them, pickled, and how they come back."""
+"""Objects as the records of a ShmQueue: how they are pickled, and how they are restored."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 __all__ = ["BYTES", "PICKLE", "decode_framed", "encode"]
 
-# What a record's first word says of the rest: a pickle; the very bytes; or 1 + n: the lengths of a
-# pickle and of the n buffers that it leaves out, the pickle, and the buffers.
+# A record's first word tells what follows. PICKLE: a pickle. BYTES: the bytes object itself. 1 + n:
+# the lengths of a pickle and of the n buffers that it leaves out, the pickle, and the buffers.
 PICKLE, BYTES = 0, 1
-_ALIGNMENT = 16  # of each buffer: what NumPy's types ask for
+_ALIGNMENT = 16  # of each buffer: NumPy's types require it
 _PADDING = bytes(_ALIGNMENT)
 
 
@@ -23,15 +23,16 @@ def _padding(size: int) -> bytes:
 
 
 class _Pickler:
-    """multiprocessing's pickler, which knows how to send connections, sockets and the like, with
-    buffers out of band. To be used by one thread at a time: making one takes longer than using it.
+    """multiprocessing's pickler, which can send connections, sockets and the like, with buffers out
+    of band. One is used again and again, since making it takes longer than using it; by one thread
+    at a time.
     """
 
     def __init__(self) -> None:
         self._file = io.BytesIO()
         self._buffers: list[pickle.PickleBuffer] = []
         self._pickler = ForkingPickler(self._file, 5, True, self._buffers.append)
-        # It copies the tables of reducers when it is made, and modules register theirs later.
+        # A pickler copies the tables of reducers when it is made; modules may add to them later.
         self._tables = copyreg.dispatch_table, ForkingPickler._extra_reducers  # type: ignore[attr-defined]
         self._known = self._registered()
 
@@ -39,7 +40,7 @@ class _Pickler:
         return [len(table) for table in self._tables]
 
     def is_current(self) -> bool:
-        """Whether no reducer was registered since it was made."""
+        """True if no reducer was registered since the pickler was made."""
         return self._known == self._registered()
 
     def dumps(self, obj: object) -> tuple[bytes, list[pickle.PickleBuffer]]:
@@ -58,17 +59,17 @@ _spare: list[_Pickler] = []
 def _spare_pickler() -> _Pickler:
     try:
         pickler = _spare.pop()
-    except IndexError:  # not asked beforehand: other threads take them as well
+    except IndexError:  # a check beforehand would not do: other threads take spare ones, too
         return _Pickler()
     return pickler if pickler.is_current() else _Pickler()
 
 
 def encode(obj: object) -> tuple[int, list[Any]]:
-    """The first word, and the parts of the rest; large buffers are left where they are."""
+    """The first word, and the parts of the rest; large buffers are not copied."""
     if type(obj) is bytes:
         return BYTES, [obj]
     pickler = _spare_pickler()
-    data, buffers = pickler.dumps(obj)  # if that raises, this one is not used again
+    data, buffers = pickler.dumps(obj)  # if that raises, this pickler is not used again
     _spare.append(pickler)
     if not buffers:
         return PICKLE, [data]
@@ -81,13 +82,13 @@ def encode(obj: object) -> tuple[int, list[Any]]:
 
 
 def decode_framed(tag: int, rest: Any) -> Any:
-    """The object of a record whose first word is neither of the two."""
+    """The object of a record whose first word is neither PICKLE nor BYTES."""
     data, *buffers = _frames(memoryview(rest), tag)
     return pickle.loads(data, buffers=buffers)
 
 
 def _frames(view: memoryview, count: int) -> list[memoryview]:
-    """The pickle and the buffers that lie behind their sizes, and fill the record."""
+    """The pickle and the buffers, which follow their sizes and fill the record."""
     at = 8 * count
     frames: list[memoryview] = []
     for size in struct.unpack_from(f"={count}Q", view) if at <= len(view) else ():

@@ -36,8 +36,9 @@ def _unlink(ring: ShmRing, process: int) -> None:
 
 def _when_gone(queue: object, ring: ShmRing) -> Callable[[], object]:
     """Unlinks the ring when the queue is dropped, when its process ends, or when called."""
-    # A child of multiprocessing may end by os._exit(), which skips atexit, and so weakref.finalize;
-    # not before it has done this. Below 0: after its own children were waited for.
+    # A child of multiprocessing may end by os._exit(), which skips atexit, and so weakref.finalize.
+    # But it runs multiprocessing's finalizers first. A priority below 0: after it has joined its
+    # own children.
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
         return cast(
@@ -50,28 +51,29 @@ class ShmQueue(ShmQueueCore[_T]):
     """ShmQueue(maxsize=0, *, capacity=4194304, lanes=64, name=None)
 
     A FIFO queue of objects between processes: multiprocessing.Queue's interface, without its
-    thread, its locks and its pipe. What put() has returned from is stored, whatever happens to the
-    process; errors of pickling are raised by put().
+    thread, its locks and its pipe. Once put() has returned, the object is stored, whatever happens
+    to the process. put() raises the errors of pickling.
 
-    ShmQueueCore are pickled (protocol 5). `bytes`, and buffers that a class hands out of band, as
+    Objects are pickled (protocol 5). `bytes`, and buffers that a class passes out of band, as
     NumPy's arrays do, are copied once into shared memory, and once out of it. Unpickling runs
     code: a queue is for processes that trust each other, and its memory is for this user only.
 
     Order, death, threads, forks and limits are those of ShmRing: each process that puts has
     `capacity` bytes, an object may take nearly half of it (`max_item_size`, else ItemTooLarge), and
     `lanes` processes may put at a time. `maxsize` is exact, over all processes; 0: as many as fit.
-    A process that is stopped while it counts, a few instructions of a put with a maxsize, stops the
-    other puts until it goes on or dies.
+    A process that is stopped while it counts, within a few instructions of a put with a maxsize,
+    stops the other puts until it goes on or dies.
 
-    An interrupt, by Ctrl-C or by whatever a signal handler raises, loses no object. One that is
-    being unpickled then has left shared memory: it comes first in the next get of this object, of
-    any thread, once (a forked child does not get it, too), and goes with close() and with the
-    process.
+    An interrupt, by Ctrl-C or by whatever a signal handler raises, loses no object. An object that
+    is being unpickled at that moment has left shared memory. The next get of this queue object, in
+    any thread, returns it first, and only once: a forked child does not get it as well. It is lost
+    with close() and with the process.
 
-    To be sent to processes that are started, by any method, or attached to by name. The name is
-    removed when the process that made the queue ends, or drops or closes its object; who is
-    attached by then goes on. (A process that is killed, or calls os._exit() or os.exec...() itself,
-    leaves it to `python -m fastprims shm clean`; children of multiprocessing do not.) Linux only.
+    A queue can be sent to processes that are started, by any method, or attached to by name. The
+    name is removed when the process that made the queue ends, or drops or closes its object;
+    processes that are attached by then go on. (A process that is killed, or itself calls os._exit()
+    or os.exec...(), leaves the name to `python -m fastprims shm clean`; children of multiprocessing
+    remove it.) Linux only.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class ShmQueue(ShmQueueCore[_T]):
         ring = ShmRing._create_limited(name, capacity, lanes, limit)
         try:
             ShmQueueCore._adopt(self, ring)
-        except BaseException:  # it has one, or is none of ours
+        except BaseException:  # this object has a ring already, or is no ShmQueueCore
             ring.unlink()
             raise
         self._unlink = _when_gone(self, ring)
@@ -113,8 +115,9 @@ class ShmQueue(ShmQueueCore[_T]):
         self.close()
 
     def qsize(self) -> int:
-        """ShmQueueCore in the queue; while others put and get, about so many: the lanes are counted one
-        after the other. ShmQueueCore that an interrupted get keeps count in their process."""
+        """The number of objects in the queue. Under concurrent use it is approximate: the lanes are
+        counted one after the other. Objects that an interrupted get has kept count in its process.
+        """
         return self._ring.qsize() + self._count_kept()
 
     def __len__(self) -> int:
@@ -124,16 +127,16 @@ class ShmQueue(ShmQueueCore[_T]):
         return True
 
     def empty(self) -> bool:
-        """True if no lane had an object when it was looked at."""
+        """True if each lane was empty at the moment it was counted."""
         return self.qsize() == 0
 
     def full(self) -> bool:
-        """True if there are `maxsize` objects; one that an interrupted get keeps takes no room."""
+        """True if there are `maxsize` objects; one kept by an interrupted get takes no room."""
         return 0 < self.maxsize <= self._ring.qsize()
 
     @property
     def maxsize(self) -> int:
-        """Most objects at a time; 0: as many as fit."""
+        """The largest number of objects at a time; 0: as many as fit."""
         return self._ring.maxsize
 
     @property
@@ -148,35 +151,36 @@ class ShmQueue(ShmQueueCore[_T]):
 
     @property
     def lanes(self) -> int:
-        """Processes that may put at the same time."""
+        """The number of processes that may put at the same time."""
         return self._ring.lanes
 
     @property
     def name(self) -> str:
-        """What attach() takes."""
+        """The name that attach() takes."""
         return self._ring.name
 
     def shutdown(self, immediate: bool = False) -> None:
-        """From now on every put, of all processes, raises ShutDown; gets deliver what is left and
-        then raise it too. immediate=True drops what is left. Wakes all who wait.
+        """From now on every put, of all processes, raises ShutDown; gets deliver the objects that
+        are left and then raise it too. immediate=True drops these objects. Wakes all waiting
+        threads.
         """
         self._ring.shutdown(immediate)
 
     @property
     def is_shutdown(self) -> bool:
-        """True once some process has called shutdown()."""
+        """True once a process has called shutdown()."""
         return self._ring.is_shutdown
 
     def stats(self) -> ShmStats:
         """The queue's state, and this process's waits; see ShmStats."""
         return replace(self._ring.stats(), size=self.qsize())
 
-    # What multiprocessing.Queue has beside that.
+    # Further methods of multiprocessing.Queue.
 
     def close(self) -> None:
-        """This process will not use the queue any more: other calls raise ValueError. What it has
-        put is stored already. In the process that made the queue, its name is removed. Any number
-        of times.
+        """End this process's use of the queue: other calls raise ValueError. The objects that it
+        has put are stored already. In the process that made the queue, the name is removed. May be
+        called any number of times.
         """
         finalizer = getattr(self, "_unlink", None)
         if finalizer is not None:

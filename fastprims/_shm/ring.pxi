@@ -5,30 +5,30 @@ cdef class ShmRing(Segment):
     """ShmRing()
 
     A FIFO queue of byte records between processes, in shared memory. Made by ShmRing.create(), and
-    opened in other processes by ShmRing.attach(name); it can be sent to a process that is being
+    opened in other processes by ShmRing.attach(name). It can be sent to a process that is being
     started, and is inherited by fork.
 
     Each process that puts has a lane of its own (of `capacity` bytes) from its first put until it
-    closes the ring or ends; all objects that it has of one ring share it. Records of one process
-    come out in order, whichever of its objects they were put with, even if each was closed before
-    the next one was opened: then a put may have to wait until the process's earlier records are
-    read, if another process has got its lane since. Records of different processes come in any
-    order. A forked child is another process, and so is a program that a process executes. A record
-    is from 0 to `max_item_size` bytes long. Any number of processes and threads may get; each
-    record is got once.
+    closes the ring or ends. All objects that it has of one ring share this lane. Records of one
+    process come out in order, whichever of its objects put them, even if each was closed before
+    the next one was opened. (In that case, if another process has got the lane since, a put may
+    have to wait until the process's earlier records are read.) Records of different processes come
+    in any order. A forked child is another process, and so is a program that a process executes. A
+    record is from 0 to `max_item_size` bytes long. Any number of processes and threads may get;
+    each record is delivered once.
 
-    Death: SIGKILL at any point loses no record whose put has returned, nor makes one come twice or
-    in part. A process that dies within get() has taken its record, or it has not and another one
-    gets it. What it held is free again within 0.05 s, and so is what a process held that executes
-    another program. A stopped process is not taken for dead: what it holds, at most the lane it was
-    reading at that moment, waits for it; other lanes go on. Processes may be of different PID
-    namespaces (containers) with one /dev/shm.
+    Death: SIGKILL at any point loses no record whose put has returned, and delivers none twice or
+    in part. A process that dies within get() either has taken its record, or another process gets
+    it. Whatever it held is free again within 0.05 s; the same holds for a process that executes
+    another program. A stopped process is not taken for dead: what it holds, at most the lane that
+    it was reading at that moment, waits for it; other lanes go on. The processes may be in
+    different PID namespaces (containers) with one /dev/shm.
 
-    put and get are O(size), and wait-free but for waiting and for other threads of the same
+    put and get are O(size), and wait-free except for waiting and for other threads of the same
     process that put. Small records are copied under the GIL, large ones without it.
 
-    The memory is mode 0600, this user's alone; processes that may write to it can lose records, but
-    not make others touch anything outside. Linux only.
+    The memory has mode 0600, for this user only. A process that may write to it can lose records,
+    but cannot make other processes access anything outside of it. Linux only.
 
     csrc/shm/fp_shm.h and csrc/queues/fp_spsc_bytes.h have the algorithm.
     """
@@ -40,11 +40,11 @@ cdef class ShmRing(Segment):
 
     @classmethod
     def create(cls, name=None, capacity=1 << 20, *, max_item_size=None, lanes=64):
-        """Make a ring. `capacity`: bytes for the records of each process that puts, at 8 bytes for
-        each record beside its own, rounded up to a power of two (4096 or more). `max_item_size`:
-        bytes of the largest record; at most, and by default, half of the capacity less 8. `lanes`:
-        how many processes may put at the same time. Memory is taken when a process first puts.
-        Without a name, one that nobody has is found.
+        """Make a ring. `capacity`: bytes for the records of each process that puts, where each
+        record takes 8 bytes more than its own; rounded up to a power of two (4096 or more).
+        `max_item_size`: bytes of the largest record; at most, and by default, half of the capacity
+        less 8. `lanes`: how many processes may put at the same time. Memory is taken when a process
+        first puts. Without a name, the ring gets one that is not in use.
 
         Raises FileExistsError if the name is taken, ValueError for sizes that are impossible.
         """
@@ -55,7 +55,7 @@ cdef class ShmRing(Segment):
     @classmethod
     def attach(cls, name, *, anyone=False):
         """Open the ring of that name. Raises FileNotFoundError if there is none, ValueError if it
-        is damaged or something else, and PermissionError if it belongs to another user, unless
+        is damaged or is no ring, and PermissionError if it belongs to another user, unless
         anyone=True.
         """
         cdef ShmRing self = cls.__new__(cls)
@@ -75,24 +75,24 @@ cdef class ShmRing(Segment):
                 pass
 
     def close(self):
-        """Give up the right to use this object: other calls raise ValueError from now on, those
-        that wait included. With the last object of the process, its lane is given up. Records that
-        were put remain. Any number of times. The memory is unmapped with the last reference to the
-        process's last object.
+        """End the use of this object: from now on other calls raise ValueError, waiting ones
+        included. With its last object of the ring, the process gives up its lane. Records that were
+        put remain. May be called any number of times. The memory is unmapped with the last
+        reference to the process's last object.
         """
         if self.made:
             self.release()
 
     def unlink(self):
-        """Remove the name: nobody can attach any more; who is attached goes on. The memory is freed
-        when the last process has gone. Raises FileNotFoundError if there is no such name.
+        """Remove the name: no process can attach any more; attached processes go on. The memory is
+        freed when the last of them is gone. Raises FileNotFoundError if there is no such name.
         """
         self.check()
         self.remove_name()
 
     @property
     def name(self):
-        """What attach() takes."""
+        """The name that attach() takes."""
         return self.label
 
     @property
@@ -112,12 +112,12 @@ cdef class ShmRing(Segment):
 
     @property
     def lanes(self):
-        """Processes that may put at the same time."""
+        """The number of processes that may put at the same time."""
         return self.core.lanes
 
     @property
     def maxsize(self):
-        """Most records at a time; 0: as many as fit."""
+        """The largest number of records at a time; 0: as many as fit."""
         return self.core.limit
 
     cdef bint put_item(self, object item, bint block, object timeout,
@@ -151,18 +151,19 @@ cdef class ShmRing(Segment):
 
     def put(self, item, block=True, timeout=None):
         """Store a copy of `item`, any bytes-like object. If there is no room in this process's
-        lane: wait, at most `timeout` seconds; with block=False don't wait. Raises Full if there was
-        no room in time (or, with block=False, while another thread of this process is at it),
+        lane, wait, at most `timeout` seconds; with block=False, don't wait. Raises Full if there
+        was no room in time (or, with block=False, while another thread of this process puts),
         ShutDown after shutdown(), ItemTooLarge, RuntimeError if all lanes have owners, MemoryError
         if there is no memory for the lane. A call that raises has stored nothing.
         """
         self.put_item(item, to_bool(block, "block"), timeout)
 
     def get(self, block=True, timeout=None):
-        """Remove and return the next record, as bytes. If there is none: wait, at most `timeout`
-        seconds; with block=False don't wait. Raises Empty if none came in time (or, with
-        block=False, while others read all lanes that have one), ShutDown after shutdown() once all
-        is drained, RuntimeError if the memory is damaged. A call that raises has taken nothing.
+        """Remove and return the next record, as bytes. If there is none, wait, at most `timeout`
+        seconds; with block=False, don't wait. Raises Empty if none came in time (or, with
+        block=False, while other readers hold all lanes that have records), ShutDown after
+        shutdown() once the ring is drained, RuntimeError if the memory is damaged. A call that
+        raises has taken nothing.
         """
         return self.get_item(to_bool(block, "block"), timeout)
 
@@ -185,10 +186,10 @@ cdef class ShmRing(Segment):
     def put_many(self, iterable, block=True, timeout=None):
         """Store copies of the items one after the other and return how many were stored: all, or
         fewer if there was no room in time (block=False: at once) or the ring was shut down
-        meanwhile. Raises Full (ShutDown) if not a single one could be stored. Others' records may
-        come between. The iterable is read to its end before the first one is stored; if that
-        raises, or one of them is too large, nothing is stored. An interrupt leaves those stored so
-        far.
+        meanwhile. Raises Full (ShutDown) if not a single item could be stored. Records of other
+        callers may come between. The iterable is read to its end before the first item is stored;
+        if that raises, or an item is too large, nothing is stored. After an interrupt, the items
+        stored so far remain.
         """
         self.check()
         cdef bint may_wait = to_bool(block, "block")
@@ -199,9 +200,9 @@ cdef class ShmRing(Segment):
         return self.put_records(batch.parts, batch.count, may_wait, timeout)
 
     def get_many(self, max_items, block=True, timeout=None):
-        """Wait for the first record as get() does, then take what is there of the same process's,
-        `max_items` at most, and return them as a list. Raises what get() raises, with nothing
-        taken.
+        """Wait for the first record as get() does, then take the records that are there from the
+        same process, `max_items` at most, and return them as a list. Raises what get() raises; then
+        it has taken nothing.
         """
         cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
         cdef fp_shm_view view
@@ -218,7 +219,7 @@ cdef class ShmRing(Segment):
                 if more:
                     items.append(to_bytes(&view, 0))
         except MemoryError:
-            # Those copied so far were taken one by one, up to this one.
+            # next_record() has taken the records copied so far; this one remains.
             self.reject_record(&view)
             if not items:
                 raise
@@ -230,9 +231,9 @@ cdef class ShmRing(Segment):
         return items
 
     def reserve(self, size, block=True, timeout=None):
-        """Room for a record of `size` bytes, to be written in place; see ShmReservation. Waits and
-        raises as put() does. Until it is committed or aborted, other threads of this process wait
-        with their puts.
+        """Reserve room for a record of `size` bytes, to be written in place; see ShmReservation.
+        Waits and raises as put() does. Until the reservation is committed or aborted, the puts of
+        other threads of this process wait.
         """
         cdef uint64_t wanted = to_number(size, "size", 0, UINT64_MAX)
         cdef bint may_wait = to_bool(block, "block")
@@ -241,8 +242,8 @@ cdef class ShmRing(Segment):
         return reservation
 
     def get_view(self, block=True, timeout=None):
-        """The next record, to be read in place; see ShmView. Waits and raises as get() does. When
-        the `with` block is left, the record is taken; if it is left by an exception, the record
+        """The next record, to be read in place; see ShmView. Waits and raises as get() does. The
+        record is taken when the `with` block ends; if an exception leaves the block, the record
         remains.
         """
         return self.view(True, to_bool(block, "block"), timeout)
@@ -266,8 +267,8 @@ cdef class ShmRing(Segment):
         return self
 
     def qsize(self):
-        """Records in the ring; while others put and get, about so many: the lanes are counted one
-        after the other."""
+        """The number of records in the ring. Under concurrent use it is approximate: the lanes are
+        counted one after the other."""
         self.check()
         return self.records()
 
@@ -278,26 +279,27 @@ cdef class ShmRing(Segment):
         return True
 
     def empty(self):
-        """True if no lane had a record when it was looked at."""
+        """True if each lane was empty at the moment it was counted."""
         return self.qsize() == 0
 
     def full(self):
-        """True if a record of max_item_size would not find room now: in this process's lane, or,
-        if it has none, in one that it could take; none is taken to answer."""
+        """True if there is no room now for a record of max_item_size: in this process's lane, or,
+        if it has none, in a lane that it could take. The call does not take one."""
         self.check()
         return not self.has_room()
 
     def shutdown(self, immediate=False):
-        """From now on every put, of all processes, raises ShutDown; gets deliver what is left and
-        then raise it too. immediate=True drops what is left. Wakes all who wait. A put that runs at
-        the same time either comes before (its record is delivered) or raises. It is not undone.
+        """From now on every put, of all processes, raises ShutDown; gets deliver the records that
+        are left and then raise it too. immediate=True drops these records. Wakes all waiting
+        threads. A concurrent put either takes effect before (its record is delivered) or raises. A
+        shutdown cannot be undone.
         """
         self.check()
         self.shut(to_bool(immediate, "immediate"))
 
     @property
     def is_shutdown(self):
-        """True once some process has called shutdown()."""
+        """True once a process has called shutdown()."""
         self.check()
         return self.is_shut()
 
@@ -309,7 +311,7 @@ cdef class ShmRing(Segment):
             put_waits=_core.fp_sync_u64_load_relaxed(&self.core.put_waits),
             get_waits=_core.fp_sync_u64_load_relaxed(&self.core.get_waits))
 
-    # Manners. -------------------------------------------------------------------------------------
+    # Special methods. -----------------------------------------------------------------------------
 
     def __repr__(self):
         if not self.made:
@@ -319,7 +321,7 @@ cdef class ShmRing(Segment):
                 f"capacity={self.capacity} size={self.records()}{state}>")
 
     def __reduce_ex__(self, protocol):
-        """Pickled by name: whoever unpickles it attaches."""
+        """Pickled by name: a process that unpickles it attaches."""
         self.check()
         return _attach, (type(self), self.name, self.anyone)
 

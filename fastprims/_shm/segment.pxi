@@ -1,4 +1,4 @@
-# A segment of shared memory, fp_shm: made, found, named, waited for; and why not.
+# A segment of shared memory, fp_shm: making, finding, naming and waiting; and the errors.
 
 
 cdef extern from "shm/fp_shm.h" nogil:
@@ -90,7 +90,7 @@ cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) e
     return number
 
 
-# What fp_shm_wait() repeats. ----------------------------------------------------------------------
+# The operations that fp_shm_wait() repeats. -------------------------------------------------------
 
 cdef struct Put:
     fp_shm* core
@@ -127,7 +127,7 @@ cdef fp_status run_reserve(void* arg) noexcept nogil:
 
 cdef fp_status run_peek(void* arg) noexcept nogil:
     cdef Get* g = <Get*>arg
-    # Seq_cst: pairs with the store of who has raised it.
+    # Seq_cst: pairs with the store of the thread that has raised the number.
     if g.elsewhere != NULL and _core.fp_sync_u64_load_seq_cst(g.elsewhere) != 0:
         g.view.start = NULL
         return _core.FP_OK
@@ -140,27 +140,28 @@ cdef inline bint must_wait(fp_status status) noexcept:
 
 cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcept nogil, void* arg,
                       fp_status status, bint block, object timeout) except *:
-    """The operation has answered `status`: wait until it answers something final."""
+    """The operation has answered `status`. If that is not final: with `block`, waits until it is;
+    else tries once more if a process that has died may be the cause."""
     cdef _core.fp_attempt op = [run, NULL, arg]
     if not must_wait(status):
         return status
     if block:
         return fp_shm_wait(core, writer, &op, deadline_of(timeout), &host)
-    # Held by a process that has died, perhaps.
+    # A process that has died may hold the lane.
     return run(arg) if status == _core.FP_BUSY and fp_shm_rescue(core) else status
 
 
 # For python -m fastprims shm. ---------------------------------------------------------------------
 
 def is_used(str name):
-    """Whether any process has the segment, of whatever user or PID namespace; True, too, if that
-    cannot be known."""
+    """True if any process has the segment, of whatever user or PID namespace, or if that cannot be
+    known."""
     return fp_shm_is_used(to_name(name))
 
 
 def remove_unused(str name, uint64_t inode):
-    """Remove the name, if it is that file's and no process has it, nor gets it meanwhile; else
-    raise OSError."""
+    """Remove the name if it belongs to that file, and no process has the file or gets it meanwhile;
+    else raise OSError."""
     cdef int error = fp_shm_remove_unused(to_name(name), inode)
     if error != 0:
         system_error(error, name)
@@ -184,7 +185,7 @@ cdef class Segment:
         options.most = UINT64_MAX
         if most is not None:
             options.most = to_number(most, "max_item_size", 0, largest // 2 - 8)
-        self.check_new()  # a class's __new__ may have given an object that it gave before
+        self.check_new()  # __new__ of a subclass may have returned an old object
         cdef fp_shm_fault why = fp_shm_create(&self.core, encoded, &options)
         if why == FP_SHM_GEOMETRY:
             raise ValueError(
@@ -314,7 +315,7 @@ cdef class Segment:
     cdef void abort_room(self) noexcept:
         fp_shm_abort(&self.core)
 
-    # For a record of the largest size, now.
+    # True if there is room for a record of the largest size now.
     cdef bint has_room(self) noexcept:
         return fp_shm_has_room(&self.core)
 
@@ -346,7 +347,7 @@ cdef class Segment:
     cdef void reject_record(self, fp_shm_view* view) noexcept:
         fp_shm_reject(&self.core, view)
 
-    # Anyone. --------------------------------------------------------------------------------------
+    # Either side. ---------------------------------------------------------------------------------
 
     cdef uint64_t forks(self) noexcept:
         return fp_shm_forks()

@@ -1,8 +1,7 @@
-# Records of a ShmRing in place: ShmReservation for one that is written, ShmView for one that is
-# read.
+# Records of a ShmRing in place: ShmReservation for writing one, ShmView for reading one.
 
 
-@cython.no_gc_clear  # the ring is needed to the end
+@cython.no_gc_clear  # __dealloc__ needs the ring
 cdef class _Span:
     def __init__(self, *args, **kwargs):
         raise TypeError(f"{type(self).__name__} is made by the methods of ShmRing")
@@ -23,14 +22,15 @@ cdef class _Span:
     cdef bint end(self) except? False:
         cdef uint64_t found = 0
         self.check()
-        with cython.critical_section(self):  # who comes second finds the memory released
+        with cython.critical_section(self):  # a second thread finds the memoryview released
             view = None if self.shown is None else self.shown()
             if view is not None:
                 view.release()
             self.shown = None
         if not _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 1):
             return False
-        # Who asks for a buffer counts itself, then looks at `ended`; here it's the other way round.
+        # __getbuffer__() counts itself, then reads `ended`. Here the order is reversed, so at least
+        # one of the two threads sees the other.
         if _core.fp_sync_u64_load_seq_cst(&self.exports) != 0:
             found = 1
             _core.fp_sync_u64_cas_seq_cst(&self.ended, &found, 0)
@@ -82,13 +82,13 @@ cdef class ShmReservation(_Span):
     """ShmReservation()
 
     Room in a ShmRing for a record, to be written in place: `with ring.reserve(n) as view:` gives a
-    writable memoryview of n bytes, and stores the record when the block is left, or drops it if it
-    is left by an exception. Without `with`: memoryview(reservation), commit() and abort(). A
-    reservation that nobody refers to any more is dropped.
+    writable memoryview of n bytes. The record is stored when the block ends, or dropped if an
+    exception leaves the block. Without `with`: memoryview(reservation), commit() and abort(). A
+    reservation without references is dropped.
 
-    Nothing of it can be read before the commit, nor used afterwards: the memoryview is released,
-    and if a slice of it, or an array over it, still exists, BufferError is raised and the record is
-    dropped as soon as that has gone.
+    Readers see nothing of the record before the commit. Afterwards the memoryview is released. If a
+    slice of it, or an array over it, still exists, BufferError is raised, and the record is dropped
+    as soon as that slice or array is gone.
     """
 
     def __dealloc__(self):
@@ -113,7 +113,7 @@ cdef class ShmReservation(_Span):
         self.ring.commit_room(kept)
 
     def abort(self):
-        """Drop the record. Any number of times."""
+        """Drop the record. May be called any number of times."""
         if self.end() and self.from_here():
             self.ring.abort_room()
 
@@ -122,13 +122,12 @@ cdef class ShmView(_Span):
     """ShmView()
 
     A record of a ShmRing, read in place: `with ring.get_view() as view:` gives a read-only
-    memoryview, and takes the record when the block is left; if it is left by an exception, the
-    record remains where it was, and so it does if the process is killed. `with ring.peek()` leaves
-    it in any case. Without `with`: memoryview(view), accept() and reject(). A view that nobody
-    refers to any more is rejected.
+    memoryview, and takes the record when the block ends. If an exception leaves the block, or the
+    process is killed, the record remains where it was. `with ring.peek()` leaves it in any case.
+    Without `with`: memoryview(view), accept() and reject(). A view without references is rejected.
 
-    Meanwhile nobody else reads records of the process that has put this one. Afterwards the
-    memoryview is released; if a slice of it, or an array over it, still exists, BufferError is
+    Meanwhile no other reader gets records of the process that has put this one. Afterwards the
+    memoryview is released. If a slice of it, or an array over it, still exists, BufferError is
     raised and the record remains.
     """
 
@@ -147,12 +146,12 @@ cdef class ShmView(_Span):
                 self.reject()
 
     def accept(self):
-        """Take the record: it is gone."""
+        """Take the record: it leaves the ring."""
         self.must(self.end())
         self.ring.accept_record(&self.record)
 
     def reject(self):
-        """Leave the record, for whoever reads next. Any number of times."""
+        """Leave the record for the next reader. May be called any number of times."""
         if self.end() and self.from_here():
             self.ring.reject_record(&self.record)
 

@@ -1,5 +1,5 @@
-"""python -m fastprims shm ls | clean: the shared memory that ShmRings and ShmQueues have taken, and
-what processes that were killed have left of it."""
+"""python -m fastprims shm ls | clean: the shared memory of ShmRings and ShmQueues, and segments
+that killed processes have left behind."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Segment:
     owner: int
     inode: int
     used: bool
-    """Whether some process has it: the kernel says so, of whatever user or PID namespace. True, too,
-    if that cannot be known."""
+    """True if the kernel says that a process has it, of whatever user or PID namespace; or if that
+    cannot be known."""
     users: list[int] = field(default_factory=list)
-    """Which these are, as far as this process may look into them."""
+    """The ids of these processes, as far as this process may look into them."""
     trouble: str = ""
-    """Why it cannot be attached to."""
+    """Why attaching to it fails; "" if it does not."""
     contents: str = ""
 
 
 class _Users:
-    """Processes by the inode of the shared memory that they have mapped."""
+    """The processes, by the inode of the shared memory that they have mapped."""
 
     def __init__(self) -> None:
         self.of: dict[int, list[int]] = {}
         self.hidden: set[int] = set()
-        """Users of the processes that this one may not look into."""
+        """The owners of the processes that this process may not look into."""
         for pid in filter(str.isdecimal, os.listdir("/proc")):
             try:
                 for inode in _mappings(pid):
@@ -54,7 +54,8 @@ class _Users:
 
 
 def _mappings(pid: str) -> set[int]:
-    """(By name it cannot be told: a file that got its name after it was opened is shown without.)"""
+    """The inodes of the shared memory that a process has mapped. (Names would not do: a file that
+    got its name after it was opened is shown without one.)"""
     text = Path("/proc", pid, "maps").read_text(encoding="utf-8", errors="surrogateescape")
     return {int(x.split(maxsplit=5)[4]) for x in text.splitlines() if f"{FOLDER}/" in x}
 
@@ -68,7 +69,7 @@ def _uids(pid: str) -> set[int]:
 
 
 def _is_segment(file: Path) -> bool:
-    """Whether it was made by some version of this library."""
+    """True if a version of this library has made it, or if that cannot be known."""
     try:
         fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
@@ -89,7 +90,7 @@ def _look_into(segment: Segment) -> None:
 
 
 def segments(everybody: bool = False) -> list[Segment]:
-    """This user's segments, or everybody's that may be read."""
+    """This user's segments, or those of all users that may be read."""
     users = _Users()
     found = []
     for file in sorted(FOLDER.glob(f"{PREFIX}*")):
@@ -101,8 +102,8 @@ def segments(everybody: bool = False) -> list[Segment]:
             name = file.name[len(PREFIX) :]
             segment = Segment(name, status.st_uid, status.st_ino, is_used(name))
             segment.users = sorted(users.of.get(segment.inode, []))
-            _look_into(segment)  # which makes this process one more user, for a moment
-            # Another version of this library has perhaps not told the kernel who uses it.
+            _look_into(segment)  # makes this process one more user, for a moment
+            # Another version of this library may not have told the kernel which processes use it.
             unknown = segment.trouble and segment.owner in users.hidden and _is_segment(file)
             segment.used = bool(segment.used or segment.users or unknown)
             found.append(segment)
@@ -136,7 +137,7 @@ def _clean(options: argparse.Namespace) -> int:
             if not options.dry_run:
                 remove_unused(segment.name, segment.inode)
         except OSError as error:
-            if error.errno == errno.EBUSY:  # somebody has come since it was looked at
+            if error.errno == errno.EBUSY:  # a process has attached since the check
                 segment.used = True
                 print(f"kept     {_show(segment)}")
                 continue
@@ -168,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-# Made early: argparse imports what it needs, which a process that has given up its privileges by
-# then may not read any more.
+# Made early: argparse imports further modules, which a process that gives up its privileges later
+# may not be able to read any more.
 PARSER = _parser()
 
 

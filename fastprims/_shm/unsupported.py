@@ -1,4 +1,4 @@
-"""Stands in for what this platform does not have, so that importing fastprims works everywhere."""
+"""Stand-ins for classes that this platform cannot have, so that fastprims can be imported anywhere."""
 
 from __future__ import annotations
 

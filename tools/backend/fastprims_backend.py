@@ -1,4 +1,4 @@
-"""The build backend: setuptools', and cffi for fastprims.raw wherever cffi can be had."""
+"""The build backend: setuptools', and cffi for fastprims.raw wherever cffi can be installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 Settings = dict[str, Any] | None
 
-# Free-threaded interpreters are supported from 3.14 on; before, it does not even install.
+# cffi supports free-threaded interpreters from 3.14 on; before, it cannot even be installed.
 WITH_CFFI = not sysconfig.get_config_var("Py_GIL_DISABLED") or sys.version_info >= (3, 14)
 CFFI = ["cffi>=1.16"] if WITH_CFFI else []
 
