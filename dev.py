@@ -33,7 +33,7 @@ from tools.venvs import (
 
 
 def compare(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    extras = ["bench", "peers", "shm"] if options.peers else ["bench", "shm"]
+    extras = ["bench", "peers", "raw"] if options.peers else ["bench", "raw"]
     environment = Environment(interpreter, extras)
     python = environment.ensure()
     command: list[str | Path] = [python, "-m", "bench", "--out", options.out.resolve()]
@@ -57,7 +57,7 @@ def _shown(path: Path) -> Path:
 
 
 def test(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    environment = Environment(interpreter, ["test", "bench", "shm"])
+    environment = Environment(interpreter, ["test", "bench", "raw"])
     python = environment.ensure()
     return run([python, "-m", "pytest", *rest], cwd=environment.tree)
 

@@ -1,6 +1,6 @@
 """Rings of 64-bit words and of bytes that C threads share: no Python objects in them.
 
-`fastprims.raw` needs cffi (``pip install 'fastprims[shm]'``) when fastprims is built and when it is
+`fastprims.raw` needs cffi (``pip install 'fastprims[raw]'``) when fastprims is built and when it is
 used; without it, importing this module raises ImportError. The structures are those of
 `fastprims.h`, the header for C and C++ (`fastprims.get_include()`), compiled with real atomics even
 under the GIL. So any thread that has the address of a ring may use it, through cffi, ctypes or C:

@@ -45,7 +45,7 @@ def run_code(python: Path, document: Path) -> bool:
 
 
 def main(interpreter: Interpreter) -> int:
-    python = Environment(interpreter, ["docs", "shm"]).ensure()
+    python = Environment(interpreter, ["docs", "raw"]).ensure()
     good = [run_code(python, ROOT / name) for name in WITH_CODE]
     status = run([python, "-m", "pdoc", "--output-directory", OUTPUT, "fastprims"])
     if status == 0:

@@ -204,7 +204,7 @@ def main(interpreter: Interpreter, names: list[str], only_list: bool, fix: bool)
     if unknown := set(names) - set(CHECKS):
         raise Stop(f"no such check: {', '.join(sorted(unknown))} (--list: which there are)")
     chosen = names or list(CHECKS)
-    environment = Environment(interpreter, ["dev", "test", "bench", "shm"])
+    environment = Environment(interpreter, ["dev", "test", "bench", "raw"])
     tools = Tools(environment.ensure(current="stubs" in chosen), fix)
     failed = []
     for name in chosen:

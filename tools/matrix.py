@@ -56,7 +56,7 @@ def _counts(report: Path) -> str:
 def _suite(interpreter: Interpreter) -> tuple[bool, str]:
     """True if the suite passed; and its counts, or why there are none."""
     try:
-        environment = Environment(interpreter, ["test", "bench", "shm"])
+        environment = Environment(interpreter, ["test", "bench", "raw"])
         python = environment.ensure()
     except Stop as reason:
         return False, str(reason)

@@ -33,7 +33,7 @@ assert os.path.isfile(fastprims.get_library())
 try:
     import fastprims.raw
 except ImportError as error:
-    assert "fastprims[shm]" in str(error), error  # nothing is required, so cffi is not there
+    assert "fastprims[raw]" in str(error), error  # nothing is required, so cffi is not there
 else:
     raise AssertionError("fastprims.raw without cffi")
 probe = getattr(sys, "_is_gil_enabled", None)
@@ -69,7 +69,7 @@ def check_wheel(wheel: Path, extras: list[str]) -> None:
     if missing := sorted(wanted - names):
         raise Stop(f"{wheel.name} lacks {missing}")
     modules = {Path(n).with_suffix("") for n in _files("fastprims", "*.pyx", "*.c")}
-    modules |= {Path("fastprims/_raw/ext")} if "shm" in extras else set()
+    modules |= {Path("fastprims/_raw/ext")} if "raw" in extras else set()
     for module in sorted(modules):
         if not any(n.startswith(f"{module.as_posix()}.") and ".pyi" not in n for n in names):
             raise Stop(f"{wheel.name} lacks the compiled module {module}")
@@ -116,7 +116,7 @@ def check_installs(interpreter: Interpreter, archive: Path) -> None:
 
 
 def main(interpreter: Interpreter) -> int:
-    environment = Environment(interpreter, ["dev", "shm"])
+    environment = Environment(interpreter, ["dev", "raw"])
     python = environment.ensure()
     dist = ROOT / "dist"
     if dist.exists():

@@ -142,7 +142,7 @@ class Environment:
         # hdrhistogram, in `bench`, would switch the GIL back on; see pyproject.toml.
         names = {"report" if e == "bench" and interpreter.free_threaded else e for e in extras}
         if interpreter.free_threaded and interpreter.version < "3.14":
-            names.discard("shm")  # cffi does not install there
+            names.discard("raw")  # cffi does not install there
         self.extras = sorted(names)
         self.env = _knobs(knobs or {})
         suffix = "".join(f"-{_slug(name, value)}" for name, value in self.env.items())

@@ -18,8 +18,8 @@ from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded
 THREADED = [
     "tests/maps/test_concurrent.py",
     "tests/maps/test_isolated.py",
-    "tests/topics/test_topic_concurrent.py",
-    "tests/topics/test_topic_isolated.py",
+    "tests/maps/test_topic_concurrent.py",
+    "tests/maps/test_topic_isolated.py",
 ]
 SUPPRESSED = ROOT / "tools" / "tsan-suppressed"
 
@@ -37,7 +37,7 @@ def _suite(
     pytest: tuple[str, ...] = (),
     env: dict[str, str] | None = None,
 ) -> int:
-    environment = Environment(interpreter, ["test", "bench", "shm"], knobs)
+    environment = Environment(interpreter, ["test", "bench", "raw"], knobs)
     python = environment.ensure()
     return run([python, "-m", "pytest", "-q", *pytest], cwd=environment.tree, env=env)
 
@@ -122,7 +122,7 @@ def address(interpreter: Interpreter) -> int:
 
 
 def address_maps(interpreter: Interpreter) -> int:
-    return _address(interpreter, "tests/maps", "tests/topics")
+    return _address(interpreter, "tests/maps")
 
 
 def _races(*tests: str) -> int:
@@ -147,7 +147,7 @@ def chaos(interpreter: Interpreter) -> int:
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0:allocator_may_return_null=1"
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
     knobs = {"FASTPRIMS_SANITIZE": "address,undefined"}
-    return _chaos(Environment(inspect(found), ["shm"], knobs))
+    return _chaos(Environment(inspect(found), ["raw"], knobs))
 
 
 def chaos_races(interpreter: Interpreter) -> int:

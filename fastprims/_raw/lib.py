@@ -25,7 +25,7 @@ def _load() -> Any:
         import_module("_cffi_backend")  # ext needs it; this gives its absence its own message
     except ImportError as missing:
         raise ImportError(
-            "fastprims.raw needs cffi, which is not installed: pip install 'fastprims[shm]' (on a "
+            "fastprims.raw needs cffi, which is not installed: pip install 'fastprims[raw]' (on a "
             "free-threaded Python from 3.14 on)"
         ) from missing
     try:

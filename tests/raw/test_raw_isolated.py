@@ -243,7 +243,7 @@ assert q.get() == 1
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("_cffi_backend", "pip install 'fastprims[shm]'"),
+        ("_cffi_backend", "pip install 'fastprims[raw]'"),
         ("fastprims._raw.ext", "was built without cffi"),
     ],
 )
