@@ -4,7 +4,7 @@
 #include "torture.h"
 
 #include "shm/fp_process.h"
-#include "shm/fp_shm.h"
+#include "shm/fp_shm_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,10 +61,12 @@ static void leave(struct fp_shm *h) {
 /* Starts a child that runs fn and ends, or that kills itself at its step number `step`. */
 static pid_t start(void (*fn)(int id), int id, int step) {
     fflush(stdout);
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     CHECK(pid >= 0, "fork: %s", strerror(errno));
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing case leaves nobody, stopped or not */
+        if (getppid() != parent)
+            _exit(0);
         torture_kill_at(step);
         fn(id);
         _exit(0);
