@@ -78,7 +78,7 @@ def torture(interpreter: Interpreter) -> int:
 
 
 def kills(interpreter: Interpreter) -> int:
-    env = {"TORTURE_ONLY": "shm", "TORTURE_KILLS": "10000", "TORTURE_SECONDS": "1200"}
+    env = {"TORTURE_ONLY": "shm_kills", "TORTURE_KILLS": "10000", "TORTURE_SECONDS": "1200"}
     return run([ROOT / "tests" / "c" / "run", "steps", "asan", "optimized"], env=env)
 
 
