@@ -11,8 +11,6 @@ MUTANTS = [
         SPSC,
         "    if (!discards(r))\n        return claimed",
         "    if (true)\n        return claimed",
-        program="spsc",
-        only="spsc",
     ),
     Mutant(
         "spsc: the item is written after the tail",
