@@ -28,21 +28,23 @@ NO_METRIC = {"metric": "none"}
 class QueueStats:
     """The counts of one queue, since it was made; all except the waits are from one moment.
 
-    Counting costs nothing: puts and gets are the positions that the algorithm keeps anyway.
+    Puts and gets cost nothing: they are the positions that the algorithm keeps anyway. A wait costs
+    one atomic addition, each time a thread that found no room, or no item, announces itself.
     """
 
     puts: int = field(metadata=COUNTER)
     """Items stored."""
     gets: int = field(metadata=COUNTER)
-    """Items taken, including those that shutdown(immediate=True) dropped."""
+    """Items taken, including those that shutdown(immediate=True) dropped. (ChannelStats: not
+    including what was dropped.)"""
     size: int
     """Items in the queue: puts - gets."""
     maxsize: int
     """The largest number of items at a time; 0 or less: unbounded."""
     put_waits: int = field(metadata=COUNTER)
-    """Times a thread prepared to sleep because there was no room."""
+    """Times a thread announced that it waits for room; one call that waits long counts several."""
     get_waits: int = field(metadata=COUNTER)
-    """Times a thread prepared to sleep because there was no item."""
+    """The same for an item."""
     open: bool = field(default=False, kw_only=True, metadata=NO_METRIC)
     """True if the use of its inside made it a standard queue. Since then nothing is counted, and
     `size` is the number of items that were moved then."""
@@ -195,6 +197,6 @@ class ShmStats:
     lanes: int
     """The number of processes that may put at the same time."""
     put_waits: int = field(metadata=COUNTER)
-    """Times a thread prepared to sleep because there was no room."""
+    """Times a thread announced that it waits for room; one call that waits long counts several."""
     get_waits: int = field(metadata=COUNTER)
     """Times a thread prepared to sleep because there was no record."""

@@ -7,8 +7,11 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import pickle
+import pickletools
 import pkgutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -163,3 +166,34 @@ def test_the_stubs_name_nothing_that_is_not_there() -> None:
         for node in stub_of(name).body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
                 assert hasattr(module, node.name), f"{name}.{node.name}"
+
+
+def names_in(pickle: bytes) -> set[tuple[str, str]]:
+    """The classes and functions that a pickle of protocol 2 refers to."""
+    found = (arg for op, arg, _ in pickletools.genops(pickle) if op.name == "GLOBAL")
+    return {tuple(arg.split(" ", 1)) for arg in found}
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: fastprims.Ctrie(a=1), {("fastprims", "Ctrie")}),
+        (lambda: fastprims.Ctrie().readonly_snapshot(), {("fastprims._ctrie", "snapshot_of")}),
+        (lambda: fastprims.Queue().stats(), {("fastprims._stats", "QueueStats")}),
+        (fastprims.ItemTooLarge, {("fastprims._errors", "ItemTooLarge")}),
+    ],
+)
+def test_pickles_keep_the_names_that_they_contain(
+    make: Callable[[], object], names: set[tuple[str, str]]
+) -> None:
+    """Other processes, and files, have pickles of other versions."""
+    made = pickle.dumps(make(), 2)
+    assert names <= names_in(made)
+    assert type(pickle.loads(made)) is type(make())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory is for Linux")
+def test_pickles_of_shared_memory_keep_the_names_that_they_contain() -> None:
+    with fastprims.ShmQueue() as q:
+        found = names_in(pickle.dumps(q, 2))
+    assert {("fastprims._shmqueue", "_attach"), ("fastprims", "ShmQueue")} <= found

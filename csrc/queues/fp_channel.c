@@ -13,7 +13,7 @@ struct fp_channel *fp_channel_create(uint64_t limit, bool evicts, bool gated) {
         fp_mem_free(c, sizeof *c);
         return NULL;
     }
-    fp_event_init(&c->paced);
+    fp_event_init(&c->token_event);
     c->evicts = evicts;
     c->gated = gated;
     return c;
@@ -52,7 +52,7 @@ enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const str
         fp_gcra_delay(c->pace, 1, &fp_system_clock, &delay); /* this clock does not fail */
         if (delay > deadline - now)
             return FP_TIMED_OUT;
-        s = fp_wait(&c->paced, &op, now + delay, host);
+        s = fp_wait(&c->token_event, &op, now + delay, host);
     } while (s == FP_TIMED_OUT); /* a token is due; another thread may have taken it by now */
     return s;
 }
@@ -74,7 +74,7 @@ enum fp_status fp_channel_store(struct fp_channel *c, uint64_t item) {
 size_t fp_channel_trim(struct fp_channel *c, uint64_t *items, size_t max) {
     size_t n = fp_segq_trim(&c->q, items, max);
     if (n != 0)
-        fp_channel_drop(c, FP_DROP_OLDEST, n);
+        fp_channel_count_drop(c, FP_DROP_OLDEST, n);
     return n;
 }
 
@@ -89,7 +89,7 @@ void fp_channel_count(struct fp_channel *c, uint64_t *puts, uint64_t *gets) {
 
 static bool untold(struct fp_channel *c) {
     for (int i = 0; i < FP_DROPS; i++)
-        /* Seq_cst: after the store to `reporter`; pairs with fp_channel_drop. */
+        /* Seq_cst: after the store to `reporter`; pairs with fp_channel_count_drop. */
         if (fp_sync_u64_load_seq_cst(&c->drops[i]) != fp_sync_u64_load_seq_cst(&c->told[i]))
             return true;
     return false;
@@ -146,7 +146,7 @@ static enum fp_status op_discard(void *c, uint64_t *items, size_t max, size_t *d
 static enum fp_status op_close(void *c, bool immediate) {
     (void)immediate; /* the host discards */
     enum fp_status s = fp_segq_close(c);
-    fp_event_notify_all(&((struct fp_channel *)c)->paced);
+    fp_event_notify_all(&((struct fp_channel *)c)->token_event);
     return s;
 }
 static uint64_t op_limit(void *c) { return fp_segq_limit(c); }

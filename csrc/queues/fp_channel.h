@@ -60,11 +60,11 @@ struct fp_channel {
     bool evicts;      /* a full channel drops its oldest item */
     bool gated;       /* every put takes the long way */
     struct fp_gcra *pace;  /* NULL: no rate */
-    struct fp_event paced; /* for producers that wait for a token; notified by closing only */
+    struct fp_event token_event; /* for producers that wait for a token; notified by closing only */
     FP_LINE fp_sync_u64 drops[FP_DROPS]; /* only grow */
-    fp_sync_u64 told[FP_DROPS];          /* of which were reported; written by the reporter */
-    fp_sync_u64 reporter;                /* serial number of the thread that reports, 0: none */
-    fp_sync_u64 quiet_until;             /* no report before this time, unless urgent or closed */
+    fp_sync_u64 told[FP_DROPS]; /* of which were reported; written by the reporter */
+    fp_sync_u64 reporter; /* serial number of the thread that reports, 0: none */
+    fp_sync_u64 quiet_until; /* no report before this time, unless urgent or closed */
 };
 
 extern const struct fp_queue_ops fp_channel_ops;
@@ -96,7 +96,8 @@ size_t fp_channel_trim(struct fp_channel *c, uint64_t *items, size_t max);
 /* As fp_segq_count, of the content as defined above. */
 void fp_channel_count(struct fp_channel *c, uint64_t *puts, uint64_t *gets);
 
-static inline void fp_channel_drop(struct fp_channel *c, enum fp_drop_reason reason, uint64_t n) {
+static inline void fp_channel_count_drop(struct fp_channel *c, enum fp_drop_reason reason,
+                                         uint64_t n) {
     /* Seq_cst: comes before the load of `reporter` in begin_report; pairs with end_report. */
     fp_sync_u64_fetch_add_seq_cst(&c->drops[reason], n);
 }

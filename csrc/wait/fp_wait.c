@@ -1,5 +1,14 @@
 /* fp_wait.c - see fp_wait.h. The order of the steps in the loop keeps items and wake-ups from
- * being lost; a comment at each step says why it is there. */
+ * being lost; a comment at each step says why it is there.
+ *
+ * The steps, from cheap to costly:
+ *   spin           repeats the operation for a moment, with the interpreter held
+ *   fp_event_enter announces the waiter; then the operation is tried once more
+ *   block          gives the interpreter up, and then
+ *     watch          looks at the event's word for news: a notification
+ *     settle         after news, lets the thread that sent it go on for a moment (under a GIL)
+ *     sleep_slice    sleeps in the kernel, a slice at a time, so that signals are noticed
+ *   fp_event_leave takes the announcement back; the operation is tried again */
 #include "wait/fp_wait.h"
 
 #include "base/fp_backoff.h"
@@ -84,8 +93,8 @@ static void settle(struct fp_event *e, uint64_t own_rest, int64_t ns) {
 }
 
 /* Waits for news while the other threads of the host run. */
-static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
-                           const struct fp_host *host, int64_t *to_watch, int64_t *slice) {
+static enum fp_status block(struct fp_event *e, uint64_t key, int64_t deadline,
+                            const struct fp_host *host, int64_t *to_watch, int64_t *slice) {
     uint64_t own_rest = host->settle == 0 ? 0 : fp_sync_u64_fetch_add_relaxed(&rests, 1) + 1;
     if (*to_watch == 0)
         return sleep_slice(e, key, deadline, slice);
@@ -101,7 +110,7 @@ static enum fp_status rest(struct fp_event *e, uint64_t key, int64_t deadline,
 
 /* Tries again once stores that other processors still hold back are visible: as a rule that takes
  * a few dozen nanoseconds. */
-static enum fp_status look_later(const struct fp_attempt *op) {
+static enum fp_status retry_after_pause(const struct fp_attempt *op) {
     for (int turn = 0; turn < 8; turn++)
         fp_pause();
     return op->run(op->arg);
@@ -109,7 +118,7 @@ static enum fp_status look_later(const struct fp_attempt *op) {
 
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
-    enum fp_status s = spin(e, op, host, FP_EMPTY);
+    enum fp_status s = spin(e, op, host, FP_EMPTY); /* any status that means "wait" */
     int64_t to_watch = patience(e, host), slice = FIRST_SLICE;
     while (must_wait(s)) {
         /* Only here: the last attempt failed, and no news can be meant for this thread. */
@@ -124,10 +133,11 @@ enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t 
         s = op->run(op->arg);
         enum fp_status woke = FP_OK;
         if (e->light && to_watch != 0 && must_wait(s))
-            s = look_later(op); /* no notifier reports a store under way now, see fp_event.h */
+            s = retry_after_pause(op); /* no notifier reports a store under way now, see fp_event.h
+                                        */
         if (must_wait(s)) {
             void *state = host->before_sleep();
-            woke = rest(e, key, deadline, host, &to_watch, &slice);
+            woke = block(e, key, deadline, host, &to_watch, &slice);
             host->after_sleep(state);
         }
         fp_event_leave(e, key);

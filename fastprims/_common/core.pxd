@@ -142,7 +142,7 @@ cdef extern from "queues/fp_channel.h":
     fp_status fp_channel_pace(fp_channel*, int64_t, const fp_host*)
     fp_status fp_channel_store(fp_channel*, uint64_t)
     size_t fp_channel_trim(fp_channel*, uint64_t*, size_t)
-    void fp_channel_drop(fp_channel*, fp_drop_reason, uint64_t)
+    void fp_channel_count_drop(fp_channel*, fp_drop_reason, uint64_t)
     uint64_t fp_channel_drops(fp_channel*, int)
     fp_bool fp_channel_begin_report(fp_channel*, uint64_t, fp_bool, uint64_t*)
     void fp_channel_tell(fp_channel*, const uint64_t*, int64_t)

@@ -44,18 +44,19 @@ cdef class BaseQueue:
             raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
         return 0
 
-    cdef int discarded(self, size_t n) except -1:
+    cdef int count_discarded(self, size_t n) except -1:
         return 0
 
     cdef bint truth_of(self, object value, str name) except -1:
         return to_bool(value, name)
 
-    cdef const _core.fp_queue_ops* hooks(self) noexcept:
+    cdef const _core.fp_queue_ops* table(self) noexcept:
         """The table of functions. The caller reads the core after this call, never before it."""
         with cython.critical_section(self):
             return self.ops
 
     cdef bint elsewhere(self) except -1:
+        """See ext.pxd. Here, only whether the structure is there."""
         cdef bint made
         cdef uint64_t version = fp_class_version(<PyObject*>self)
         if not unchanged(<PyObject*>self):
@@ -362,7 +363,7 @@ cdef class BaseQueue:
     def stats(self):
         """The counts since the queue was made; see QueueStats."""
         cdef uint64_t puts, gets
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         ops.count(self.core, &puts, &gets)
         return record(
             "QueueStats", puts=puts, gets=gets, size=puts - gets, maxsize=self.maxsize,
@@ -380,7 +381,7 @@ cdef class BaseQueue:
             for i in range(n):
                 fp_drop(<PyObject*>items[i])  # may run any code, this queue's methods included
             if n != 0:
-                self.discarded(n)
+                self.count_discarded(n)
             if raised(status):
                 fp_propagate()
         return status == _core.FP_MOVED
@@ -389,14 +390,14 @@ cdef class BaseQueue:
 
     def __repr__(self):
         cdef uint64_t puts, gets
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         ops.count(self.core, &puts, &gets)
         state = " shut down" if ops.is_closed(self.core) else ""
         return (f"<{type(self).__module__}.{type(self).__qualname__} maxsize={self.maxsize} "
                 f"size={puts - gets}{state} at {<size_t><PyObject*>self:#x}>")
 
     def __sizeof__(self):
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         return object.__sizeof__(self) + ops.memory(self.core)
 
     def __reduce_ex__(self, protocol, /):
@@ -415,11 +416,11 @@ cdef class QueueWithState(BaseQueue):
     @property
     def maxsize(self):
         """The largest number of items at a time."""
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         return ops.limit(self.core)
 
     @property
     def is_shutdown(self):
         """True once shutdown() was called."""
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         return bool(ops.is_closed(self.core))

@@ -91,7 +91,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     # All of these are written by the first __init__ that enters the critical section, before there
     # is a structure. After that only the garbage collector clears them (collection.pxi).
     cdef Overflow policy
-    cdef bint measured, paced
+    cdef bint measured, has_rate
     cdef bint measured_by_len
     cdef object most
     cdef int64_t most_word  # the same, or INT64_MAX if it is larger
@@ -110,17 +110,17 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         if on_pressure is not None:
             check_callable(on_pressure, "on_pressure")
             load_report()
-        cdef bint measured = max_item_size is not None, paced = rate is not None
+        cdef bint measured = max_item_size is not None, has_rate = rate is not None
         most = channel_options.to_item_size(
             to_index(max_item_size, "max_item_size")) if measured else None
         cdef int64_t most_word = min(most or 0, INT64_MAX)
         cdef int64_t interval = channel_options.to_nanoseconds(
             pressure_interval, "pressure_interval")
-        if paced:
+        if has_rate:
             rate = channel_options.to_rate(rate)
         cdef _core.fp_channel* channel = _core.fp_channel_create(
-            limit, policy == DROP_OLDEST, measured or paced)
-        if channel != NULL and paced:
+            limit, policy == DROP_OLDEST, measured or has_rate)
+        if channel != NULL and has_rate:
             set_rate(channel, rate)
         if channel == NULL:
             raise MemoryError("no memory for the queue")
@@ -128,7 +128,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         with cython.critical_section(self):
             first = self.core == NULL
             if first:
-                self.policy, self.measured, self.paced = policy, measured, paced
+                self.policy, self.measured, self.has_rate = policy, measured, has_rate
                 self.most, self.most_word = most, most_word
                 self.size_of, self.measured_by_len = size_of, size_of is len
                 self.rate, self.on_pressure, self.interval = rate, on_pressure, interval
@@ -172,18 +172,18 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 return 0
             size = to_index(size, "what size_of returns")
         if size > self.most:
-            self.dropped(_core.FP_DROP_OVERSIZED, 1)
+            self.count_drop(_core.FP_DROP_OVERSIZED, 1)
             raise ItemTooLarge(
                 f"an item of size {size} is more than this channel takes (max_item_size="
                 f"{self.most}): send it in parts, or allow larger items")
         return 0
 
-    cdef fp_status offer(self, object item, Wait* wait, bint paced) except *:
-        """FP_OK: stored; FP_FULL: not stored, and counted. `paced`: the item has its token."""
+    cdef fp_status offer(self, object item, Wait* wait, bint has_token) except *:
+        """FP_OK: stored; FP_FULL: not stored, and counted. `has_token`: the item has its token."""
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_offer, has_room_for_offer, &offer]
         cdef fp_status status
-        if self.paced and not paced:
+        if self.has_rate and not has_token:
             status = self.pace(wait)
             if status != _core.FP_OK:
                 return status
@@ -200,7 +200,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             self.trim()
         elif status == _core.FP_TIMED_OUT or status == _core.FP_FULL:
             status = _core.FP_FULL
-            self.dropped(
+            self.count_drop(
                 _core.FP_DROP_NEWEST if self.policy == DROP_NEWEST else _core.FP_DROP_FULL, 1)
         return status
 
@@ -211,7 +211,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             status = _core.fp_channel_pace(self.channel(), until(wait), &host)
         if status == _core.FP_TIMED_OUT or status == _core.FP_FULL:
             status = _core.FP_FULL
-            self.dropped(_core.FP_DROP_RATE, 1)
+            self.count_drop(_core.FP_DROP_RATE, 1)
         return status
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
@@ -267,17 +267,17 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         if self.measured:
             for i in range(n):
                 self.measure(items[i])
-        if self.policy == DROP_OLDEST or self.paced:
+        if self.policy == DROP_OLDEST or self.has_rate:
             return self.put_each(items, may_wait, timeout)
         cdef bint silent = self.policy == DROP_NEWEST
         try:
             done = self.put_list(items, 0, may_wait, timeout)
         except Full:
             if not silent:
-                self.dropped(_core.FP_DROP_FULL, n)
+                self.count_drop(_core.FP_DROP_FULL, n)
                 raise
         if done < n and not self.ops.is_closed(self.core):
-            self.dropped(_core.FP_DROP_NEWEST if silent else _core.FP_DROP_FULL, n - done)
+            self.count_drop(_core.FP_DROP_NEWEST if silent else _core.FP_DROP_FULL, n - done)
         return done
 
     cdef size_t put_each(self, list items, bint block, object timeout) except? -1:
@@ -291,7 +291,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 done += 1
             elif status == _core.FP_FULL and self.policy < DROP_NEWEST:
                 if i + 1 < n:  # the others were offered too
-                    self.dropped(_core.FP_DROP_FULL, n - i - 1)
+                    self.count_drop(_core.FP_DROP_FULL, n - i - 1)
                 if done == 0:
                     self.raise_for_status(status)
                 break
@@ -328,7 +328,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     @property
     def is_shutdown(self):
         """True once shutdown() was called."""
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         cdef bint closed = ops.is_closed(self.core)
         if closed and self.policy == DROP_OLDEST:
             self.trim()
@@ -336,13 +336,13 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     # Counting and reporting. ----------------------------------------------------------------------
 
-    cdef int discarded(self, size_t n) except -1:
+    cdef int count_discarded(self, size_t n) except -1:
         if n != 0:
-            _core.fp_channel_drop(self.channel(), _core.FP_DROP_SHUTDOWN, n)
+            _core.fp_channel_count_drop(self.channel(), _core.FP_DROP_SHUTDOWN, n)
         return 0
 
-    cdef int dropped(self, _core.fp_drop_reason reason, uint64_t n) except -1:
-        _core.fp_channel_drop(self.channel(), reason, n)
+    cdef int count_drop(self, _core.fp_drop_reason reason, uint64_t n) except -1:
+        _core.fp_channel_count_drop(self.channel(), reason, n)
         self.report(False)
         return 0
 
@@ -381,7 +381,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def stats(self):
         """The counts since the channel was made; see ChannelStats."""
         cdef uint64_t puts, gets, evicted, discarded
-        cdef const _core.fp_queue_ops* ops = self.hooks()
+        cdef const _core.fp_queue_ops* ops = self.table()
         # A drop is counted after its item was taken, so the drops are read before the gets: a drop
         # that is not counted yet appears as a get.
         drops = {REASONS[i]: 0 for i in range(<int>_core.FP_DROPS)}
@@ -448,20 +448,20 @@ cdef inline fp_status enter(BoundedChannel self, PyObject* item,
                             bint may_wait) except? _core.FP_FAILED:
     """Does what measure() and offer() do."""
     cdef Wait wait = [may_wait, <PyObject*>None, 0]
-    cdef bint paced = False
+    cdef bint has_token = False
     cdef fp_status status = _core.FP_OK
     if self.measured:
         self.measure(<object>item)
-    if self.paced:
+    if self.has_rate:
         status = _core.fp_channel_pace(self.channel(), 0, NULL)
-        paced = status == _core.FP_OK
+        has_token = status == _core.FP_OK
     if _core.FP_LIKELY(status == _core.FP_OK):
         INCREF(item)
         status = _core.fp_segq_put(self.core, <uint64_t>item)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return status
         DECREF(item)
-    return self.offer(<object>item, &wait, paced)
+    return self.offer(<object>item, &wait, has_token)
 
 
 cdef PyObject* fast_channel_put(PyObject* self, PyObject* const* args, Py_ssize_t n,

@@ -13,7 +13,7 @@ cdef class BaseQueue:
     # of two of them, which save a load. become() writes all four twice: "no queue" when the object
     # is made, before another thread has it; then the real ones, within the critical section, by the
     # first __init__ that enters it. Other threads may be using the object by then. So a method
-    # reads these fields only after elsewhere() has found them complete, or by way of hooks().
+    # reads these fields only after elsewhere() has found them complete, or by way of table().
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
@@ -38,14 +38,15 @@ cdef class BaseQueue:
     # Raises RuntimeError if there is a structure.
     cdef int check_new(self) except -1
     # Called after `n` items were dropped undelivered.
-    cdef int discarded(self, size_t n) except -1
+    cdef int count_discarded(self, size_t n) except -1
     # The truth value of an argument that should be True or False, for a method that the standard
     # library's queues have, too. A queue that replaces one of those accepts any object, as they do.
     cdef bint truth_of(self, object value, str name) except -1
-    # True if the items are in another container, or must be for this class. If not, the fast paths
-    # of fastcall.pxi serve this object from now on. Raises RuntimeError if there is no structure.
+    # True if the items are in another container, or must be for this class: only a NativeQueue can
+    # say so. If not, the fast paths of fastcall.pxi serve this object from now on. Raises
+    # RuntimeError if there is no structure, so every method asks this first.
     cdef bint elsewhere(self) except -1
-    cdef const _core.fp_queue_ops* hooks(self) noexcept
+    cdef const _core.fp_queue_ops* table(self) noexcept
     # Calls the public method on the other container, once the items are there.
     cdef object moved(self, str method, tuple args)
     # Raises what `status` means.
@@ -56,6 +57,9 @@ cdef class BaseQueue:
     # first, as the standard library's queues do.
     cdef int check_wait(self, object timeout, bint stores) except -1
 
+    # These repeat the attempt until it succeeds. `wait` takes a time-out in seconds, `wait_until` a
+    # deadline. Every blocking call of a queue ends in wait_until(), except a channel's wait for a
+    # token (fp_channel_pace).
     cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
                         object timeout) except *
     cdef fp_status wait_until(self, _core.fp_event* event, _core.fp_attempt* op,

@@ -381,7 +381,7 @@ cdef class NativeQueue(BaseQueue):
         if done + 1 == puts:
             _core.fp_event_notify_all(&self.all_done)
 
-    cdef int discarded(self, size_t n) except -1:
+    cdef int count_discarded(self, size_t n) except -1:
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
             if done == ELSEWHERE:

@@ -53,6 +53,8 @@ class Inside:
 class OpenedWarning(UserWarning):
     """A queue became a standard queue, and slow, at the line that the warning names."""
 
+    __module__ = "fastprims.queue"
+
 
 class Openings(Mapping[str, int]):
     """How many queues this process has opened so far, by what was used: `opened["mutex"]`."""

@@ -257,11 +257,11 @@ static void wait_for_token(int id, void *arg) {
     struct flood *f = arg;
     if (id == 0) {
         usleep(50000);
-        while (f->closing && fp_event_waiters(&f->c->paced) == 0)
+        while (f->closing && fp_event_waiters(&f->c->token_event) == 0)
             sched_yield();
         fp_channel_ops.close(f->c, false);
         /* Announced waiters would also notice by themselves, sooner or later. */
-        CHECK(!f->closing || (uint32_t)fp_sync_u64_load_seq_cst(&f->c->paced.word) != 0,
+        CHECK(!f->closing || (uint32_t)fp_sync_u64_load_seq_cst(&f->c->token_event.word) != 0,
               "closing has woken nobody");
         return;
     }

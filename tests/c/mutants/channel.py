@@ -29,11 +29,14 @@ MUTANTS = [
         CHANNEL,
         "s = fp_segq_force(&c->q, item);",
         "{\n        uint64_t gone;\n        if (fp_segq_get(&c->q, &gone) == FP_OK)\n"
-        "            fp_channel_drop(c, FP_DROP_OLDEST, 1);\n        s = fp_segq_force(&c->q, item);\n    }",
+        "            fp_channel_count_drop(c, FP_DROP_OLDEST, 1);\n        s = fp_segq_force(&c->q, item);\n    }",
     ),
     Mutant("channel: what does not count yet is counted", CHANNEL, "*puts = *gets + limit;", ";"),
     Mutant(
-        "channel: drops are not counted", CHANNEL, "fp_channel_drop(c, FP_DROP_OLDEST, n);", ";"
+        "channel: drops are not counted",
+        CHANNEL,
+        "fp_channel_count_drop(c, FP_DROP_OLDEST, n);",
+        ";",
     ),
     Mutant(
         "channel: two report at once",
@@ -63,7 +66,7 @@ MUTANTS = [
     Mutant(
         "channel: closing leaves who waits for a token",
         CHANNEL,
-        "fp_event_notify_all(&((struct fp_channel *)c)->paced);",
+        "fp_event_notify_all(&((struct fp_channel *)c)->token_event);",
         ";",
         ("steps",),
     ),
