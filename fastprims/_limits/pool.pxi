@@ -416,7 +416,7 @@ cdef bint INCREMENTAL = sys.version_info[:2] == (3, 14) and not FREE_THREADED
 cdef unsigned int INCREMENTS = 20
 
 # Weak references to these pools, by their addresses. gc.callbacks has one function for all of them:
-# without the GIL, the collector reads that list beside whoever changes it.
+# without the GIL, the collector reads that list beside a thread that changes it.
 cdef dict watched = {}
 
 

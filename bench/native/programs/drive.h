@@ -10,8 +10,9 @@
  *     static bool queue_put(void *q, uint64_t item);   false: full, not now
  *     static bool queue_get(void *q, uint64_t *item);  false: empty, not now
  *
- * Who is refused pauses a few times and then yields its processor: the same for all. A contender
- * that waits by itself never refuses. Every run checks that what was put was taken. */
+ * A thread whose call was refused pauses a few times and then yields its processor, with all
+ * contenders alike. A contender that waits by itself never refuses. Every run checks that the items
+ * that were put were taken. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

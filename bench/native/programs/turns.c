@@ -1,6 +1,7 @@
 /* turns.c - the reference for our fallback: a ring in which every slot counts its turns, as in
- * E. Rigtorp's MPMCQueue. A thread claims a position, then fills or empties its slot; one that
- * stops in between stops whoever comes to that slot. Slots have lines of their own. */
+ * E. Rigtorp's MPMCQueue. A thread claims a position, then fills or empties its slot; a
+ * thread that stops in between stops the others that come to that slot. Each slot has a cache line
+ * of its own. */
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -64,14 +64,14 @@ MUTANTS = [
         ("steps",),
     ),
     Mutant(
-        "channel: closing leaves who waits for a token",
+        "channel: closing leaves the waiters for a token",
         CHANNEL,
         "fp_event_notify_all(&((struct fp_channel *)c)->token_event);",
         ";",
         ("steps",),
     ),
     Mutant(
-        "channel: who waits for a token does not look for the closing",
+        "channel: a waiter for a token does not look for the closing",
         CHANNEL,
         "return fp_segq_is_closed(c) ? FP_CLOSED : FP_FULL;",
         "return (void)c, FP_FULL;",

@@ -94,7 +94,7 @@ MUTANTS = [
         only="ctrie",
     ),
     Mutant(
-        "lineage: nothing waits for who may be looking",
+        "lineage: reclamation does not wait for readers",
         SORT,
         "return limit != 0 &&",
         "return limit > UINT64_MAX - 1 &&",
@@ -149,11 +149,11 @@ MUTANTS = [
         "fp_u64_load_seq_cst(&fp__guard_era)",
         ("explore",),
         only="ctrie",
-        invisible="then whoever is guarded at the scan counts, not only who was at the stamp: "
+        invisible="then every thread that is guarded at the scan counts, not only those at the stamp: "
         "memory comes back later, but it does.",
     ),
     Mutant(
-        "blind: nobody waits for who sweeps",
+        "blind: no thread waits for a sweeper",
         LINEAGE,
         "        fp_nap(nanos",
         "        (void)(nanos",
@@ -163,7 +163,7 @@ MUTANTS = [
         "machine the test fails in most runs, on a busy one in some.",
     ),
     Mutant(
-        "blind: whoever decides does not widen the guard",
+        "blind: a deciding thread does not widen its guard",
         GCAS,
         "uint64_t limit = fp_guard_widen(a->pin);",
         "uint64_t limit = fp_u64_load_relaxed(&a->pin->limit);",
@@ -237,7 +237,7 @@ MUTANTS = [
         program="ctrie",
     ),
     Mutant(
-        "lineage: who gives up sweeping does not say so",
+        "lineage: a thread that gives up sweeping does not say so",
         LINEAGE,
         "    if (times == 0 && fp_u64_load_seq_cst(&l->attention))\n        enqueue(l);\n",
         "",
@@ -254,7 +254,7 @@ MUTANTS = [
         only="E",
     ),
     Mutant(
-        "ctrie: the first who gives the map up ends it",
+        "ctrie: the first thread to give the map up ends it",
         LINEAGE,
         "return fp_u64_fetch_add_seq_cst(&l->holders, (uint64_t)-1) == 1;",
         "return fp_u64_exchange_seq_cst(&l->holders, 0) != 0;",
@@ -310,7 +310,7 @@ MUTANTS = [
         only="ctrie",
     ),
     Mutant(
-        "lineage: who takes snapshots does not sweep",
+        "lineage: a thread that takes snapshots does not sweep",
         LINEAGE,
         "    return one_more(l, by);\n#endif\n}\n\nvoid fp_version_drop",
         "    return (void)l, (void)by, false;\n#endif\n}\n\nvoid fp_version_drop",
@@ -359,7 +359,7 @@ MUTANTS = [
         program="ctrie",
     ),
     Mutant(
-        "plain: the live structure ends, and its root with it is nobody's",
+        "plain: the live structure ends, and its root has no owner",
         LINEAGE,
         "        l->newest->borrows = false; /*",
         "        (void)0; /*",

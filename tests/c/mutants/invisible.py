@@ -23,7 +23,7 @@ MUTANTS = [
         "        if (must_wait(s))\n            s = op->run(op->arg);\n        fp_event_leave(e, key);\n"
         "        if (must_wait(s) && woke == FP_TIMED_OUT)\n            return FP_TIMED_OUT;\n",
         invisible="changes nothing but time-outs: a sleeper that timed out is not the one that was "
-        "woken, and whoever was tries again after leaving.",
+        "woken, and the one that was woken tries again after leaving.",
     ),
     Mutant(
         "blind: the ring's stamp is loaded acquire, not seq_cst",
@@ -45,7 +45,7 @@ MUTANTS = [
         WAIT,
         "return e->light ? FP_OK : sleep_slice(e, key, deadline, slice);",
         "return sleep_slice(e, key, deadline, slice);",
-        invisible="who watches pauses, and the explorer lets who pauses wait until the others' late "
+        invisible="a watching thread pauses, and the explorer lets a pausing thread wait until the others' late "
         "stores are seen; on a real machine they are seen long before the watch is over.",
     ),
     Mutant(
@@ -53,8 +53,8 @@ MUTANTS = [
         SPSC,
         "    fp_event_notify_light(&r->not_empty, r->light);\n",
         "",
-        invisible="whoever closes notifies all when the end is decided; only while he is suspended "
-        "between the two does it matter who else does.",
+        invisible="the closing thread notifies all when the end is decided; only while it is suspended "
+        "between the two does it matter which other thread does.",
     ),
     Mutant(
         "blind: the epoch is retired with a load",
@@ -71,9 +71,9 @@ MUTANTS = [
         "uint64_t found = fp_u64_load_relaxed(&s->slot[i]);\n            if (found <=",
         ("tsan",),
         program="moves",
-        invisible="a put releases the hint behind its slot, and whoever puts behind it, the mover "
-        "with his marker too, acquires that hint or passes the slot itself: he has seen the item's "
-        "making when he looks.",
+        invisible="a put releases the hint behind its slot. The next put, and the mover with its "
+        "marker, acquires that hint or passes the slot itself, and so has seen how the item was "
+        "made.",
     ),
     Mutant(
         "blind: one walk through the pool's stacks",
@@ -88,7 +88,7 @@ MUTANTS = [
         "limits/fp_pool_table.c",
         "fp_u64_store_release(&t->slot[i], value); /* pairs with find */",
         "fp_u64_store_relaxed(&t->slot[i], value);",
-        invisible="what a slot leads to is atomic, and only who was handed the object asks for it.",
+        invisible="what a slot leads to is atomic, and only a thread that was handed the object asks for it.",
     ),
     Mutant(
         "blind: the head's cached position is not kept",

@@ -95,7 +95,7 @@ MUTANTS = [
         "            *now = early;\n        } else\n",
     ),
     Mutant(
-        "gcra: who gives up keeps the tokens",
+        "gcra: a waiter that gives up keeps the tokens",
         "limits/fp_gcra.c",
         "return fp_u64_cas_seq_cst(&r->g->used, &until, until - (r->n << r->g->scale));",
         "return (void)until, true;",

@@ -83,7 +83,7 @@ MUTANTS = [
                 ("steps",),
             ),
             (
-                "who holds a lane is not asked",
+                "a reader does not ask who holds the lane",
                 SHM_READ,
                 "owner == 0 || !fp__shm_is_gone(m, owner)",
                 "owner == 0",
@@ -164,7 +164,7 @@ MUTANTS = [
                 ("steps",),
             ),
             (
-                "who comes is not kept off",
+                "a process that comes is not kept off",
                 SEGMENT,
                 "st.st_ino == inode && fp_process_exclude(fd)",
                 "st.st_ino == inode",
@@ -199,21 +199,21 @@ MUTANTS = [
                 ("steps",),
             ),
             (
-                "who comes again takes any lane",
+                "a process that comes again takes any lane",
                 SHM_WRITE,
                 "if (fp__shm_left_lane(m, &before))",
                 "(void)before;\n    if (0)",
                 ("steps",),
             ),
             (
-                "who comes again overtakes himself",
+                "a process that comes again overtakes itself",
                 SHM_WRITE,
                 "take(m, before) ? open_lane(m, before) : FP_FULL",
                 "take(m, before) ? open_lane(m, before) : take(m, 1) ? open_lane(m, 1) : FP_FULL",
                 ("steps",),
             ),
             (
-                "who comes again waits for others' records",
+                "a process that comes again waits for others' records",
                 "queues/fp_spsc_bytes.c",
                 "return left != 0 && left <= distance(fp_sync_u64_load_seq_cst(at->tail), head);",
                 "return distance(fp_sync_u64_load_seq_cst(at->tail), head) != 0 || left == 1;",

@@ -142,7 +142,7 @@ MUTANTS = [
                 ("explore",),
             ),
             (
-                "who counts sees more than the others",
+                "a count sees more than the other threads",
                 "    if (r->light)\n        fp_fence_seq_cst(); /* a caller",
                 "    if (0)\n        ; /* a caller",
                 ("explore",),
