@@ -16,7 +16,6 @@ cdef extern from "Python.h":
     void PyErr_WriteUnraisable(PyObject*)
     bint PyErr_ExceptionMatches(object)
     double PyFloat_AsDouble(object) except? -1
-    bint PyIndex_Check(object)
     list PyList_New(Py_ssize_t)
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     PyObject* PyLong_FromLongLong(long long)

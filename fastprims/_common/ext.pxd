@@ -8,6 +8,8 @@ from fastprims._common.core cimport fp_attempt, fp_host, fp_status
 
 # Any whole number: an object with __index__.
 cpdef object to_index(object value, str name)
+# The same, of which there is a least one.
+cpdef object to_count(object value, str name, long least)
 # Any real number: an int, float, Decimal, Fraction, NumPy scalar; `what` describes it in the
 # sentence. A number too large for a double becomes infinite.
 cpdef double to_number(object value, str name, str what) except? -1

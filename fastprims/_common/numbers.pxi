@@ -17,6 +17,13 @@ cpdef object to_index(object value, str name):
             f"{name} must be an integer, not {type(value).__name__}") from None
 
 
+cpdef object to_count(object value, str name, long least):
+    number = to_index(value, name)
+    if number < least:
+        raise ValueError(f"{name} must be {least} or more, not {number}")
+    return number
+
+
 cdef double convert(object value, str name, str what) except? -1:
     """to_number() for anything but a float."""
     if not isinstance(value, (str, bytes, bytearray)):  # NumPy's subclasses of these would convert

@@ -56,14 +56,12 @@ cdef class RateLimiter:
 
     def __init__(self, rate, burst, *, clock=None):
         cdef double number = to_number(rate, "rate", "a number of tokens per second")
-        size = to_index(burst, "burst")
+        size = to_count(burst, "burst", 1)
         self.check_new()
         if clock is not None and not callable(clock):
             raise TypeError("clock must be a function that returns nanoseconds")
         if not FP_GCRA_LEAST_RATE <= number <= FP_GCRA_MOST_RATE:
             raise ValueError(f"rate must be from 1e-9 to 1e9 tokens per second, not {rate}")
-        if size < 1:
-            raise ValueError(f"burst must be 1 or more, not {burst}")
         cdef int64_t now = _core.fp_now()
         if clock is not None and not fp_read_python_clock(<void*>clock, &now):
             fp_propagate()
@@ -107,9 +105,7 @@ cdef class RateLimiter:
             raise RuntimeError(
                 f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
                 "must call super().__init__() with what the class needs")
-        value = to_index(n, "n")
-        if value < 1:
-            raise ValueError(f"n must be 1 or more, not {value}")
+        value = to_count(n, "n", 1)
         if value > self.burst:
             raise ValueError(
                 f"{value} tokens can never be had at once: burst is {self.burst}. Take them in "

@@ -261,9 +261,7 @@ cdef class ObjectPool:
         """
         cdef fp_pool_item item
         self.check()
-        wanted = to_index(n, "n")
-        if wanted < 0:
-            raise ValueError(f"n must be 0 or more, not {wanted}")
+        wanted = to_count(n, "n", 0)
         made = 0
         while made < wanted and fp_pool_reserve(self.core) == _core.FP_OK:
             self.make(&item)

@@ -274,11 +274,8 @@ cdef class BaseQueue:
         cdef bint may_wait = to_bool(block, "block")
         if self.elsewhere():
             return self.moved("get_many", (max_items, may_wait, timeout))
-        if not PyIndex_Check(max_items):
-            raise TypeError(f"max_items must be an integer, not {type(max_items).__name__}")
+        max_items = to_count(max_items, "max_items", 0)
         cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
-        if most < 0:
-            raise ValueError(f"max_items must be 0 or more, not {max_items}")
         if may_wait:
             self.check_wait(timeout, False)
         if most == 0:

@@ -111,8 +111,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
             check_callable(on_pressure, "on_pressure")
             load_report()
         cdef bint measured = max_item_size is not None, has_rate = rate is not None
-        most = channel_options.to_item_size(
-            to_index(max_item_size, "max_item_size")) if measured else None
+        most = to_count(max_item_size, "max_item_size", 0) if measured else None
         cdef int64_t most_word = min(most or 0, INT64_MAX)
         cdef int64_t interval = channel_options.to_nanoseconds(
             pressure_interval, "pressure_interval")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from fastprims._common.ext import to_index, to_number
+from fastprims._common.ext import to_count, to_number
 
 OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
 """In the order of enum Overflow in channel.pxi."""
@@ -30,26 +30,18 @@ def to_maxsize(maxsize: int) -> int:
     return maxsize
 
 
-def to_item_size(size: int) -> int:
-    if size < 0:
-        raise ValueError(f"max_item_size must be 0 or more, not {size}")
-    return size
-
-
 def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:
     """Items per second, and items at once: unless given, as many as one second brings."""
     what = "a number of items per second, or a tuple (rate, burst)"
     if isinstance(rate, tuple):
         if len(rate) != 2:
             raise ValueError(f"rate must be {what}, not {len(rate)} values")
-        number, burst = to_number(rate[0], "rate", what), to_index(rate[1], "burst")
+        number, burst = to_number(rate[0], "rate", what), to_count(rate[1], "burst", 1)
     else:
         number = to_number(rate, "rate", what)
         burst = max(1, int(number)) if isfinite(number) else 1
     if not 1e-9 <= number <= 1e9:
         raise ValueError(f"rate must be from 1e-9 to 1e9 items per second, not {number:g}")
-    if burst < 1:
-        raise ValueError(f"burst must be 1 or more, not {burst}")
     if burst / number > MOST_SECONDS:
         raise OverflowError(
             f"burst {burst} is too large for this rate: it must not take more than "

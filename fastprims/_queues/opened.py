@@ -13,9 +13,9 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from operator import index
 
 from fastprims._atomics.ext import AtomicInt
+from fastprims._common.ext import to_count
 from fastprims._errors import ShutDown
 from fastprims._queues.standard import LifoQueue, PriorityQueue, Queue
 
@@ -281,9 +281,7 @@ def put_many(
 def get_many(
     self: Any, max_items: int, block: bool = True, timeout: float | None = None
 ) -> list[Any]:
-    most = index(max_items)
-    if most < 0:
-        raise ValueError(f"max_items must be 0 or more, not {max_items}")
+    most = to_count(max_items, "max_items", 0)
     items: list[Any] = []
     if most == 0:
         return items

@@ -2,9 +2,7 @@
 
 
 cdef uint64_t to_capacity(object capacity) except 0:
-    value = to_index(capacity, "capacity")
-    if value < 1:
-        raise ValueError(f"capacity must be 1 or more, not {value}")
+    value = to_count(capacity, "capacity", 1)
     if value > INT64_MAX // 32:
         raise OverflowError(f"capacity {value} is more than memory can hold")
     return value

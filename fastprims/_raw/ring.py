@@ -9,7 +9,7 @@ from itertools import repeat, starmap
 from queue import Empty, Full
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
-from fastprims._common.ext import FOREVER, check_timeout, deadline_of, now, to_bool, to_index
+from fastprims._common.ext import FOREVER, check_timeout, deadline_of, now, to_bool, to_count
 from fastprims._common.hub import sleep_of_hub
 from fastprims._errors import ShutDown
 from fastprims._raw.lib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
@@ -56,19 +56,10 @@ def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
 
 
 def to_size(value: int, name: str, most: int) -> int:
-    size = to_index(value, name)
-    if size < 1:
-        raise ValueError(f"{name} must be 1 or more, not {size}")
+    size = to_count(value, name, 1)
     if size > most:
         raise OverflowError(f"{name} {size} is more than memory can hold; at most {most}")
     return size
-
-
-def to_count(max_items: int) -> int:
-    most = to_index(max_items, "max_items")
-    if most < 0:
-        raise ValueError(f"max_items must be 0 or more, not {most}")
-    return most
 
 
 class Ring(Generic[_T]):

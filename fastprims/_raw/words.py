@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fastprims._common.ext import to_count
 from fastprims._raw.lib import EMPTY, FULL, MPMC, OK, SPSC, ffi, lib
-from fastprims._raw.ring import AT_ONCE, Ring, Roles, end_of, to_count, to_size, wait
+from fastprims._raw.ring import AT_ONCE, Ring, Roles, end_of, to_size, wait
 
 __all__ = ["MPMCWords", "SPSCWords"]
 
@@ -96,7 +97,7 @@ class _Words(Ring[int]):
         """Wait for the first word as get() does, then take the words that are there, `max_items` at
         most, and return them as a list. Raises what get() raises; then it has taken nothing.
         """
-        most = to_count(max_items)
+        most = to_count(max_items, "max_items", 0)
         end = end_of(block, timeout)
         if most == 0:
             return []

@@ -20,7 +20,9 @@ from libc.string cimport memcpy
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status, fp_sync_u64_fetch_add_seq_cst
 from fastprims._common.cpython_compat cimport fp_propagate, fp_publish
-from fastprims._common.ext cimport check_timeout, deadline_of, host, to_bool, to_index
+from fastprims._common.ext cimport (
+    check_timeout, deadline_of, host, to_bool, to_count,
+)
 
 import os
 from _weakref import ref  # built in; weakref would be one more module to import

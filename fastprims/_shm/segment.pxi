@@ -82,9 +82,7 @@ cdef bytes to_name(object name):
 
 
 cdef uint64_t to_number(object value, str what, uint64_t least, uint64_t most) except? 0:
-    number = to_index(value, what)
-    if number < least:
-        raise ValueError(f"{what} must be {least} or more, not {number}")
+    number = to_count(value, what, <long>least)
     if number > most:
         raise OverflowError(f"{what} must be {most} or less, not {number}")
     return number
