@@ -131,8 +131,9 @@ def test_whole_and_true_timeouts_wait(kind: Kind, timeout: float) -> None:
 
 
 @pytest.mark.parametrize("timeout", [1e-9, 1e-6, 5e-324])
-@on()
+@on(ours=True)
 def test_the_smallest_timeouts_end(kind: Kind, timeout: float) -> None:
+    """Not so the standard SimpleQueue's on CPython 3.11: seldom, one of them never ends."""
     q = kind.make()
     began = time.monotonic()
     with pytest.raises(Empty):
