@@ -4,7 +4,6 @@
 
 cdef extern from "_maps/compare.h":
     const _core.fp_ctrie_host fp_object_host
-    void fp_drop(PyObject*)
     int fp_traverse_ctrie(_core.fp_ctrie*, visitproc, void*) noexcept
     void fp_clear_ctrie(_core.fp_ctrie*) noexcept
 
@@ -25,8 +24,7 @@ cdef class Lineage:
     def __dealloc__(self):
         if self.core != NULL:
             _core.fp_lineage_drop(&self.core.line)
-        cdef PyObject* base = <PyObject*>self.base
-        INCREF(base)
+        cdef PyObject* base = fp_keep(<PyObject*>self.base)
         self.base = None
         fp_drop(base)  # does not recurse: a chain of branches may have any length
 

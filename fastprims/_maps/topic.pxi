@@ -7,8 +7,6 @@ cdef extern from "_maps/topic.h":
     uint64_t fp_topic_key[2]
     fp_bool fp_text(PyObject*, const char**, size_t*, PyObject**) noexcept
     object fp_list_of(_core.fp_words*)
-    void fp_drop(PyObject*)
-    PyObject* fp_keep(PyObject*)
     int fp_traverse_topic(_core.fp_topic*, visitproc, void*) noexcept
     void fp_clear_topic(_core.fp_topic*) noexcept
 
