@@ -22,13 +22,6 @@ static fp_u64 generations;
 
 uint64_t fp_lineage_generation(void) { return fp_u64_fetch_add_relaxed(&generations, 1) + 1; }
 
-void *fp__lineage_take(fp_ptr *stack) {
-    void *top = fp_ptr_load_seq_cst(stack);
-    while (top != NULL && !fp_ptr_cas_seq_cst(stack, &top, NULL))
-        ;
-    return top;
-}
-
 /* Pushes `item`, whose link is `*link`. Release half: publishes it. */
 #define PUSH(stack, item, link)                                                                    \
     do {                                                                                           \

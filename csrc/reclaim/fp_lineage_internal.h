@@ -11,7 +11,12 @@ struct fp_deadlist {
 };
 
 /* Takes a whole stack. Acquire half: pairs with the pushes. */
-void *fp__lineage_take(fp_ptr *stack);
+static inline void *fp__lineage_take(fp_ptr *stack) {
+    void *top = fp_ptr_load_seq_cst(stack);
+    while (top != NULL && !fp_ptr_cas_seq_cst(stack, &top, NULL))
+        ;
+    return top;
+}
 
 /* Files nodes (or 0) that were replaced in the generation `end` under the versions that can see
  * them, or discards them. `from` is any version to search from. False: no memory; nothing was
