@@ -169,7 +169,7 @@ static void glances(void) {
 /* A decision at a glance is the one that the clock would give, wherever between the bounds it is.
  * But a bucket that may be full counts as full only as of the latest bound. */
 static void decisions(void) {
-    int answers[FP_FAILED + 1] = {0};
+    int answers[FP_STATUSES] = {0};
     for (int i = 0; i < scaled(300000); i++) {
         struct fp_gcra g, exact;
         const double rate = rates[torture_random(RATES)];

@@ -477,7 +477,10 @@ def test_an_opening_that_fails_beside_a_shutdown_brings_nothing_back(
             ending.join(SETTLE)  # it goes on to where it needs the items
 
     q = kind.make()
-    q.put_many(Item() for _ in range(200))
+    # By a thread that has ended: without the GIL, the finalizers of an object's own thread run there.
+    putting = threading.Thread(target=lambda: q.put_many(Item() for _ in range(200)))
+    putting.start()
+    putting.join(30)
     ending = spawn(q.shutdown, True)
     assert dropping.wait(30)
     open_in_vain(q, monkeypatch, meanwhile)
