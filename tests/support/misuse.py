@@ -18,6 +18,7 @@ import queue
 import re
 import signal
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,10 @@ PATIENCE = 0.01
 """Seconds after which a call that waits is interrupted."""
 
 
+CURIOUS = 10.0
+"""Seconds in which callbacks use the target. A wait whose clock does goes on until they stop."""
+
+
 class Alarm(Exception):
     """Raised in a call that waits."""
 
@@ -61,6 +66,7 @@ class Misuse:
         self.target: Any = None
         self.depth = 0
         self.calls = 0
+        self.began = time.monotonic()
         signal.signal(signal.SIGALRM, self._alarm)
 
     def _alarm(self, _: int, frame: types.FrameType | None) -> None:
@@ -92,6 +98,8 @@ class Misuse:
     def again(self) -> None:
         """From a callback: the target is used from within its own call."""
         if self.target is None or self.depth or self.calls > 40_000:
+            return
+        if time.monotonic() - self.began > CURIOUS:
             return
         self.depth += 1
         try:
