@@ -6,13 +6,17 @@ cdef enum: CHUNK = 1 << 20
 
 
 # What a waiting call moves, and the operations that fp_wait() repeats: the same C functions that
-# the call tried first. Batch begins with the field of Single that has_items() and has_room() read.
+# the call tried first. Batch begins with the fields of Single that has_items() and has_room() read.
+# They are copies: the queue's own share a cache line with its reference count, which other threads
+# write. The caller takes them once elsewhere() has found the structure complete.
 cdef struct Single:
-    PyObject* queue
+    void* core
+    const _core.fp_queue_ops* ops
     uint64_t item
 
 cdef struct Batch:
-    PyObject* queue
+    void* core
+    const _core.fp_queue_ops* ops
     uint64_t* items
     size_t size
     size_t done
@@ -20,42 +24,40 @@ cdef struct Batch:
 
 cdef fp_status run_put(void* arg) noexcept:
     cdef Single* s = <Single*>arg
-    return (<BaseQueue>s.queue).put_one((<BaseQueue>s.queue).core, s.item)
+    return s.ops.put(s.core, s.item)
 
 
 cdef fp_status run_get(void* arg) noexcept:
     cdef Single* s = <Single*>arg
-    return (<BaseQueue>s.queue).get_one((<BaseQueue>s.queue).core, &s.item)
+    return s.ops.get(s.core, &s.item)
 
 
 cdef fp_status run_put_many(void* arg) noexcept:
     cdef Batch* b = <Batch*>arg
     cdef size_t done = 0
-    cdef fp_status status = (<BaseQueue>b.queue).ops.put_many(
-        (<BaseQueue>b.queue).core, b.items + b.done, b.size - b.done, &done)
+    cdef fp_status status = b.ops.put_many(b.core, b.items + b.done, b.size - b.done, &done)
     b.done += done
     return status
 
 
 cdef fp_status run_get_many(void* arg) noexcept:
     cdef Batch* b = <Batch*>arg
-    cdef fp_status status = (<BaseQueue>b.queue).ops.get_many(
-        (<BaseQueue>b.queue).core, b.items, b.size, &b.done)
+    cdef fp_status status = b.ops.get_many(b.core, b.items, b.size, &b.done)
     return status if b.done == 0 else _core.FP_OK
 
 
 cdef fp_bool has_items(void* arg) noexcept:
-    cdef PyObject* queue = (<Single*>arg).queue
+    cdef Single* s = <Single*>arg
     cdef uint64_t puts, gets
-    (<BaseQueue>queue).ops.count((<BaseQueue>queue).core, &puts, &gets)
+    s.ops.count(s.core, &puts, &gets)
     return puts != gets
 
 
 cdef fp_bool has_room(void* arg) noexcept:
-    cdef PyObject* queue = (<Single*>arg).queue
+    cdef Single* s = <Single*>arg
     cdef uint64_t puts, gets
-    (<BaseQueue>queue).ops.count((<BaseQueue>queue).core, &puts, &gets)
-    return puts - gets < (<BaseQueue>queue).ops.limit((<BaseQueue>queue).core)
+    s.ops.count(s.core, &puts, &gets)
+    return puts - gets < s.ops.limit(s.core)
 
 
 cdef list take_more(list items, size_t most, Batch* batch):
@@ -63,7 +65,7 @@ cdef list take_more(list items, size_t most, Batch* batch):
     Returns that list, or the old one if there are no more items or there is no memory. Leaves
     batch.done < batch.size if the queue had no more."""
     cdef uint64_t puts, gets
-    (<BaseQueue>batch.queue).ops.count((<BaseQueue>batch.queue).core, &puts, &gets)
+    batch.ops.count(batch.core, &puts, &gets)
     cdef size_t have = <size_t>len(items)
     cdef list longer
     batch.done, batch.size = 0, 1

@@ -112,12 +112,12 @@ cdef class BaseQueue:
                 else poll(op, deadline, sleep))
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
-        cdef Single single = [<PyObject*>self, <uint64_t><PyObject*>item]
-        cdef fp_attempt op = [run_put, has_room, &single]
         cdef int64_t began = 0
         if self.elsewhere():
             self.moved("put", (item, block, timeout))
             return 0
+        cdef Single single = [self.core, self.ops, <uint64_t><PyObject*>item]
+        cdef fp_attempt op = [run_put, has_room, &single]
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             self.check_wait(timeout, True)
         INCREF(<PyObject*>item)
@@ -137,11 +137,11 @@ cdef class BaseQueue:
         return 0
 
     cdef object get_item(self, bint block, object timeout):
-        cdef Single single = [<PyObject*>self, 0]
-        cdef fp_attempt op = [run_get, has_items, &single]
         cdef int64_t began = 0
         if self.elsewhere():
             return self.moved("get", (block, timeout))
+        cdef Single single = [self.core, self.ops, 0]
+        cdef fp_attempt op = [run_get, has_items, &single]
         if block and timeout is not None:
             self.check_wait(timeout, False)
         cdef fp_status status = run_get(&single)
@@ -158,7 +158,7 @@ cdef class BaseQueue:
         """Stores the items of an untracked list and returns how many it stored. The caller has
         stored `before` items already."""
         cdef size_t n = <size_t>len(items)
-        cdef Batch batch = [<PyObject*>self, fp_list_buffer(items), n, 0]
+        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
         cdef fp_attempt op = [run_put_many, has_room, &batch]
         cdef fp_status status = _core.FP_OK
         cdef int64_t began = 0
@@ -286,7 +286,7 @@ cdef class BaseQueue:
         cdef uint64_t chunk = puts - gets if self.ops.calls_host else <uint64_t>CHUNK
         cdef size_t room = min(<size_t>most, max(<size_t>64, min(puts - gets, chunk)))
         cdef list items = untracked_list(None, <Py_ssize_t>room)
-        cdef Batch batch = [<PyObject*>self, fp_list_buffer(items), room, 0]
+        cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), room, 0]
         cdef fp_attempt op = [run_get_many, has_items, &batch]
         cdef fp_status status = run_get_many(&batch)
         cdef size_t have = 0
