@@ -51,11 +51,12 @@ RAW_CALLS = Path("_raw", "calls.h")
 RAW_FILES = [
     "base/*.c",
     "wait/*.c",
-    "queues/fp_spsc_bytes.c",
     "queues/fp_mpmc*.c",
     "queues/fp_queue.c",
+    "queues/fp_spsc.c",
+    "queues/fp_spsc_bytes.c",
+    "capi/*.c",
 ]
-RAW_FILES += ["queues/fp_spsc.c", "capi/*.c"]
 
 NO_COMPILER = (
     "fastprims: no C compiler found (looked for {compiler!r}). fastprims is compiled when it is "
@@ -77,7 +78,7 @@ def definitions(flavour: str) -> list[tuple[str, str | None]]:
     gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
     plain = gil and os.environ.get("FASTPRIMS_ATOMICS", "0") in ("", "0") and flavour == THREADS
     result: list[tuple[str, str | None]] = [("FP_PLAIN", str(int(plain)))]
-    if flavour == THREADS:  # padding gains nothing between Python threads; see csrc/DESIGN.md
+    if flavour == THREADS:  # light fences gain nothing between Python threads; see queues/DESIGN.md
         result.append(("FP_LIGHT", "0"))
     if cacheline := os.environ.get("FASTPRIMS_CACHELINE"):
         if not cacheline.isdecimal():
@@ -177,8 +178,9 @@ class BuildExtensions(build_ext):
         self.make_library(objects[PROCESSES])
         for extension in self.extensions:
             if extension.name == RAW_MODULE:
-                write_raw_module(Path(self.build_temp, "raw.c"))
-                extension.sources = [str(Path(self.build_temp, "raw.c"))]
+                source = Path(self.build_temp, "raw.c")
+                write_raw_module(source)
+                extension.sources = [str(source)]
         self.translate()
         for extension in self.extensions:
             extension.define_macros = definitions(FLAVOURS[extension.name])

@@ -65,8 +65,7 @@ def _speedups(case: dict[str, Any], contender: str) -> tuple[float | None, ...]:
 
 def _references(case: dict[str, Any]) -> dict[str, str]:
     """Over whom the columns of ratios are, and in which words."""
-    found = {c["key"]: c["over"] for c in case["contenders"] if c["over"]}
-    return dict(list(found.items())[: len(COLUMN_AT)])
+    return {c["key"]: c["over"] for c in case["contenders"] if c["over"]}
 
 
 def layout(result: dict[str, Any]) -> list[Group]:
@@ -113,7 +112,7 @@ def _draw_row(axes: Axes, row: Row) -> None:
         color=INK,
         zorder=4,
     )
-    for at, speedup in zip(COLUMN_AT, row.speedups, strict=False):  # some cases have one
+    for at, speedup in zip(COLUMN_AT[: len(row.speedups)], row.speedups, strict=True):
         if speedup is not None:
             axes.annotate(
                 format_ratio(speedup),
@@ -139,7 +138,8 @@ def _draw_heading(axes: Axes, group: Group, titled: bool) -> None:
         fontweight="bold",
         color=INK,
     )
-    for at, title in zip(COLUMN_AT, group.references.values(), strict=False) if titled else ():
+    titles = list(group.references.values()) if titled else []
+    for at, title in zip(COLUMN_AT[: len(titles)], titles, strict=True):
         axes.annotate(
             title,
             (at, group.y + 0.4),

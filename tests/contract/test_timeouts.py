@@ -7,6 +7,7 @@ converts the number first, and so refuses what the clock cannot hold.
 
 from __future__ import annotations
 
+import sys
 import time
 from fractions import Fraction
 from queue import Empty, Full
@@ -131,9 +132,10 @@ def test_whole_and_true_timeouts_wait(kind: Kind, timeout: float) -> None:
 
 
 @pytest.mark.parametrize("timeout", [1e-9, 1e-6, 5e-324])
-@on(ours=True)
+@on()
 def test_the_smallest_timeouts_end(kind: Kind, timeout: float) -> None:
-    """Not so the standard SimpleQueue's on CPython 3.11: seldom, one of them never ends."""
+    if kind.name == "std.SimpleQueue" and sys.version_info < (3, 12):
+        pytest.skip("seldom, such a get of CPython 3.11's own SimpleQueue never ends")
     q = kind.make()
     began = time.monotonic()
     with pytest.raises(Empty):

@@ -260,14 +260,14 @@ def test_try_acquire_cannot_take_what_a_waiting_thread_has_reserved() -> None:
 
 
 def test_threads_wait_one_after_the_other() -> None:
-    limiter = RateLimiter(500, 1)
+    limiter = RateLimiter(20, 1)  # slow: a thread that begins late has to wait, too
     began = time.monotonic()
     assert limiter.acquire()
     assert all(run_threads(*[lambda: limiter.acquire(1, 50)] * 10))
-    assert time.monotonic() - began >= 10 / 500
+    assert time.monotonic() - began >= 10 / 20
     stats = limiter.stats()
     assert (stats.granted, stats.refused) == (11, 0)
-    assert stats.waits >= 1  # on a busy machine, some threads begin when their token is there
+    assert stats.waits >= 10
 
 
 def test_a_thread_in_the_row_gives_up_in_time() -> None:
