@@ -6,24 +6,27 @@
 One module, in parts; each part builds on those before it.
 """
 
+from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, ceil, isnan
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_attempt, fp_bool, fp_status
 from fastprims._common.cpython_compat cimport (
     COMPILER, FREE_THREADED, PyDict_Contains, PyErr_CheckSignals, PyErr_SetString, PyFloat_AsDouble,
-    PyImport_GetModuleDict, PyList_New, PySequence_List, fp_hide_list, fp_host_restore,
-    fp_host_save, fp_is_unshared, fp_show_list,
+    PyImport_GetModuleDict, PyList_New, PyNumber_AsSsize_t, PySequence_List, fp_hide_list,
+    fp_host_restore, fp_host_save, fp_is_unshared, fp_propagate, fp_show_list,
 )
 
 import sys
 from operator import index
+from queue import Empty, Full
 
 from fastprims._common.hub import name_of_hub
+from fastprims._errors import ShutDown
 
 include "numbers.pxi"
 include "waiting.pxi"
 include "lists.pxi"
-include "pickling.pxi"
+include "refusals.pxi"
 include "build_info.pxi"

@@ -24,6 +24,17 @@ cpdef object to_count(object value, str name, long least):
     return number
 
 
+cpdef object to_size(object value, str name, uint64_t most):
+    number = to_count(value, name, 1)
+    if number > most:
+        raise OverflowError(f"{name} {number} is more than memory can hold; at most {most}")
+    return number
+
+
+cdef Py_ssize_t to_most(object max_items) except -1:
+    return PyNumber_AsSsize_t(to_count(max_items, "max_items", 0), NULL)
+
+
 cdef double convert(object value, str name, str what) except? -1:
     """to_number() for anything but a float."""
     if not isinstance(value, (str, bytes, bytearray)):  # NumPy's subclasses of these would convert
@@ -83,6 +94,16 @@ cdef object timeout_until(int64_t deadline):
     if deadline == _core.FP_FOREVER:
         return None
     return max(0, deadline - _core.fp_now()) / 1e9
+
+
+cdef int64_t until(Wait* wait) except? -1:
+    if wait.deadline == 0:
+        wait.deadline = deadline_of(<object>wait.timeout)
+    return wait.deadline
+
+
+cdef object rest_of(Wait* wait):
+    return <object>wait.timeout if wait.deadline == 0 else timeout_until(wait.deadline)
 
 
 def now():

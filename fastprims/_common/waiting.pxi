@@ -32,8 +32,7 @@ cdef fp_status poll(fp_attempt* op, int64_t deadline, object sleep) except *:
     cdef double pause = 0.0
     while True:
         status = op.run(op.arg)
-        if (status != _core.FP_FULL and status != _core.FP_EMPTY
-                and status != _core.FP_BUSY and status != _core.FP_NOT_YET):
+        if not must_wait(status):
             return status
         left = timeout_until(deadline)
         if left == 0:
@@ -58,10 +57,3 @@ cdef fp_bool interrupted() noexcept:
 
 
 host.interrupted = interrupted
-
-
-cdef object left_of(object timeout, int64_t began):
-    """The rest of a time-out that began at `began`; all of it if that is 0, for "not begun"."""
-    if timeout is None or began == 0:
-        return timeout
-    return timeout_until(deadline_of(timeout) - (_core.fp_now() - began))

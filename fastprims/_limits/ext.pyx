@@ -20,7 +20,8 @@ from fastprims._common.cpython_compat cimport (
     fp_set_fastcall, fp_set_gc, fp_steal, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
-    check_timeout, deadline_of, host, refuse_pickle, to_bool, to_count, to_index, to_number,
+    check_timeout, deadline_of, host, refuse_again, refuse_pickle, to_bool, to_count, to_index,
+    to_number,
 )
 
 import gc

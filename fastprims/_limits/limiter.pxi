@@ -93,7 +93,7 @@ cdef class RateLimiter:
 
     cdef int check_new(self) except -1:
         if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
         return 0
 
     cdef fp_clock clock(self) noexcept:

@@ -132,7 +132,7 @@ cdef class ObjectPool:
 
     cdef int check_new(self) except -1:
         if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
         return 0
 
     cdef int check(self) except -1:

@@ -21,6 +21,7 @@ from fastprims._common.cpython_compat cimport (
     fp_set_attribute, fp_set_dealloc, fp_set_fastcall, fp_set_gc, fp_set_mapping, fp_set_subscript,
     fp_steal, inquiry, leave_recursion, raw_hash, traverseproc, visitproc,
 )
+from fastprims._common.ext cimport refuse_again, refuse_pickle
 
 import gc
 import os

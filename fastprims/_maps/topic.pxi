@@ -298,10 +298,8 @@ cdef class TopicBase:
         return f"<{name} {self.syntax} size={len(self)} at {<size_t><PyObject*>self:#x}>"
 
     def __reduce_ex__(self, protocol):
-        raise TypeError(
-            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
-            "process, as its Subscriptions do. snapshot() makes a copy to read; to have another "
-            "trie, make one and subscribe")
+        refuse_pickle(
+            self, "snapshot() makes a copy to read; to have another trie, make one and subscribe")
 
     @classmethod
     def __class_getitem__(cls, item):
@@ -376,7 +374,7 @@ cdef class TopicTrie(TopicBase):
 
     cdef int check_new(self) except -1:
         if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
         return 0
 
     def __dealloc__(self):

@@ -41,7 +41,7 @@ cdef class BaseQueue:
 
     cdef int check_new(self) except -1:
         if self.core != NULL:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
         return 0
 
     cdef int count_discarded(self, size_t n) except -1:
@@ -74,23 +74,10 @@ cdef class BaseQueue:
         raise SystemError(f"{method}() was sent to another container, but there is none")
 
     cdef int raise_for_status(self, fp_status status) except -1:
-        if status == _core.FP_FULL:
-            raise Full
-        if status == _core.FP_EMPTY:
-            raise Empty
-        if status == _core.FP_CLOSED:
-            raise ShutDown
-        if status == _core.FP_NO_MEMORY:
-            raise MemoryError
-        if status == _core.FP_NOT_OWNER:
-            raise RuntimeError(
-                f"this side of the {type(self).__name__} belongs to another thread: it allows one "
-                "producer thread and one consumer thread. Let the owner call release_producer() "
-                "or release_consumer() first, or use MPMCRing")
         if status == _core.FP_REENTERED:
             raise RuntimeError(
                 f"{type(self).__name__} was used again from within a comparison of its own items")
-        return fp_propagate()  # FP_FAILED, FP_INTERRUPTED: the exception is set already
+        return raise_for_status(self, status)
 
     cdef int check_wait(self, object timeout, bint stores) except -1:
         cdef uint64_t puts, gets
@@ -102,17 +89,14 @@ cdef class BaseQueue:
                 raise
         return self.raise_for_status(_core.FP_CLOSED)
 
-    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
-        return self.wait_until(event, op, deadline_of(timeout))
-
-    cdef fp_status wait_until(self, _core.fp_event* event, fp_attempt* op,
-                              int64_t deadline) except *:
+    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, Wait* wait) except *:
+        cdef int64_t deadline = until(wait)
         sleep = sleep_of_hub() if may_poll() else None
         return (_core.fp_wait(event, op, deadline, &host) if sleep is None
                 else poll(op, deadline, sleep))
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
-        cdef int64_t began = 0
+        cdef Wait wait = [block, <PyObject*>timeout, 0]
         if self.elsewhere():
             self.moved("put", (item, block, timeout))
             return 0
@@ -125,19 +109,18 @@ cdef class BaseQueue:
         try:
             status = run_put(&single)
             if status == _core.FP_FULL and block:
-                began = _core.fp_now()
-                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+                status = self.wait(self.ops.not_full(self.core), &op, &wait)
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
         if status == _core.FP_MOVED:
-            self.moved("put", (item, block, left_of(timeout, began)))
+            self.moved("put", (item, block, rest_of(&wait)))
         elif status != _core.FP_OK:
             self.raise_for_status(_core.FP_FULL if status == _core.FP_TIMED_OUT else status)
         return 0
 
     cdef object get_item(self, bint block, object timeout):
-        cdef int64_t began = 0
+        cdef Wait wait = [block, <PyObject*>timeout, 0]
         if self.elsewhere():
             return self.moved("get", (block, timeout))
         cdef Single single = [self.core, self.ops, 0]
@@ -146,10 +129,9 @@ cdef class BaseQueue:
             self.check_wait(timeout, False)
         cdef fp_status status = run_get(&single)
         if status == _core.FP_EMPTY and block:
-            began = _core.fp_now()
-            status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+            status = self.wait(self.ops.not_empty(self.core), &op, &wait)
         if status == _core.FP_MOVED:
-            return self.moved("get", (block, left_of(timeout, began)))
+            return self.moved("get", (block, rest_of(&wait)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return fp_steal(<PyObject*>single.item)
@@ -161,19 +143,18 @@ cdef class BaseQueue:
         cdef Batch batch = [self.core, self.ops, fp_list_buffer(items), n, 0]
         cdef fp_attempt op = [run_put_many, has_room, &batch]
         cdef fp_status status = _core.FP_OK
-        cdef int64_t began = 0
+        cdef Wait wait = [block, <PyObject*>timeout, 0]
         try:
             if n != 0:
                 status = run_put_many(&batch)
             if status == _core.FP_FULL and block:
-                began = _core.fp_now()
-                status = self.wait(self.ops.not_full(self.core), &op, timeout)
+                status = self.wait(self.ops.not_full(self.core), &op, &wait)
         finally:
             fp_forget_front(items, batch.done)
         if status == _core.FP_MOVED:
             try:
                 return batch.done + <size_t>self.moved(
-                    "put_many", (items, block, left_of(timeout, began)))
+                    "put_many", (items, block, rest_of(&wait)))
             except (Full, ShutDown):
                 if before + batch.done == 0:
                     raise
@@ -274,8 +255,7 @@ cdef class BaseQueue:
         cdef bint may_wait = to_bool(block, "block")
         if self.elsewhere():
             return self.moved("get_many", (max_items, may_wait, timeout))
-        max_items = to_count(max_items, "max_items", 0)
-        cdef Py_ssize_t most = PyNumber_AsSsize_t(max_items, NULL)  # the largest one, if too large
+        cdef Py_ssize_t most = to_most(max_items)
         if may_wait:
             self.check_wait(timeout, False)
         if most == 0:
@@ -290,11 +270,10 @@ cdef class BaseQueue:
         cdef fp_attempt op = [run_get_many, has_items, &batch]
         cdef fp_status status = run_get_many(&batch)
         cdef size_t have = 0
-        cdef int64_t began = 0
+        cdef Wait wait = [may_wait, <PyObject*>timeout, 0]
         try:
             if status == _core.FP_EMPTY and may_wait:
-                began = _core.fp_now()
-                status = self.wait(self.ops.not_empty(self.core), &op, timeout)
+                status = self.wait(self.ops.not_empty(self.core), &op, &wait)
             have = batch.done
             # Not where a comparison may fail: the items taken so far would be lost.
             while (not self.ops.calls_host and batch.done == batch.size
@@ -304,7 +283,7 @@ cdef class BaseQueue:
         finally:
             fp_show_list(items, have)
         if status == _core.FP_MOVED:
-            return self.moved("get_many", (max_items, may_wait, left_of(timeout, began)))
+            return self.moved("get_many", (most, may_wait, rest_of(&wait)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return items

@@ -28,13 +28,6 @@ cdef int load_report() except -1:
     return 0
 
 
-# Whether, and how long, a put may wait.
-cdef struct Wait:
-    bint may
-    PyObject* timeout
-    int64_t deadline  # 0: not computed yet
-
-
 # One item, and the operation on it that fp_wait() repeats.
 cdef struct Offer:
     _core.fp_channel* channel
@@ -191,7 +184,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         try:
             status = run_offer(&offer)
             if status == _core.FP_FULL and wait.may and self.policy == BLOCK:
-                status = self.wait_until(self.ops.not_full(self.core), &op, until(wait))
+                status = self.wait(self.ops.not_full(self.core), &op, wait)
         finally:
             if status != _core.FP_OK:
                 DECREF(<PyObject*>item)
@@ -239,10 +232,9 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """Store `item` and return True, or return False if there was no room or the rate was
         exceeded. Raises ItemTooLarge, and ShutDown after shutdown().
         """
-        cdef Wait wait = [False, <PyObject*>None, 0]
         self.elsewhere()  # raises if there is no channel
         self.measure(item)
-        cdef fp_status status = self.offer(item, &wait, False)
+        cdef fp_status status = self.offer(item, &AT_ONCE, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
             self.raise_for_status(status)
         return status == _core.FP_OK
@@ -345,10 +337,10 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         self.report(False)
         return 0
 
-    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, object timeout) except *:
+    cdef fp_status wait(self, _core.fp_event* event, fp_attempt* op, Wait* wait) except *:
         if event == self.ops.not_empty(self.core):
             self.report(True)  # nothing to take: the pressure, if there was any, is over
-        return BaseQueue.wait(self, event, op, timeout)
+        return BaseQueue.wait(self, event, op, wait)
 
     cdef void report(self, bint urgent) noexcept:
         """Calls on_pressure, if a report is due and no other thread is making one."""
@@ -409,14 +401,6 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     def max_item_size(self):
         """The largest size_of(item) that is accepted; None: any."""
         return self.most
-
-
-cdef int64_t until(Wait* wait) except? -1:
-    """The deadline. It is computed when it is first needed: a call that need not wait reads no
-    clock, and a call that waits twice has one deadline for both."""
-    if wait.deadline == 0:
-        wait.deadline = deadline_of(<object>wait.timeout)
-    return wait.deadline
 
 
 cdef int raise_later(object error) except -1:

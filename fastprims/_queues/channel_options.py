@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from fastprims._common.ext import to_count, to_number
+from fastprims._common.ext import to_count, to_number, to_size
 
 OVERFLOW = ("block", "reject", "drop_newest", "drop_oldest")
 """In the order of enum Overflow in channel.pxi."""
@@ -25,9 +25,7 @@ def to_maxsize(maxsize: int) -> int:
             f"maxsize must be 1 or more, not {maxsize}: a channel is bounded. For a queue without "
             "a bound use Queue()"
         )
-    if maxsize > MOST_ITEMS:
-        raise OverflowError(f"maxsize {maxsize} is more than memory can hold")
-    return maxsize
+    return to_size(maxsize, "maxsize", MOST_ITEMS)
 
 
 def to_rate(rate: float | tuple[float, int]) -> tuple[float, int]:

@@ -1,11 +1,12 @@
 # The base class of all queues, and the parts of it that the fast paths in fastcall.pxi inline.
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status
 from fastprims._common.cpython_compat cimport DECREF, INCREF, fp_class_version
+from fastprims._common.ext cimport Wait
 
 
 cdef class BaseQueue:
@@ -57,13 +58,9 @@ cdef class BaseQueue:
     # first, as the standard library's queues do.
     cdef int check_wait(self, object timeout, bint stores) except -1
 
-    # These repeat the attempt until it succeeds. `wait` takes a time-out in seconds, `wait_until` a
-    # deadline. Every blocking call of a queue ends in wait_until(), except a channel's wait for a
-    # token (fp_channel_pace).
-    cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op,
-                        object timeout) except *
-    cdef fp_status wait_until(self, _core.fp_event* event, _core.fp_attempt* op,
-                              int64_t deadline) except *
+    # Repeats the attempt until it succeeds. Every blocking call of a queue ends here, except a
+    # channel's wait for a token (fp_channel_pace).
+    cdef fp_status wait(self, _core.fp_event* event, _core.fp_attempt* op, Wait* wait) except *
     cdef int put_item(self, object item, bint block, object timeout) except -1
     cdef size_t put_list(self, list items, size_t before, bint block,
                          object timeout) except? -1

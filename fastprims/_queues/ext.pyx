@@ -16,7 +16,7 @@ from fastprims._common.core cimport (
 )
 from fastprims._common.cpython_compat cimport (
     DECREF, INCREF, OPEN, PyErr_CheckSignals, PyErr_ExceptionMatches, PyErr_WriteUnraisable,
-    PyNumber_AsSsize_t, PyObject_CallOneArg, PyObject_RichCompareBool,
+    PyObject_CallOneArg, PyObject_RichCompareBool,
     PyThread_get_thread_ident, PyTypeObject, Py_TYPE, UNCHECKED, XDECREF, fp_call_method,
     fp_class_version, fp_constant, fp_delete_plainly, fp_drop, fp_fastcall, fp_forget_front,
     fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items, fp_new_reference,
@@ -25,8 +25,9 @@ from fastprims._common.cpython_compat cimport (
     fp_steal, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
-    Layout, check_timeout, deadline_of, host, left_of, may_poll, poll, refuse_pickle, to_bool,
-    to_count, to_index, untracked_list,
+    AT_ONCE, Layout, Wait, check_role, check_timeout, deadline_of, host, may_poll, poll,
+    raise_for_status, refuse_again, refuse_pickle, rest_of, to_bool, to_count, to_index, to_most,
+    to_size, until, untracked_list,
 )
 
 import queue as standard

@@ -403,15 +403,14 @@ cdef class NativeQueue(BaseQueue):
         """
         cdef fp_attempt op = [run_join, never, <PyObject*>self]
         cdef fp_status status
-        cdef int64_t began
+        cdef Wait wait = [True, <PyObject*>timeout, 0]
         check_timeout(timeout)
         if self.elsewhere():
             return self.moved("join", (timeout,))
         if self.unfinished() != 0:
-            began = _core.fp_now()
-            status = self.wait(&self.all_done, &op, timeout)
+            status = self.wait(&self.all_done, &op, &wait)
             if status == _core.FP_MOVED:
-                return self.moved("join", (left_of(timeout, began),))
+                return self.moved("join", (rest_of(&wait),))
             if status == _core.FP_TIMED_OUT:
                 return False
             if status != _core.FP_OK:

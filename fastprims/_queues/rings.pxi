@@ -2,10 +2,7 @@
 
 
 cdef uint64_t to_capacity(object capacity) except 0:
-    value = to_count(capacity, "capacity", 1)
-    if value > INT64_MAX // 32:
-        raise OverflowError(f"capacity {value} is more than memory can hold")
-    return value
+    return to_size(capacity, "capacity", INT64_MAX // 32)
 
 
 cdef class MPMCRing(QueueWithState):
@@ -32,14 +29,6 @@ cdef class MPMCRing(QueueWithState):
 cdef void* spsc_of(BaseQueue ring) except NULL:
     ring.elsewhere()  # raises if there is no ring
     return ring.core
-
-
-cdef int released(fp_status status, str role) except -1:
-    if status != _core.FP_OK:
-        raise RuntimeError(
-            f"the {role}'s role of this SPSCRing belongs to another thread: only its owner can "
-            "give it back. If that thread has ended, use force=True")
-    return 0
 
 
 cdef class SPSCRing(QueueWithState):
@@ -76,13 +65,13 @@ cdef class SPSCRing(QueueWithState):
         another thread has it. force=True takes it from that thread: only for a thread that has
         ended or will certainly not use the ring again.
         """
-        released(_core.fp_spsc_release_producer(
-            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")), "producer")
+        check_role(self, "producer", _core.fp_spsc_release_producer(
+            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")))
 
     def release_consumer(self, *, force=False):
         """Give the consumer's role back, as release_producer()."""
-        released(_core.fp_spsc_release_consumer(
-            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")), "consumer")
+        check_role(self, "consumer", _core.fp_spsc_release_consumer(
+            spsc_of(self), _core.fp_thread_serial(), to_bool(force, "force")))
 
 
 fp_publish(MPMCRing, "fastprims.MPMCRing", HOT_METHODS)

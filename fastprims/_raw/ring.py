@@ -6,16 +6,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import repeat, starmap
-from queue import Empty, Full
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
-from fastprims._common.ext import FOREVER, check_timeout, deadline_of, now, to_bool, to_count
+from fastprims._common.ext import (
+    FOREVER,
+    check_role,
+    check_timeout,
+    deadline_of,
+    now,
+    raise_for_status,
+    refuse_pickle,
+    to_bool,
+)
 from fastprims._common.hub import sleep_of_hub
-from fastprims._errors import ShutDown
 from fastprims._raw.lib import CLOSED, EMPTY, FULL, NOT_OWNER, OK, ffi
 from fastprims._stats import QueueStats
 
-__all__ = ["AT_ONCE", "Ring", "Roles", "end_of", "to_count", "to_size", "wait"]
+__all__ = ["AT_ONCE", "Ring", "Roles", "end_of", "wait"]
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -53,13 +60,6 @@ def wait(call: Callable[[int], int], unmet: int, end: int) -> int:
             status = call(_FOREVER_NS if end == FOREVER else left)
         if status != unmet or left == 0:
             return status
-
-
-def to_size(value: int, name: str, most: int) -> int:
-    size = to_count(value, name, 1)
-    if size > most:
-        raise OverflowError(f"{name} {size} is more than memory can hold; at most {most}")
-    return size
 
 
 class Ring(Generic[_T]):
@@ -103,18 +103,8 @@ class Ring(Generic[_T]):
         return taken
 
     def _raise_for_status(self, status: int) -> NoReturn:
-        if status == FULL:
-            raise Full
-        if status == EMPTY:
-            raise Empty
-        if status == CLOSED:
-            raise ShutDown
-        if status == NOT_OWNER:
-            raise RuntimeError(
-                f"this side of the {type(self).__name__} belongs to another thread: it allows one "
-                "producer thread and one consumer thread. Let the owner call release_producer() or "
-                "release_consumer() first"
-            )
+        if status in (FULL, EMPTY, CLOSED, NOT_OWNER):
+            raise_for_status(self, status)
         raise RuntimeError(
             f"the memory of this {type(self).__name__} was overwritten by C code (status {status}); "
             "make a new one"
@@ -235,10 +225,7 @@ class Ring(Generic[_T]):
         )
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(
-            f"cannot pickle or copy a {type(self).__name__}: it belongs to the threads of one "
-            "process"
-        )
+        refuse_pickle(self, "Send its items, or use a queue made for processes")
 
 
 class Roles:
@@ -253,15 +240,8 @@ class Roles:
         another thread has it. force=True takes it from that thread: only for a thread that has
         ended or will certainly not use the ring again.
         """
-        self._give_back(self._release_producer, "producer", force)
+        check_role(self, "producer", self._release_producer(self._handle, to_bool(force, "force")))
 
     def release_consumer(self, *, force: bool = False) -> None:
         """Give the consumer's role back, as release_producer()."""
-        self._give_back(self._release_consumer, "consumer", force)
-
-    def _give_back(self, call: Callable[[Any, bool], int], role: str, force: bool) -> None:
-        if call(self._handle, to_bool(force, "force")) != OK:
-            raise RuntimeError(
-                f"the {role}'s role of this {type(self).__name__} belongs to another thread: only "
-                "its owner can give it back. If that thread has ended, use force=True"
-            )
+        check_role(self, "consumer", self._release_consumer(self._handle, to_bool(force, "force")))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fastprims._common.ext import to_count
+from fastprims._common.ext import to_count, to_size
 from fastprims._raw.lib import EMPTY, FULL, MPMC, OK, SPSC, ffi, lib
-from fastprims._raw.ring import AT_ONCE, Ring, Roles, end_of, to_size, wait
+from fastprims._raw.ring import AT_ONCE, Ring, Roles, end_of, wait
 
 __all__ = ["MPMCWords", "SPSCWords"]
 

@@ -4,7 +4,7 @@ from libc.stdint cimport uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status
-from fastprims._common.ext cimport Layout
+from fastprims._common.ext cimport Layout, Wait
 
 cdef extern from "shm/fp_shm.h" nogil:
     struct fp_shm:
@@ -45,22 +45,21 @@ cdef class Segment:
     cdef int raise_for_status(self, fp_status status, bint writer, uint64_t size) except -1
 
     # Stores a record of these parts. False: there was no room. (Without `quiet`, that raises Full.)
-    cdef bint put_parts(self, const fp_shm_part* parts, size_t count, uint64_t size, bint block,
-                        object timeout, bint quiet=*) except? False
+    cdef bint put_parts(self, const fp_shm_part* parts, size_t count, uint64_t size, Wait* wait,
+                        bint quiet=*) except? False
     # Stores a record of each part, as many as there is room for; returns how many.
-    cdef size_t put_records(self, const fp_shm_part* records, size_t count, bint block,
-                            object timeout) except? 0
-    cdef void* reserve_room(self, uint64_t size, bint block, object timeout) except NULL
+    cdef size_t put_records(self, const fp_shm_part* records, size_t count,
+                            Wait* wait) except? 0
+    cdef void* reserve_room(self, uint64_t size, Wait* wait) except NULL
     cdef int commit_room(self, uint64_t size) except -1
     cdef void abort_room(self) noexcept
     # True if there is room for a record of the largest size now.
     cdef bint has_room(self) noexcept
 
     # Holds the next record; the caller must accept or reject it. False: there is none (as above).
-    # If `elsewhere` is not 0, there is a record elsewhere: answers True, with `start` NULL, and
-    # holds none.
-    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout, bint quiet=*,
-                          _core.fp_sync_u64* elsewhere=*) except? False
+    # If `kept` is not 0, the caller has a record: answers True, with `start` NULL, and holds none.
+    cdef bint peek_record(self, fp_shm_view* view, Wait* wait, bint quiet=*,
+                          _core.fp_sync_u64* kept=*) except? False
     cdef bint next_record(self, fp_shm_view* view) noexcept
     cdef void accept_record(self, fp_shm_view* view) noexcept
     cdef void reject_record(self, fp_shm_view* view) noexcept

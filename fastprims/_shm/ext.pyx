@@ -19,9 +19,10 @@ from libc.string cimport memcpy
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status, fp_sync_u64_fetch_add_seq_cst
-from fastprims._common.cpython_compat cimport fp_propagate, fp_publish
+from fastprims._common.cpython_compat cimport fp_publish
 from fastprims._common.ext cimport (
-    check_timeout, deadline_of, host, to_bool, to_count,
+    AT_ONCE, Wait, host, must_wait, raise_for_status, refuse_again, set_wait, to_bool, to_count,
+    to_most, until,
 )
 
 import os
@@ -29,7 +30,7 @@ from _weakref import ref  # built in; weakref would be one more module to import
 from queue import Empty, Full
 
 from fastprims._common.record import record
-from fastprims._errors import ItemTooLarge, ShutDown
+from fastprims._errors import ItemTooLarge
 
 include "segment.pxi"
 include "copy.pxi"

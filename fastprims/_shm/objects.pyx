@@ -11,13 +11,13 @@ failure keeps the record for the next call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy
 
 from fastprims._common cimport core as _core
-from fastprims._common.ext cimport check_timeout, deadline_of, timeout_until, to_bool
+from fastprims._common.ext cimport AT_ONCE, Wait, refuse_again, set_wait, to_most
 from fastprims._shm.ext cimport (
-    Parts, Segment, fp_shm_part, fp_shm_view, to_bytearray, to_bytes, to_number,
+    Parts, Segment, fp_shm_part, fp_shm_view, to_bytearray, to_bytes,
 )
 
 from _signal import NSIG as _NSIG  # without the Python functions that signal puts around it
@@ -175,7 +175,7 @@ cdef class ShmQueueCore:
             if first:
                 self.ring = ring
         if not first:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
 
     @property
     def _ring(self):
@@ -240,24 +240,20 @@ cdef class ShmQueueCore:
 
     # Taking. --------------------------------------------------------------------------------------
 
-    cdef Record take(self, bint block, object timeout, bint quiet):
+    cdef Record take(self, Wait* wait, bint quiet):
         """The next record: a kept one, or else one of the ring. `quiet`: None if there is none."""
         cdef fp_shm_view view
         cdef Record record
-        cdef int64_t end = _core.FP_FOREVER
         self.check()
-        if block:
-            check_timeout(timeout)
-            end = deadline_of(timeout)
         while True:
             record = self.next_kept()
             if record is not None:
                 return record
-            if not self.ring.peek_record(&view, block, timeout, quiet, &self.count):
+            if not self.ring.peek_record(&view, wait, quiet, &self.count):
                 return None
             if view.start != NULL:
                 break
-            timeout = timeout_until(end)  # a call of another thread has kept a record meanwhile
+            # Another thread's call has kept a record meanwhile: take that one.
         try:
             record = to_record(&view)
         except MemoryError:
@@ -266,8 +262,8 @@ cdef class ShmQueueCore:
         self.ring.accept_record(&view)
         return record
 
-    cdef object take_object(self, bint block, object timeout, bint quiet, object default):
-        cdef Record record = self.take(block, timeout, quiet)
+    cdef object take_object(self, Wait* wait, bint quiet, object default):
+        cdef Record record = self.take(wait, quiet)
         if record is None:
             return default
         if record.tag == BYTES:
@@ -279,15 +275,14 @@ cdef class ShmQueueCore:
                 self.keep(record, record, 1)
             raise
 
-    cdef list take_objects(self, uint64_t most, bint block, object timeout):
-        cdef Record first = self.take(block, timeout, False)
+    cdef list take_objects(self, Py_ssize_t most, Wait* wait):
+        cdef Record first = self.take(wait, False)
         cdef Record last = first, before = None, record = None
-        cdef uint64_t count = 1
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, count = 1
         cdef list objects
         try:
             while count < most:
-                record = self.take(False, None, True)
+                record = self.take(&AT_ONCE, True)
                 if record is None:
                     break
                 last.next = record
@@ -297,7 +292,7 @@ cdef class ShmQueueCore:
             pass
         record = None
         try:
-            for _ in range(<Py_ssize_t>count):
+            for _ in range(count):
                 record = first if before is None else before.next
                 if record.tag != BYTES:
                     record.rest = decode(record)
@@ -306,9 +301,9 @@ cdef class ShmQueueCore:
             # Made only now: code that runs while an object is unpickled could find a list, and
             # change it.
             record = None
-            objects = [None] * <Py_ssize_t>count
+            objects = [None] * count
             record = first
-            for i in range(<Py_ssize_t>count):
+            for i in range(count):
                 objects[i] = record.rest
                 record = record.next
         except BaseException as error:
@@ -321,7 +316,7 @@ cdef class ShmQueueCore:
                 else:
                     before.next = record.next
             if count != 0:
-                self.keep(first, last, count)
+                self.keep(first, last, <uint64_t>count)
             raise
         return objects
 
@@ -337,58 +332,62 @@ cdef class ShmQueueCore:
         have another cause: MemoryError, RecursionError, and any that is no Exception, such as
         SystemExit.
         """
-        return self.take_object(block, timeout, False, None)
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
+        return self.take_object(&wait, False, None)
 
     def get_nowait(self):
         """get(block=False)."""
-        return self.take_object(False, None, False, None)
+        return self.take_object(&AT_ONCE, False, None)
 
     def try_get(self, default=None):
         """Remove and return the next object, or `default` if there is none."""
-        return self.take_object(False, None, True, default)
+        return self.take_object(&AT_ONCE, True, default)
 
     def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first object as get() does, then take the objects that are there,
         `max_items` at most. Unpickling begins when all are taken. Raises what get() raises; if
         unpickling one object raises, the others are left to this process's next gets.
         """
-        cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
-        cdef bint may_wait = to_bool(block, "block")
-        return self.take_objects(most, may_wait, timeout) if most != 0 else []
+        cdef Py_ssize_t most = to_most(max_items)
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
+        return self.take_objects(most, &wait) if most != 0 else []
 
     # Storing. -------------------------------------------------------------------------------------
 
-    cdef bint store(self, uint64_t tag, list items, bint block, object timeout,
-                    bint quiet) except? False:
+    cdef bint store(self, uint64_t tag, list items, Wait* wait, bint quiet) except? False:
         cdef fp_shm_part two[2]
         cdef Parts all
         self.check()
         two[0] = [&tag, sizeof(tag)]
         if len(items) == 1 and type(items[0]) is bytes:  # nearly always
             two[1] = [PyBytes_AS_STRING(items[0]), <uint64_t>PyBytes_GET_SIZE(items[0])]
-            return self.ring.put_parts(two, 2, two[1].size + sizeof(tag), block, timeout, quiet)
+            return self.ring.put_parts(two, 2, two[1].size + sizeof(tag), wait, quiet)
         all = Parts(items, 1)
         all.parts[0] = two[0]
         return self.ring.put_parts(
-            all.parts, all.count + 1, all.size + sizeof(tag), block, timeout, quiet)
+            all.parts, all.count + 1, all.size + sizeof(tag), wait, quiet)
 
     def put(self, obj, bint block=True, timeout=None):
         """Pickle `obj` and store it. If there is no room, wait, at most `timeout` seconds; with
         block=False, don't wait. Raises Full, ShutDown, ItemTooLarge, ValueError after close(), and
         what pickling raises; a call that raises has stored nothing.
         """
+        cdef Wait wait
         tag, parts = encode(obj)
-        self.store(tag, parts, block, timeout, False)
+        set_wait(&wait, block, timeout)
+        self.store(tag, parts, &wait, False)
 
     def put_nowait(self, obj):
         """put(obj, block=False)."""
         tag, parts = encode(obj)
-        self.store(tag, parts, False, None, False)
+        self.store(tag, parts, &AT_ONCE, False)
 
     def try_put(self, obj):
         """Store `obj` and return True, or False if there is no room."""
         tag, parts = encode(obj)
-        return self.store(tag, parts, False, None, True)
+        return self.store(tag, parts, &AT_ONCE, True)
 
     def put_many(self, iterable, block=True, timeout=None):
         """Store the objects one after the other and return how many were stored: all, or fewer if
@@ -400,8 +399,8 @@ cdef class ShmQueueCore:
         self.check()
         cdef list encoded = [encode(obj) for obj in iterable]
         cdef size_t stored = 0
-        cdef int64_t end = _core.FP_FOREVER
-        cdef bint may_wait = to_bool(block, "block")
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
         cdef uint64_t most = self.ring.core.most - sizeof(uint64_t)
         for number, (_, parts) in enumerate(encoded):
             size = sum([memoryview(part).nbytes for part in parts])
@@ -409,16 +408,12 @@ cdef class ShmQueueCore:
                 raise ItemTooLarge(
                     f"object {number} takes {size} bytes; max_item_size is {most}: "
                     "make the queue with a larger capacity")
-        if may_wait:
-            check_timeout(timeout)
-            end = deadline_of(timeout)
         for tag, parts in encoded:
             try:
-                self.store(tag, parts, may_wait, timeout, False)
+                self.store(tag, parts, &wait, False)
             except (Full, ShutDown):
                 if stored == 0:
                     raise
                 break
             stored += 1
-            timeout = timeout_until(end)
         return stored

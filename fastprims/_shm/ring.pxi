@@ -120,24 +120,23 @@ cdef class ShmRing(Segment):
         """The largest number of records at a time; 0: as many as fit."""
         return self.core.limit
 
-    cdef bint put_item(self, object item, bint block, object timeout,
-                       bint quiet=False) except? False:
+    cdef bint put_item(self, object item, Wait* wait, bint quiet=False) except? False:
         cdef Py_buffer view
         cdef fp_shm_part part
         if type(item) is bytes:
             part = [PyBytes_AS_STRING(item), <uint64_t>PyBytes_GET_SIZE(item)]
-            return self.put_parts(&part, 1, part.size, block, timeout, quiet)
+            return self.put_parts(&part, 1, part.size, wait, quiet)
         PyObject_GetBuffer(item, &view, PyBUF_SIMPLE)
         try:
             part = [view.buf, <uint64_t>view.len]
-            return self.put_parts(&part, 1, part.size, block, timeout, quiet)
+            return self.put_parts(&part, 1, part.size, wait, quiet)
         finally:
             PyBuffer_Release(&view)
 
-    cdef object get_item(self, bint block, object timeout, bint quiet=False, object default=None):
+    cdef object get_item(self, Wait* wait, bint quiet=False, object default=None):
         cdef fp_shm_view view
         cdef object item
-        if not self.peek_record(&view, block, timeout, quiet):
+        if not self.peek_record(&view, wait, quiet):
             return default
         try:
             item = to_bytes(&view, 0)
@@ -156,7 +155,9 @@ cdef class ShmRing(Segment):
         ShutDown after shutdown(), ItemTooLarge, RuntimeError if all lanes have owners, MemoryError
         if there is no memory for the lane. A call that raises has stored nothing.
         """
-        self.put_item(item, to_bool(block, "block"), timeout)
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
+        self.put_item(item, &wait)
 
     def get(self, block=True, timeout=None):
         """Remove and return the next record, as bytes. If there is none, wait, at most `timeout`
@@ -165,23 +166,25 @@ cdef class ShmRing(Segment):
         shutdown() once the ring is drained, RuntimeError if the memory is damaged. A call that
         raises has taken nothing.
         """
-        return self.get_item(to_bool(block, "block"), timeout)
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
+        return self.get_item(&wait)
 
     def put_nowait(self, item):
         """put(item, block=False)."""
-        self.put_item(item, False, None)
+        self.put_item(item, &AT_ONCE)
 
     def get_nowait(self):
         """get(block=False)."""
-        return self.get_item(False, None)
+        return self.get_item(&AT_ONCE)
 
     def try_put(self, item):
         """As put_nowait(), but return True, or False instead of raising Full."""
-        return self.put_item(item, False, None, True)
+        return self.put_item(item, &AT_ONCE, True)
 
     def try_get(self, default=None):
         """As get_nowait(), but return `default` instead of raising Empty."""
-        return self.get_item(False, None, True, default)
+        return self.get_item(&AT_ONCE, True, default)
 
     def put_many(self, iterable, block=True, timeout=None):
         """Store copies of the items one after the other and return how many were stored: all, or
@@ -191,30 +194,30 @@ cdef class ShmRing(Segment):
         if that raises, or an item is too large, nothing is stored. After an interrupt, the items
         stored so far remain.
         """
+        cdef Wait wait
         self.check()
-        cdef bint may_wait = to_bool(block, "block")
-        if may_wait:
-            check_timeout(timeout)
+        set_wait(&wait, block, timeout)
         cdef list items = list(iterable)
         cdef Parts batch = Parts(items)
-        return self.put_records(batch.parts, batch.count, may_wait, timeout)
+        return self.put_records(batch.parts, batch.count, &wait)
 
     def get_many(self, max_items, block=True, timeout=None):
         """Wait for the first record as get() does, then take the records that are there from the
         same process, `max_items` at most, and return them as a list. Raises what get() raises; then
         it has taken nothing.
         """
-        cdef uint64_t most = to_number(max_items, "max_items", 0, UINT64_MAX)
+        cdef Py_ssize_t most = to_most(max_items)
         cdef fp_shm_view view
         cdef list items = []
-        cdef bint may_wait = to_bool(block, "block")
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
         if most == 0:
             return items
-        self.peek_record(&view, may_wait, timeout)
+        self.peek_record(&view, &wait)
         cdef bint more = True
         try:
             items.append(to_bytes(&view, 0))
-            while more and <uint64_t>len(items) < most:
+            while more and len(items) < most:
                 more = self.next_record(&view)
                 if more:
                     items.append(to_bytes(&view, 0))
@@ -236,9 +239,10 @@ cdef class ShmRing(Segment):
         other threads of this process wait.
         """
         cdef uint64_t wanted = to_number(size, "size", 0, UINT64_MAX)
-        cdef bint may_wait = to_bool(block, "block")
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
         cdef ShmReservation reservation = ShmReservation.__new__(ShmReservation)
-        reservation.begin(self, self.reserve_room(wanted, may_wait, timeout), wanted, self.forks())
+        reservation.begin(self, self.reserve_room(wanted, &wait), wanted, self.forks())
         return reservation
 
     def get_view(self, block=True, timeout=None):
@@ -246,15 +250,17 @@ cdef class ShmRing(Segment):
         record is taken when the `with` block ends; if an exception leaves the block, the record
         remains.
         """
-        return self.view(True, to_bool(block, "block"), timeout)
+        return self.view(True, block, timeout)
 
     def peek(self, block=True, timeout=None):
         """As get_view(), but the record remains, unless accept() is called."""
-        return self.view(False, to_bool(block, "block"), timeout)
+        return self.view(False, block, timeout)
 
-    cdef object view(self, bint take, bint block, object timeout):
+    cdef object view(self, bint take, object block, object timeout):
+        cdef Wait wait
+        set_wait(&wait, block, timeout)
         cdef ShmView view = ShmView.__new__(ShmView)
-        self.peek_record(&view.record, block, timeout)
+        self.peek_record(&view.record, &wait)
         view.take = take
         view.begin(self, <void*>view.record.start, view.record.size, view.record.forks)
         return view

@@ -101,7 +101,7 @@ cdef struct Put:
 
 cdef struct Get:
     fp_shm* core
-    _core.fp_sync_u64* elsewhere
+    _core.fp_sync_u64* kept
     fp_shm_view view
 
 
@@ -126,25 +126,21 @@ cdef fp_status run_reserve(void* arg) noexcept nogil:
 cdef fp_status run_peek(void* arg) noexcept nogil:
     cdef Get* g = <Get*>arg
     # Seq_cst: pairs with the store of the thread that has raised the number.
-    if g.elsewhere != NULL and _core.fp_sync_u64_load_seq_cst(g.elsewhere) != 0:
+    if g.kept != NULL and _core.fp_sync_u64_load_seq_cst(g.kept) != 0:
         g.view.start = NULL
         return _core.FP_OK
     return fp_shm_peek(g.core, &g.view)
 
 
-cdef inline bint must_wait(fp_status status) noexcept:
-    return status == _core.FP_FULL or status == _core.FP_EMPTY or status == _core.FP_BUSY
-
-
 cdef fp_status repeat(fp_shm* core, bint writer, fp_status (*run)(void*) noexcept nogil, void* arg,
-                      fp_status status, bint block, object timeout) except *:
-    """The operation has answered `status`. If that is not final: with `block`, waits until it is;
-    else tries once more if a process that has died may be the cause."""
+                      fp_status status, Wait* wait) except *:
+    """The operation has answered `status`. If that is not final: waits until it is; or, if the call
+    may not wait, tries once more if a process that has died may be the cause."""
     cdef _core.fp_attempt op = [run, NULL, arg]
     if not must_wait(status):
         return status
-    if block:
-        return fp_shm_wait(core, writer, &op, deadline_of(timeout), &host)
+    if wait.may:
+        return fp_shm_wait(core, writer, &op, until(wait), &host)
     # A process that has died may hold the lane.
     return run(arg) if status == _core.FP_BUSY and fp_shm_rescue(core) else status
 
@@ -222,10 +218,8 @@ cdef class Segment:
     cdef int raise_for_status(self, fp_status status, bint writer, uint64_t size) except -1:
         if must_wait(status) or status == _core.FP_TIMED_OUT:
             raise Full if writer else Empty
-        if status == _core.FP_CLOSED:
-            if self.is_released():
-                raise ValueError(f"this {type(self).__name__} was closed; attach to it again")
-            raise ShutDown
+        if status == _core.FP_CLOSED and self.is_released():
+            raise ValueError(f"this {type(self).__name__} was closed; attach to it again")
         if status == _core.FP_TOO_LARGE:
             raise ItemTooLarge(
                 f"an item of {size} bytes; max_item_size is {self.core.most}: make the ring with a "
@@ -247,37 +241,35 @@ cdef class Segment:
             raise RuntimeError(
                 f"the shared memory {self.label!r} is damaged: it holds what no process writes by "
                 "the rules. Unlink it, and make a new one")
-        return fp_propagate()  # FP_INTERRUPTED: the exception is set already
+        return raise_for_status(self, status)
 
     cdef int check_new(self) except -1:
         if self.made:
-            raise RuntimeError(f"this {type(self).__name__} was made already; make a new one")
+            refuse_again(self)
         return 0
 
     # Writing. -------------------------------------------------------------------------------------
 
-    cdef bint put_parts(self, const fp_shm_part* parts, size_t count, uint64_t size, bint block,
-                        object timeout, bint quiet=False) except? False:
+    cdef bint put_parts(self, const fp_shm_part* parts, size_t count, uint64_t size, Wait* wait,
+                        bint quiet=False) except? False:
         cdef Put put = [&self.core, parts, count, 0, size, NULL]
         cdef fp_status status
         self.check()
-        if block:
-            check_timeout(timeout)
         if size >= LARGE:
             with nogil:
                 status = run_put(&put)
         else:
             status = run_put(&put)
         if status != _core.FP_OK:
-            status = repeat(&self.core, True, run_put, &put, status, block, timeout)
+            status = repeat(&self.core, True, run_put, &put, status, wait)
             if quiet and must_wait(status):
                 return False
             if status != _core.FP_OK:
                 self.raise_for_status(status, True, size)
         return True
 
-    cdef size_t put_records(self, const fp_shm_part* records, size_t count, bint block,
-                            object timeout) except? 0:
+    cdef size_t put_records(self, const fp_shm_part* records, size_t count,
+                            Wait* wait) except? 0:
         cdef Put put = [&self.core, records, count, 0, 0, NULL]
         cdef size_t i
         for i in range(count):
@@ -287,19 +279,17 @@ cdef class Segment:
             return 0
         cdef fp_status status = run_put_many(&put)
         if status != _core.FP_OK:
-            status = repeat(&self.core, True, run_put_many, &put, status, block, timeout)
+            status = repeat(&self.core, True, run_put_many, &put, status, wait)
         if status != _core.FP_OK and (put.done == 0 or status == _core.FP_INTERRUPTED):
             self.raise_for_status(status, True, 0)
         return put.done
 
-    cdef void* reserve_room(self, uint64_t size, bint block, object timeout) except NULL:
+    cdef void* reserve_room(self, uint64_t size, Wait* wait) except NULL:
         cdef Put put = [&self.core, NULL, 0, 0, size, NULL]
         self.check()
-        if block:
-            check_timeout(timeout)
         cdef fp_status status = run_reserve(&put)
         if status != _core.FP_OK:
-            status = repeat(&self.core, True, run_reserve, &put, status, block, timeout)
+            status = repeat(&self.core, True, run_reserve, &put, status, wait)
             if status != _core.FP_OK:
                 self.raise_for_status(status, True, size)
         return put.room
@@ -319,16 +309,14 @@ cdef class Segment:
 
     # Reading. -------------------------------------------------------------------------------------
 
-    cdef bint peek_record(self, fp_shm_view* view, bint block, object timeout, bint quiet=False,
-                          _core.fp_sync_u64* elsewhere=NULL) except? False:
+    cdef bint peek_record(self, fp_shm_view* view, Wait* wait, bint quiet=False,
+                          _core.fp_sync_u64* kept=NULL) except? False:
         cdef Get get
-        get.core, get.elsewhere = &self.core, elsewhere
+        get.core, get.kept = &self.core, kept
         self.check()
-        if block:
-            check_timeout(timeout)
         cdef fp_status status = run_peek(&get)
         if status != _core.FP_OK:
-            status = repeat(&self.core, False, run_peek, &get, status, block, timeout)
+            status = repeat(&self.core, False, run_peek, &get, status, wait)
             if quiet and must_wait(status):
                 return False
             if status != _core.FP_OK:

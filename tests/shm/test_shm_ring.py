@@ -55,6 +55,20 @@ def test_every_size_up_to_the_limit(ring: ShmRing, size: int) -> None:
         assert ring.get() == item
 
 
+def test_get_many_takes_any_number_and_checks_its_time_out_first(ring: ShmRing) -> None:
+    with fastprims.ShmQueue(capacity=4096) as queue:
+        for q in (ring, queue):
+            q.put(b"a")
+            q.put(b"b")
+            assert q.get_many(2**70, block=False) == [b"a", b"b"]
+            assert q.get_many(0) == []
+            for most in (0, 1):
+                with pytest.raises(ValueError, match="non-negative"):
+                    q.get_many(most, timeout=-1)
+            with pytest.raises(ValueError, match="0 or more"):
+                q.get_many(-1)
+
+
 def test_one_byte_more_is_too_large(ring: ShmRing) -> None:
     for put in (ring.put, ring.put_nowait, ring.try_put, lambda x: ring.put_many([b"a", x])):
         with pytest.raises(ItemTooLarge, match="2041 bytes"):
