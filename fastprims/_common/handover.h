@@ -14,6 +14,10 @@
  * The flag decides about speed only: any thread reads and writes it, relaxed, and whatever a thread
  * reads, the sum of both counts is right.
  *
+ * Rejected: fp_receive could make the consumer the owner of an object whose only reference it has
+ * got. But the owner before it may be reading the object's counts in a container that held it
+ * until now, and would store a count of its own after the change.
+ *
  * Build with -DFP_HAND_OVER=0 to count by Py_INCREF always. */
 #ifndef FASTPRIMS_HANDOVER_H
 #define FASTPRIMS_HANDOVER_H
@@ -37,10 +41,22 @@ _Static_assert(_Py_REF_SHARED_SHIFT == 2 && sizeof(((PyObject *)0)->ob_ref_share
                "the reference counts have another layout than expected: build with "
                "-DFP_HAND_OVER=0");
 
+#define FP_ONE_SHARED ((Py_ssize_t)1 << _Py_REF_SHARED_SHIFT)
+
 /* Orders as those of Py_INCREF: whoever adds has a reference, and whoever releases the last one
  * (Py_DECREF) synchronizes with the releases before. */
 static inline void fp_add_shared(PyObject *o, Py_ssize_t n) {
-    _Py_atomic_add_ssize(&o->ob_ref_shared, n * ((Py_ssize_t)1 << _Py_REF_SHARED_SHIFT));
+    _Py_atomic_add_ssize(&o->ob_ref_shared, n * FP_ONE_SHARED);
+}
+
+/* Does this thread have the only reference, as its caller's variable or temporary object? Then no
+ * other thread can change the shared count, and a plain store will do, which does not wait for the
+ * stores before it. (A thread that finds the object in a container by chance, as the interpreter's
+ * lock-free reads do, refuses an object whose shared count is zero.) */
+static inline bool fp_is_own(PyObject *o) {
+    return _Py_atomic_load_uintptr_relaxed(&o->ob_tid) == _Py_ThreadId() &&
+           _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == 1 &&
+           _Py_atomic_load_ssize_relaxed(&o->ob_ref_shared) == 0;
 }
 
 static inline bool fp_is_immortal(PyObject *o) {
@@ -52,7 +68,9 @@ static inline bool fp_is_immortal(PyObject *o) {
 static inline bool fp_hand_over(PyObject *o, const unsigned char *crossing) {
 #if FP_HAND_OVER
     if (_Py_atomic_load_uint8_relaxed(crossing) != 0) {
-        if (!fp_is_immortal(o))
+        if (fp_is_own(o))
+            _Py_atomic_store_ssize_relaxed(&o->ob_ref_shared, FP_ONE_SHARED);
+        else if (!fp_is_immortal(o))
             fp_add_shared(o, 1);
         return true;
     }
