@@ -98,8 +98,8 @@ def small_lines(interpreter: Interpreter) -> int:
     return _suite(_free_threaded(), {"FASTPRIMS_CACHELINE": "16"})
 
 
-def narrow_swap(interpreter: Interpreter) -> int:
-    return _suite(_free_threaded(), {"CFLAGS": "-DFP_CAS16=0"})
+def fallbacks(interpreter: Interpreter) -> int:
+    return _suite(_free_threaded(), {"CFLAGS": "-DFP_CAS16=0 -DFP_HAND_OVER=0"})
 
 
 def _address(interpreter: Interpreter, *tests: str) -> int:
@@ -198,7 +198,7 @@ JOBS = [
     Job("stress-free-threaded", "the same without the GIL", stress_free_threaded),
     Job("atomics", "the suite with real atomics under the GIL", atomics),
     Job("small-lines", "correctness does not depend on the padding", small_lines),
-    Job("narrow-swap", "the rings without a 16-byte compare-and-swap", narrow_swap),
+    Job("fallbacks", "without a 16-byte compare-and-swap, and counting by Py_INCREF", fallbacks),
     Job("address", "no invalid access or undefined behaviour in the extension", address),
     Job("address-maps", "the same, maps and topics only", address_maps),
     Job("chaos", "an hour (--minutes) of all against all, no invalid access, free-threaded", chaos),

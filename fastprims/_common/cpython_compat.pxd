@@ -1,4 +1,5 @@
-# Declarations for what Cython cannot express: cpython_compat.h and drop.h, which have the comments,
+# Declarations for what Cython cannot express: cpython_compat.h, drop.h and handover.h, which have the
+# comments,
 # and functions of Python.h that the modules call with their plain C types.
 
 from cpython.object cimport PyObject
@@ -90,3 +91,11 @@ cdef extern from "_common/cpython_compat.h":
 cdef extern from "_common/drop.h":
     void fp_drop(PyObject*)
     PyObject* fp_keep(PyObject*)
+
+cdef extern from "_common/handover.h":
+    enum: HAND_OVER "FP_HAND_OVER"
+    bint fp_hand_over(PyObject*, const unsigned char*)
+    void fp_take_back(PyObject*, bint)
+    PyObject* fp_receive(PyObject*, unsigned char*)
+    void fp_hand_over_all(uint64_t*, size_t, const unsigned char*)
+    void fp_receive_all(uint64_t*, size_t, unsigned char*)

@@ -13,8 +13,8 @@ from libc.stdint cimport int64_t, uint64_t
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_attempt, fp_bool, fp_status
 from fastprims._common.cpython_compat cimport (
-    COMPILER, FREE_THREADED, PyDict_Contains, PyErr_CheckSignals, PyErr_SetString, PyFloat_AsDouble,
-    PyImport_GetModuleDict, PyList_New, PyNumber_AsSsize_t, PySequence_List, fp_hide_list,
+    COMPILER, FREE_THREADED, HAND_OVER, PyDict_Contains, PyErr_CheckSignals, PyErr_SetString,
+    PyFloat_AsDouble, PyImport_GetModuleDict, PyList_New, PyNumber_AsSsize_t, PySequence_List, fp_hide_list,
     fp_host_restore, fp_host_save, fp_is_unshared, fp_propagate, fp_show_list,
 )
 

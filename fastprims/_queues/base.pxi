@@ -104,7 +104,7 @@ cdef class BaseQueue:
         cdef fp_attempt op = [run_put, has_room, &single]
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             self.check_wait(timeout, True)
-        INCREF(<PyObject*>item)
+        cdef bint shared = fp_hand_over(<PyObject*>item, &self.crossing)
         cdef fp_status status = _core.FP_FAILED
         try:
             status = run_put(&single)
@@ -112,7 +112,7 @@ cdef class BaseQueue:
                 status = self.wait(self.ops.not_full(self.core), &op, &wait)
         finally:
             if status != _core.FP_OK:
-                DECREF(<PyObject*>item)
+                fp_take_back(<PyObject*>item, shared)
         if status == _core.FP_MOVED:
             self.moved("put", (item, block, rest_of(&wait)))
         elif status != _core.FP_OK:
@@ -134,7 +134,7 @@ cdef class BaseQueue:
             return self.moved("get", (block, rest_of(&wait)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
-        return fp_steal(<PyObject*>single.item)
+        return fp_steal(fp_receive(<PyObject*>single.item, &self.crossing))
 
     cdef size_t put_list(self, list items, size_t before, bint block, object timeout) except? -1:
         """Stores the items of an untracked list and returns how many it stored. The caller has
@@ -144,6 +144,7 @@ cdef class BaseQueue:
         cdef fp_attempt op = [run_put_many, has_room, &batch]
         cdef fp_status status = _core.FP_OK
         cdef Wait wait = [block, <PyObject*>timeout, 0]
+        fp_hand_over_all(batch.items, n, &self.crossing)
         try:
             if n != 0:
                 status = run_put_many(&batch)
@@ -218,7 +219,7 @@ cdef class BaseQueue:
             return self.moved("try_get", (default,))
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_OK:
-            return fp_steal(<PyObject*>word)
+            return fp_steal(fp_receive(<PyObject*>word, &self.crossing))
         if status == _core.FP_MOVED:
             return self.moved("try_get", (default,))
         if status != _core.FP_EMPTY:
@@ -281,6 +282,7 @@ cdef class BaseQueue:
                 items = take_more(items, <size_t>most, &batch)
                 have += batch.done
         finally:
+            fp_receive_all(fp_list_buffer(items), have, &self.crossing)
             fp_show_list(items, have)
         if status == _core.FP_MOVED:
             return self.moved("get_many", (most, may_wait, rest_of(&wait)))

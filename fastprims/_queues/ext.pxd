@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status
-from fastprims._common.cpython_compat cimport DECREF, INCREF, fp_class_version
+from fastprims._common.cpython_compat cimport fp_class_version, fp_hand_over, fp_take_back
 from fastprims._common.ext cimport Wait
 
 
@@ -25,6 +25,8 @@ cdef class BaseQueue:
     # put_nowait() and get_nowait() go through the public put() and get(). Any thread may set it;
     # it is never cleared. A call that misses it is ordered before the change that it stands for.
     cdef bint indirect
+    # An item has changed threads in this queue. Any thread writes it, atomically: handover.h.
+    cdef unsigned char crossing
     # Never written. It makes Cython build a type that the garbage collector knows.
     cdef object _collected
     cdef object __weakref__  # the interpreter's
@@ -79,10 +81,10 @@ cdef inline bint unchanged(PyObject* self) noexcept:
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:
-    INCREF(item)
+    cdef bint shared = fp_hand_over(item, &self.crossing)
     cdef fp_status status = self.put_one(self.core, <uint64_t>item)
     if _core.FP_UNLIKELY(status != _core.FP_OK):
-        DECREF(item)
+        fp_take_back(item, shared)
     return status
 
 

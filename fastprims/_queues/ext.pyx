@@ -19,6 +19,7 @@ from fastprims._common.cpython_compat cimport (
     PyObject_CallOneArg, PyObject_RichCompareBool,
     PyThread_get_thread_ident, PyTypeObject, Py_TYPE, UNCHECKED, XDECREF, fp_call_method,
     fp_class_version, fp_constant, fp_delete_plainly, fp_drop, fp_fastcall, fp_forget_front,
+    fp_hand_over, fp_hand_over_all, fp_receive, fp_receive_all, fp_take_back,
     fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items, fp_new_reference,
     fp_own_methods, fp_pause_collector, fp_propagate, fp_publish, fp_remove_plainly,
     fp_resume_collector, fp_set_fastcall, fp_set_gc, fp_set_plainly, fp_show_list, fp_small_int,

@@ -135,7 +135,7 @@ cdef PyObject* fast_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return <PyObject*>word
+            return fp_receive(<PyObject*>word, &(<BaseQueue>self).crossing)
         return get_slowly(slow_get, self, status)
     return open_get(self, args, n, names) if is_open(self) else slow_get(self, args, n, names)
 
@@ -147,7 +147,7 @@ cdef PyObject* fast_try_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
     if _core.FP_LIKELY(n == 0 and names == NULL and unchanged(self)):
         status = (<BaseQueue>self).get_one((<BaseQueue>self).core, &word)
         if _core.FP_LIKELY(status == _core.FP_OK):
-            return <PyObject*>word
+            return fp_receive(<PyObject*>word, &(<BaseQueue>self).crossing)
         if status == _core.FP_EMPTY:
             return fp_constant(None)
         return get_slowly(slow_try_get, self, status)
