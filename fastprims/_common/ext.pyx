@@ -14,8 +14,8 @@ from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_attempt, fp_bool, fp_status
 from fastprims._common.cpython_compat cimport (
     COMPILER, FREE_THREADED, HAND_OVER, PyDict_Contains, PyErr_CheckSignals, PyErr_SetString,
-    PyFloat_AsDouble, PyImport_GetModuleDict, PyList_New, PyNumber_AsSsize_t, PySequence_List, fp_hide_list,
-    fp_host_restore, fp_host_save, fp_is_unshared, fp_propagate, fp_show_list,
+    PyFloat_AsDouble, PyImport_GetModuleDict, PyList_New, PyNumber_AsSsize_t, PySequence_List,
+    fp_hide_list, fp_host_restore, fp_host_save, fp_is_unshared, fp_propagate, fp_show_list,
 )
 
 import sys
