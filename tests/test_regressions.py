@@ -11,7 +11,7 @@ import time
 import weakref
 
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_fork, run_child
 
 import fastprims
 
@@ -123,7 +123,7 @@ def test_the_attributes_of_a_queue_cost_nothing_until_used():
     assert q.__dict__ == {"name": "jobs"}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is a matter of POSIX")
+@needs_fork
 @pytest.mark.parametrize(
     "source",
     [
@@ -140,7 +140,6 @@ def test_a_child_with_ghosts_still_wakes_its_own_sleepers(source):
 
 
 def child_of_sleepers(source):
-    import os
     import signal
     import threading
     import time

@@ -3,7 +3,7 @@
 In the body of each loop only the queue operation takes time; items come from a C iterator, whose
 cost is in the empty loop, too. *Fresh* items are ordinary integers. If one thread puts and gets,
 they are made beforehand. If there are several threads, the producer makes each item when it puts
-it, so that the last reference to the item passes to the consumer, who drops it. *Small* items are
+it, so that the last reference to the item passes to the consumer, which drops it. *Small* items are
 one cached integer, immortal from Python 3.12 on.
 """
 

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import needs_fork, run_child, run_source
 
 
 def cycles() -> list[int]:
@@ -116,7 +116,6 @@ def test_nothing_leaks(scenario: str) -> None:
 
 def fork_inside_a_report() -> list[int]:
     """The child is forked while a thread of the parent is inside of on_pressure."""
-    import os
     import threading
     import warnings
 
@@ -151,14 +150,13 @@ def fork_inside_a_report() -> list[int]:
     return [status, *heard, q.get()]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 def test_a_forked_child_tells_for_itself() -> None:
     assert run_child(fork_inside_a_report) == [0, 1, 1, 4]
 
 
 def interrupt_in_callback() -> list[object]:
     """Ctrl-C inside of on_pressure is neither lost, nor does it spoil the put that was done."""
-    import os
     import signal
     import sys
 

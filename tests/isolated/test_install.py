@@ -1,13 +1,11 @@
-"""install(), python -m fastprims run, and the pytest plugin: each in a process of its own."""
+"""install() and uninstall(), in processes of their own."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from support.isolate import child_env, run_child
+from support.isolate import run_child
 
 NAMES = ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue")
 
@@ -51,7 +49,6 @@ def test_install_replaces_the_names_and_uninstall_restores_them() -> None:
 
 def modules_imported_before() -> list[object]:
     import queue
-    import sys
     from types import ModuleType
 
     import fastprims
@@ -94,7 +91,6 @@ STANDARD_MODULES += ["multiprocessing.managers", "multiprocessing.dummy", "async
 def classes_in(modules: list[str]) -> list[str]:
     """Names of these modules that are still a standard class."""
     import importlib
-    import sys
 
     import fastprims
 
@@ -151,7 +147,6 @@ def test_a_subclass_from_before_stays_standard() -> None:
 
 
 def kept() -> list[object]:
-    import sys
     from types import ModuleType
 
     import fastprims
@@ -176,7 +171,6 @@ def test_a_module_with_a_subclass_keeps_the_standard_class_and_build_info_says_s
 
 
 def class_attribute() -> list[object]:
-    import sys
     from types import ModuleType
 
     import fastprims
@@ -219,7 +213,6 @@ def test_what_somebody_else_has_put_there_stays() -> None:
 
 def green(module: str, function: str) -> str:
     import queue
-    import sys
     from types import ModuleType
 
     import fastprims
@@ -396,160 +389,7 @@ def test_a_child_forked_meanwhile_can_install() -> None:
     assert run_child(forked_while_installing, options=("-W", "ignore")) == 0
 
 
-# --- python -m fastprims run -------------------------------------------------------------------
-
-
-def run_program(
-    *arguments: str | Path, cwd: Path, options: tuple[str, ...] = (), input: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *options, "-m", "fastprims", "run", *map(str, arguments)],
-        cwd=cwd,
-        env=child_env(),
-        input=input,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def plain(*arguments: str | Path, cwd: Path, options: tuple[str, ...] = ()) -> list[str]:
-    """The same without fastprims."""
-    command = [sys.executable, *options, *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=cwd, env=child_env(), capture_output=True, text=True, timeout=60
-    )
-    return [done.stdout, str(done.returncode)]
-
-
-TELL = """
-import sys, queue
-names = set(dir()) - {"__annotations__", "__cached__"}  # which come and go with the versions
-print(sys.argv, __name__, __file__, __package__, sys.path[0], sorted(names))
-print(__spec__ and __spec__.name, __doc__, __builtins__ is __import__("builtins"))
-print(sys.modules["__main__"].__dict__ is globals(), sys.warnoptions, sys.flags.dev_mode)
-def f(x: Missing): pass  # our own __future__ is not the program's
-"""
-
-
-@pytest.mark.parametrize("options", [(), ("-W", "error"), ("-X", "dev"), ("-I",)])
-def test_a_program_sees_what_it_would_see_without(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Only the classes differ. An isolated interpreter keeps the program's folder off the path."""
-    if options == ("-I",) and not find_fastprims_isolated(tmp_path):
-        pytest.skip("an isolated interpreter does not find fastprims here")
-    folder = tmp_path / "a folder"
-    (folder / "pack").mkdir(parents=True)
-    for name in ("program.py", "pack/__main__.py", "pack/part.py", "pack/__init__.py"):
-        (folder / name).write_text(TELL.replace(": Missing", ""), encoding="utf-8")
-    for arguments in (
-        ("a folder/program.py", "-x", "--", "run"),
-        (folder / "program.py",),
-        ("a folder/pack", "one"),
-    ):
-        done = run_program(*arguments, cwd=tmp_path, options=options)
-        expected = plain(*arguments, cwd=tmp_path, options=options)
-        assert [done.stdout, str(done.returncode)] == expected
-    if options != ("-I",):
-        for arguments in (("-m", "pack.part", "-m", "x"), ("-m", "pack", "y")):
-            done = run_program(*arguments, cwd=folder, options=options)
-            expected = plain(*arguments, cwd=folder, options=options)
-            assert [done.stdout, str(done.returncode)] == expected
-
-
-def find_fastprims_isolated(folder: Path) -> bool:
-    command = [sys.executable, "-I", "-c", "import fastprims"]
-    return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
-
-
-def test_the_program_has_the_replacement_from_its_first_line(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text("from queue import Queue\nprint(Queue.__module__)", encoding="utf-8")
-    assert run_program(program, cwd=tmp_path).stdout == "fastprims\n"
-    assert run_program("-m", "program", cwd=tmp_path).stdout == "fastprims\n"
-    code = "import queue, sys; print(queue.LifoQueue.__module__, sys.argv)"
-    assert run_program("-c", code, "a", cwd=tmp_path).stdout == "fastprims ['-c', 'a']\n"
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("pass", 0),
-        ("import sys; sys.exit(7)", 7),
-        ("import sys; sys.exit('text')", 1),
-        ("1 / 0", 1),
-        ("raise KeyboardInterrupt", -2),
-        ("import os; os._exit(3)", 3),
-        ("def f(x: missing): pass", 0 if sys.version_info >= (3, 14) else 1),
-        ("this is no Python", 1),
-        ("import atexit; atexit.register(print, 'at exit'); raise SystemExit(2)", 2),
-    ],
-)
-def test_exit_statuses_are_those_without(tmp_path: Path, code: str, status: int) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(code, encoding="utf-8")
-    done = run_program(program, cwd=tmp_path)
-    assert [done.stdout, str(done.returncode)] == plain(program, cwd=tmp_path)
-    if status >= 0 or sys.platform != "win32":
-        assert done.returncode == status, done.stderr
-
-
-@pytest.mark.parametrize("arguments", [(), ("-m",), ("missing.py",), ("-x", "y")])
-def test_nothing_to_run_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = run_program(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "usage:" in done.stderr or "missing.py" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_thread_that_outlives_the_main_code_still_has_its_names(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import threading, time, pickle\n"
-        "class Thing: pass\n"
-        "def later():\n"
-        "    time.sleep(0.3)\n"
-        "    print(type(pickle.loads(pickle.dumps(Thing()))) is Thing)\n"
-        "threading.Thread(target=later).start()\n",
-        encoding="utf-8",
-    )
-    assert run_program(program, cwd=tmp_path).stdout == "True\n"
-
-
-CHILDREN = """
-import multiprocessing, queue, sys
-from queue import Queue
-
-class Sub(Queue):
-    pass
-
-def work(_):
-    import fastprims
-    info = fastprims.build_info()
-    return queue.SimpleQueue.__module__, Sub.__mro__[1].__module__, info["installed_by"], sys.argv
-
-if __name__ == "__main__":
-    for method in multiprocessing.get_all_start_methods():
-        with multiprocessing.get_context(method).Pool(1) as pool:
-            print(*pool.map(work, [0])[0])
-"""
-
-
-def test_processes_that_multiprocessing_starts_have_the_replacement(tmp_path: Path) -> None:
-    """Sub is made again in the child, by the import of the program: before that it must be there."""
-    program = tmp_path / "program.py"
-    program.write_text(CHILDREN, encoding="utf-8")
-    for arguments in ((program, "x"), ("-m", "program", "x")):
-        done = run_program(*arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        lines = done.stdout.splitlines()
-        assert lines, done.stderr
-        for line in lines:
-            assert line.startswith("fastprims fastprims "), done.stdout
-            assert line.endswith("program.py', 'x']")
-
-
 def spawn_after_uninstall() -> list[object]:
-    import sys
 
     import fastprims
 
@@ -577,64 +417,3 @@ def spawn_after_uninstall() -> list[object]:
 
 def test_uninstall_leaves_nothing_for_children() -> None:
     assert all(run_child(spawn_after_uninstall))
-
-
-# --- the pytest plugin -------------------------------------------------------------------------
-
-
-def run_pytest(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        env=child_env(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return f"{done.stdout}{done.stderr}\nstatus {done.returncode}"
-
-
-def test_the_plugin_installs_before_conftest_and_only_if_asked(tmp_path: Path) -> None:
-    conftest = "import sys, queue\nfrom queue import Queue\n"
-    conftest += "loaded = sorted(m for m in sys.modules if m.partition('.')[0] == 'fastprims')\n"
-    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    test = "import conftest, queue\n\ndef test_it():\n"
-    test += "    print('class', conftest.Queue.__module__, conftest.queue.Queue.__module__)\n"
-    test += "    print('loaded', len(conftest.loaded))\n"
-    (tmp_path / "test_it.py").write_text(test, encoding="utf-8")
-    without = run_pytest(tmp_path, "-s")
-    assert "class queue queue" in without
-    assert "loaded 0" in without
-    assert "fastprims:" not in without
-    with_it = run_pytest(tmp_path, "-s", "-p", "fastprims.pytest_plugin")
-    assert "class fastprims fastprims" in with_it
-    assert "fastprims: queue is fastprims's" not in without
-    assert "\nfastprims: queue is fastprims" in with_it
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\naddopts = -p fastprims.pytest_plugin\n", encoding="utf-8"
-    )
-    assert "class fastprims fastprims" in run_pytest(tmp_path, "-s")
-
-
-def in_process(folder: str) -> list[object]:
-    import queue
-
-    import pytest
-
-    standard = queue.Queue
-    status = pytest.main([folder, "-q", "-p", "fastprims.pytest_plugin", "-p", "no:cacheprovider"])
-    seen = [int(status), queue.Queue is standard]
-    import fastprims
-
-    fastprims.install()
-    pytest.main([folder, "-q", "-p", "fastprims.pytest_plugin", "-p", "no:cacheprovider"])
-    return [*seen, queue.Queue is fastprims.Queue]
-
-
-def test_the_plugin_takes_back_what_it_did_and_no_more(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(
-        "import queue\ndef test_it():\n    assert queue.Queue.__module__ == 'fastprims'\n",
-        encoding="utf-8",
-    )
-    assert run_child(in_process, str(tmp_path)) == [0, True, True]
