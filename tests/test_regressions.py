@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import inspect
-import os
 import queue
 import threading
 import time
@@ -140,6 +139,7 @@ def test_a_child_with_ghosts_still_wakes_its_own_sleepers(source):
 
 
 def child_of_sleepers(source):
+    import os
     import signal
     import threading
     import time

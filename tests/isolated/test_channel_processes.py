@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -116,6 +115,7 @@ def test_nothing_leaks(scenario: str) -> None:
 
 def fork_inside_a_report() -> list[int]:
     """The child is forked while a thread of the parent is inside of on_pressure."""
+    import os
     import threading
     import warnings
 
@@ -157,6 +157,7 @@ def test_a_forked_child_tells_for_itself() -> None:
 
 def interrupt_in_callback() -> list[object]:
     """Ctrl-C inside of on_pressure is neither lost, nor does it spoil the put that was done."""
+    import os
     import signal
     import sys
 

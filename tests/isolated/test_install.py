@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from support.isolate import run_child
 
@@ -49,6 +47,7 @@ def test_install_replaces_the_names_and_uninstall_restores_them() -> None:
 
 def modules_imported_before() -> list[object]:
     import queue
+    import sys
     from types import ModuleType
 
     import fastprims
@@ -91,6 +90,7 @@ STANDARD_MODULES += ["multiprocessing.managers", "multiprocessing.dummy", "async
 def classes_in(modules: list[str]) -> list[str]:
     """Names of these modules that are still a standard class."""
     import importlib
+    import sys
 
     import fastprims
 
@@ -147,6 +147,7 @@ def test_a_subclass_from_before_stays_standard() -> None:
 
 
 def kept() -> list[object]:
+    import sys
     from types import ModuleType
 
     import fastprims
@@ -171,6 +172,7 @@ def test_a_module_with_a_subclass_keeps_the_standard_class_and_build_info_says_s
 
 
 def class_attribute() -> list[object]:
+    import sys
     from types import ModuleType
 
     import fastprims
@@ -213,6 +215,7 @@ def test_what_somebody_else_has_put_there_stays() -> None:
 
 def green(module: str, function: str) -> str:
     import queue
+    import sys
     from types import ModuleType
 
     import fastprims
@@ -390,6 +393,7 @@ def test_a_child_forked_meanwhile_can_install() -> None:
 
 
 def spawn_after_uninstall() -> list[object]:
+    import sys
 
     import fastprims
 

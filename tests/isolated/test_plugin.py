@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from support.isolate import child_env, run_child
 
 
@@ -47,6 +46,8 @@ def test_the_plugin_installs_before_conftest_and_only_if_asked(tmp_path: Path) -
 
 def in_process(folder: str) -> list[object]:
     import queue
+
+    import pytest
 
     standard = queue.Queue
     status = pytest.main([folder, "-q", "-p", "fastprims.pytest_plugin", "-p", "no:cacheprovider"])
