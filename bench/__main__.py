@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import processes
-from bench.latency import wants_latency
-from bench.native.session import wants_native
-from bench.runner import DEFAULT, FULL, QUICK
-from bench.suite import OTHERS, SUITE, unknown_names
+from bench import shm
+from bench.run.runner import DEFAULT, FULL, QUICK
+from bench.suite import OTHERS, SUITE, unknown_names, wants
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -41,7 +39,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="CASE",
-        help="cases to run, as a pattern; also 'latency', 'native' and 'shm'",
+        help=f"cases to run, as a pattern; also {', '.join(OTHERS)}",
     )
     parser.add_argument(
         "--native",
@@ -68,10 +66,10 @@ def main(arguments: list[str]) -> int:
     try:
         from rich.console import Console
 
-        from bench.display import LiveDisplay
         from bench.native.report import draw_native, print_native
-        from bench.picture import draw
-        from bench.report import print_report, write_json
+        from bench.report.display import LiveDisplay
+        from bench.report.picture import draw
+        from bench.report.tables import print_report, write_json
     except ImportError as missing:
         print(f"the report needs {missing.name}: pip install 'fastprims[report]'", file=sys.stderr)
         return 2
@@ -82,10 +80,10 @@ def main(arguments: list[str]) -> int:
         results: dict[str, Any] = json.loads(options.redraw.read_text(encoding="utf-8"))
     else:
         pythons = [sys.executable, *options.also]
-        native = wants_native(options.effort, options.only, options.native)
+        native = options.native or wants("native", options.effort, options.only)
         try:
             with LiveDisplay(
-                console, pythons, wants_latency(options.effort, options.only)
+                console, pythons, wants("latency", options.effort, options.only)
             ) as display:
                 results = run_session(
                     pythons,
@@ -98,10 +96,9 @@ def main(arguments: list[str]) -> int:
         except WorkerFailure as failure:
             console.print(f"[bold red]failed:[/] {failure}", highlight=False)
             return 1
-    if not options.redraw and processes.wants_processes(options.effort, options.only, options.shm):
-        results["processes"] = processes.measure(
-            processes.QUICK_SCALE if options.effort is QUICK else 1.0
-        )
+    between = options.shm or wants("shm", options.effort, options.only)
+    if between and not options.redraw and sys.platform == "linux":
+        results["processes"] = shm.measure(shm.QUICK_SCALE if options.effort is QUICK else 1.0)
     options.out.mkdir(parents=True, exist_ok=True)
     print_report(console, results)
     print_native(console, results)

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from bench.cases import KINDS, Case, Trial, pingpong_trial, prepare, run_trial, verify
-from bench.contenders import Contender
-from bench.harness import Crew
-from bench.runner import QUICK, no_collector
+from bench.run.case import KINDS, Case, Contender, Trial, prepare, run_trial, verify
+from bench.run.harness import Crew
+from bench.run.runner import QUICK, no_collector
 from bench.suite import SUITE
 
 ROUNDS = 7
@@ -38,7 +37,7 @@ def crew(case: Case) -> Iterator[Crew]:
 @pytest.mark.parametrize(("case", "contender"), WORKLOADS)
 def test_queue(benchmark: Any, crew: Crew, case: Case, contender: Contender, kind: str) -> None:
     verify(case, contender, crew, QUICK.verify_count, QUICK.watchdog_s)
-    wanted = ROUND_TRIPS if case.workload is pingpong_trial else OPERATIONS
+    wanted = ROUND_TRIPS if case.passes_one_item else OPERATIONS
     count = case.round_count(max(wanted, case.least_count))
     times: list[float] = []
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from bench.environment import ROOT
-from bench.latency import histogram_record
 from bench.native.session import NativeFailure, Progress, run_native
-from bench.runner import Effort
+from bench.run.environment import ROOT
+from bench.run.runner import Effort
+from bench.run.stats import histogram_record
 
 SCHEMA = 1
 Listener = Callable[[str, dict[str, Any]], None]
@@ -47,7 +47,7 @@ class InterpreterResult:
 
 def _add_latency(result: InterpreterResult, event: dict[str, Any]) -> None:
     try:
-        result.latency.append(histogram_record(event["contender"], event["ns"]))
+        result.latency.append(histogram_record(event["contender"], event["ns"], event["pace_s"]))
     except ImportError:
         reason = "latency percentiles: the hdrhistogram package is not installed"
         if reason not in result.skipped:

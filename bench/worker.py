@@ -12,18 +12,17 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any, TextIO
 
-from bench import peers
-from bench.cases import KINDS, Case
-from bench.environment import describe
-from bench.harness import BenchmarkFailure
-from bench.latency import run_latency, wants_latency
-from bench.memory import run_memory
+from bench.maps.memory import run_memory
 from bench.native.layers import run_layers
-from bench.runner import Effort, Emit, planned_kinds, run_suite
-from bench.suite import select
+from bench.queues.latency import run_latency
+from bench.run import peers
+from bench.run.case import KINDS, Case
+from bench.run.environment import describe
+from bench.run.harness import BenchmarkFailure
+from bench.run.runner import Effort, Emit, planned_kinds, run_suite
+from bench.suite import select, wants
 
 
 def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
@@ -35,9 +34,10 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
         emit({"event": "start", "environment": describe(), "records": records})
         emit({"event": "skipped", "reasons": peers.missing()})
         run_suite(cases, kinds, effort, emit)
-        if wants_memory(plan.get("only", [])):
+        only = plan.get("only", [])
+        if wants("map-memory", effort, only):
             run_memory(effort, emit)
-        if wants_latency(effort, plan.get("only", [])):
+        if wants("latency", effort, only):
             run_latency(effort, emit)
         if plan.get("layers"):
             run_layers(effort, emit)
@@ -49,11 +49,6 @@ def serve(plan: dict[str, Any], cases: Sequence[Case], emit: Emit) -> int:
         emit({"event": "failure", "message": repr(error), "details": traceback.format_exc()})
         return 1
     return 0
-
-
-def wants_memory(only: Sequence[str]) -> bool:
-    """True if the maps' memory is asked for: by name, or because no name is given."""
-    return not only or any(fnmatchcase("map-memory", pattern) for pattern in only)
 
 
 def main(plan_text: str) -> int:

@@ -19,14 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # at the end: the installed fastprims goes first
 
-from bench import contenders as who
-from bench import loops, peers, stats
-from bench.cases import FRESH, KINDS, Case, Pairing, handoff_trial, verify
-from bench.contenders import Contender
-from bench.harness import BenchmarkFailure, Crew
-from bench.runner import DEFAULT, FULL, QUICK, Bench, planned_kinds, run_case
+from bench.queues import contenders as who
+from bench.queues.loops import pair_local
+from bench.queues.trials import handoff_trial
+from bench.run import peers, stats
+from bench.run.case import FRESH, KINDS, Case, Contender, Pairing, own_copy, verify
+from bench.run.harness import BenchmarkFailure, Crew
+from bench.run.runner import DEFAULT, FULL, QUICK, Bench, planned_kinds, run_case
 from bench.session import WorkerFailure, measure_with, run_session
-from bench.suite import SUITE, select
+from bench.suite import OTHERS, SUITE, select, wants
 from bench.worker import serve
 
 TINY = replace(
@@ -122,8 +123,8 @@ def test_speedups_are_taken_round_by_round() -> None:
 
 
 def test_own_copy_shares_no_code_object() -> None:
-    copy = loops.own_copy(loops.pair_local)
-    assert copy.__code__ is not loops.pair_local.__code__
+    copy = own_copy(pair_local)
+    assert copy.__code__ is not pair_local.__code__
     q: queue.SimpleQueue[int] = queue.SimpleQueue()
     assert copy(q, q.put, q.get, range(3)) == 2
 
@@ -332,10 +333,10 @@ def test_command_refuses_unknown_case(tmp_path: Path) -> None:
 def test_between_processes_every_contender_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from bench import processes
+    from bench import shm
 
     monkeypatch.setattr(peers, "load", lambda name: (None, f"{name}: not here"))
-    results = processes.measure(0.02, sizes=(64, 1 << 17))
+    results = shm.measure(0.02, sizes=(64, 1 << 17))
     titles = [workload["title"] for workload in results["workloads"]]
     assert titles == ["64 B", "128 KiB", "small tuple", "1 MiB of bytes, as an object"]
     for workload in results["workloads"]:
@@ -346,24 +347,16 @@ def test_between_processes_every_contender_is_measured(monkeypatch: pytest.Monke
         assert all(min(times) > 0 for times in workload["ns"].values())
     assert results["skipped"] == ["faster_fifo: not here"]
     console = Console(width=200, record=True)
-    for table in processes.tables(results):
+    for table in shm.tables(results):
         console.print(table)
     assert "small tuple" in console.export_text()
 
 
-def test_when_it_is_measured_between_processes() -> None:
-    from bench import processes
-
-    linux = sys.platform == "linux"
-    for effort, only, asked in (
-        (QUICK, [], True),
-        (QUICK, ["pair"], True),
-        (QUICK, ["sh*"], False),
-        (FULL, [], False),
-    ):
-        assert processes.wants_processes(effort, only, asked) == linux
-    assert not processes.wants_processes(QUICK, [], False)
-    assert not processes.wants_processes(FULL, ["pair"], False)
+def test_what_is_no_case_is_measured_by_name_or_by_the_effort() -> None:
+    assert [name for name in OTHERS if wants(name, QUICK, [])] == ["map-memory"]
+    assert [name for name in OTHERS if wants(name, FULL, [])] == list(OTHERS)
+    assert [name for name in OTHERS if wants(name, FULL, ["pair", "nat*"])] == ["native"]
+    assert [name for name in OTHERS if wants(name, QUICK, ["sh*", "latency"])] == ["latency", "shm"]
 
 
 @pytest.mark.skipif(not HAS_REPORT, reason="the report needs rich and matplotlib")
@@ -371,7 +364,7 @@ def test_switches_for_parts_add_to_the_run_and_names_choose_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from bench import __main__ as command
-    from bench import processes, session
+    from bench import session, shm
 
     runs: list[tuple[list[str], bool]] = []
 
@@ -380,8 +373,8 @@ def test_switches_for_parts_add_to_the_run_and_names_choose_them(
         return {"interpreters": []}
 
     monkeypatch.setattr(session, "run_session", run_session)
-    monkeypatch.setattr(processes, "measure", lambda scale: {"workloads": [], "skipped": []})
-    monkeypatch.setattr(processes, "tables", lambda results: [])
+    monkeypatch.setattr(shm, "measure", lambda scale: {"workloads": [], "skipped": []})
+    monkeypatch.setattr(shm, "tables", lambda results: [])
     linux = sys.platform == "linux"
     for arguments, only, native, between in (
         (["--shm"], [], False, linux),
@@ -400,9 +393,9 @@ def test_switches_for_parts_add_to_the_run_and_names_choose_them(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ShmRing is for Linux")
 def test_between_processes_a_wrong_record_is_noticed() -> None:
-    from bench import processes
+    from bench import shm
 
-    pair = processes.Pair(processes.RING, bytes(64))
+    pair = shm.Pair(shm.RING, bytes(64))
     try:
         pair.payload = bytes(63)
         with pytest.raises(BenchmarkFailure, match="not what was sent"):

@@ -18,8 +18,8 @@ if str(ROOT) not in sys.path:
 from bench.native import build as building
 from bench.native.contenders import CASES, FASTPRIMS, MPMC, MUTEX, PEER, SPSC, Native
 from bench.native.layers import run_layers
-from bench.native.session import NativeFailure, run_native, sample, wants_native
-from bench.runner import DEFAULT, FULL, QUICK
+from bench.native.session import NativeFailure, run_native, sample
+from bench.run.runner import QUICK
 
 TINY = replace(
     QUICK, name="tiny", sample_s=0.0005, threaded_sample_s=0.001, min_rounds=1, max_rounds=2
@@ -143,12 +143,6 @@ def test_layers_are_measured() -> None:
     assert "empty loop" in names and "SPSCRing: put + get" in names
     assert all(ns > 0 for row in event["rows"] for ns in row["ns"])
     assert any("raw.SPSCWords" in name for name in names) != bool(event["skipped"])
-
-
-def test_when_it_is_measured() -> None:
-    assert wants_native(QUICK, [], True) and wants_native(FULL, [], False)
-    assert wants_native(QUICK, ["nat*"], False)
-    assert not wants_native(QUICK, [], False) and not wants_native(DEFAULT, ["pair"], False)
 
 
 @needs_compiler

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import inspect
-import os
 import queue
 import threading
 import time
 import weakref
 
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_fork, run_child
 
 import fastprims
 
@@ -123,7 +122,7 @@ def test_the_attributes_of_a_queue_cost_nothing_until_used():
     assert q.__dict__ == {"name": "jobs"}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is a matter of POSIX")
+@needs_fork
 @pytest.mark.parametrize(
     "source",
     [

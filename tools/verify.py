@@ -17,7 +17,9 @@ from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded
 # The tests in which several threads use maps and topics; the others have one thread each.
 THREADED = [
     "tests/maps/test_concurrent.py",
-    "tests/maps/test_isolated.py",
+    "tests/maps/test_ctrie_garbage.py",
+    "tests/maps/test_ctrie_memory.py",
+    "tests/maps/test_ctrie_processes.py",
     "tests/maps/test_topic_concurrent.py",
     "tests/maps/test_topic_isolated.py",
 ]
@@ -154,7 +156,7 @@ def chaos_races(interpreter: Interpreter) -> int:
     """The extension is compiled by the compiler of an instrumented interpreter, and runs in that.
 
     Only there does the sanitizer see what orders the accesses to an object's attributes: its locks,
-    its collections, who hands it on. The build is installed by a plain interpreter of the same
+    its collections, and how one thread hands it to another. The build is installed by a plain interpreter of the same
     version, since Cython and pip take the other one ten times as long.
     """
     plain, watching = find_free_threaded("3.14t"), find_free_threaded("3.14t", "--tsan")

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.environment import ROOT
 from bench.native.contenders import FASTPRIMS, Native
+from bench.run.environment import ROOT
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 CORE = ROOT / "csrc"

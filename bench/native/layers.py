@@ -8,10 +8,9 @@ from itertools import repeat
 from time import perf_counter_ns
 from typing import Any
 
-from bench.contenders import fastprims
-from bench.loops import own_copy
-from bench.runner import Effort, Emit
-from bench.stats import summarize
+from bench.run.case import fastprims, own_copy
+from bench.run.runner import Effort, Emit
+from bench.run.stats import summarize
 
 Loop = Callable[[int], None]
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.native.contenders import FASTPRIMS
-from bench.report import format_ns, format_ratio
+from bench.report.tables import format_ns, format_ratio
 
 
 def _cases(native: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def draw_native(native: dict[str, Any], path: Path) -> None:
     """A panel per case: bars of the medians, each panel with its own scale."""
     from matplotlib import pyplot
 
-    from bench.picture import FASTPRIMS_COLOUR, INK, MUTED, PAPER, STDLIB_COLOUR
+    from bench.report.picture import FASTPRIMS_COLOUR, INK, MUTED, PAPER, STDLIB_COLOUR
 
     cases = _cases(native)
     heights = [len(case["contenders"]) + 1.5 for case in cases]

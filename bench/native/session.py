@@ -11,15 +11,14 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from bench.native.build import build
 from bench.native.contenders import CAPACITY, CASES, REFERENCE, Native, NativeCase
-from bench.runner import FULL, Effort
-from bench.stats import speedups, summarize
+from bench.run.runner import Effort
+from bench.run.stats import speedups, summarize
 
 ROUND_TRIP = Native("cache line round trip", REFERENCE, "round_trip.c")
 SAMPLE_S = {"quick": 0.02, "default": 0.05, "full": 0.15}
@@ -30,15 +29,6 @@ Progress = Callable[[str, float], None]
 
 class NativeFailure(Exception):
     """A program crashed, or found that items were lost."""
-
-
-def wants_native(effort: Effort, only: Sequence[str], asked: bool) -> bool:
-    """True if native measurements are asked for: by name, by --native, or by --full."""
-    return asked or (any_native(only) if only else effort.name == FULL.name)
-
-
-def any_native(only: Sequence[str]) -> bool:
-    return any(fnmatchcase("native", pattern) for pattern in only)
 
 
 def sample(program: Path, arguments: Sequence[str], limit: float) -> float | None:

@@ -6,7 +6,6 @@
 One module, in parts; each part builds on those before it.
 """
 
-from cpython.object cimport PyObject
 from libc.math cimport HUGE_VAL, ceil, isnan
 from libc.stdint cimport int64_t, uint64_t
 

@@ -8,7 +8,7 @@ cdef enum: CHUNK = 1 << 20
 # What a waiting call moves, and the operations that fp_wait() repeats: the same C functions that
 # the call tried first. Batch begins with the fields of Single that has_items() and has_room() read.
 # They are copies: the queue's own share a cache line with its reference count, which other threads
-# write. The caller takes them once elsewhere() has found the structure complete.
+# write. The caller takes them once check_open() has found the structure complete.
 cdef struct Single:
     void* core
     const _core.fp_queue_ops* ops

@@ -55,7 +55,7 @@ cdef class BaseQueue:
         with cython.critical_section(self):
             return self.ops
 
-    cdef bint elsewhere(self) except -1:
+    cdef bint check_open(self) except -1:
         """See ext.pxd. Here, only whether the structure is there."""
         cdef bint made
         cdef uint64_t version = fp_class_version(<PyObject*>self)
@@ -70,8 +70,8 @@ cdef class BaseQueue:
             _core.fp_sync_u64_store_release(&self.checked, version)
         return False
 
-    cdef object moved(self, str method, tuple args):
-        raise SystemError(f"{method}() was sent to another container, but there is none")
+    cdef object call_open(self, str method, tuple args):
+        raise SystemError(f"{method}() of a queue that cannot be open")
 
     cdef int raise_for_status(self, fp_status status) except -1:
         if status == _core.FP_REENTERED:
@@ -97,8 +97,8 @@ cdef class BaseQueue:
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        if self.elsewhere():
-            self.moved("put", (item, block, timeout))
+        if self.check_open():
+            self.call_open("put", (item, block, timeout))
             return 0
         cdef Single single = [self.core, self.ops, <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_put, has_room, &single]
@@ -114,15 +114,15 @@ cdef class BaseQueue:
             if status != _core.FP_OK:
                 fp_take_back(<PyObject*>item, shared)
         if status == _core.FP_MOVED:
-            self.moved("put", (item, block, rest_of(&wait)))
+            self.call_open("put", (item, block, rest_of(&wait)))
         elif status != _core.FP_OK:
             self.raise_for_status(_core.FP_FULL if status == _core.FP_TIMED_OUT else status)
         return 0
 
     cdef object get_item(self, bint block, object timeout):
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        if self.elsewhere():
-            return self.moved("get", (block, timeout))
+        if self.check_open():
+            return self.call_open("get", (block, timeout))
         cdef Single single = [self.core, self.ops, 0]
         cdef fp_attempt op = [run_get, has_items, &single]
         if block and timeout is not None:
@@ -131,7 +131,7 @@ cdef class BaseQueue:
         if status == _core.FP_EMPTY and block:
             status = self.wait(self.ops.not_empty(self.core), &op, &wait)
         if status == _core.FP_MOVED:
-            return self.moved("get", (block, rest_of(&wait)))
+            return self.call_open("get", (block, rest_of(&wait)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return fp_steal(fp_receive(<PyObject*>single.item, &self.crossing))
@@ -154,7 +154,7 @@ cdef class BaseQueue:
             fp_forget_front(items, batch.done)
         if status == _core.FP_MOVED:
             try:
-                return batch.done + <size_t>self.moved(
+                return batch.done + <size_t>self.call_open(
                     "put_many", (items, block, rest_of(&wait)))
             except (Full, ShutDown):
                 if before + batch.done == 0:
@@ -185,27 +185,27 @@ cdef class BaseQueue:
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
-        if self.elsewhere() or self.indirect:
+        if self.check_open() or self.indirect:
             self.put(item, block=False)
         else:
             self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
-        indirect = self.elsewhere() or self.indirect
+        indirect = self.check_open() or self.indirect
         return self.get(block=False) if indirect else self.get_item(False, None)
 
     def try_put(self, item):
         """Store `item` and return True, or return False if there is no room. Raises ShutDown after
         shutdown().
         """
-        if self.elsewhere():
-            return self.moved("try_put", (item,))
+        if self.check_open():
+            return self.call_open("try_put", (item,))
         cdef fp_status status = give(self, <PyObject*>item)
         if status == _core.FP_OK:
             return True
         if status == _core.FP_MOVED:
-            return self.moved("try_put", (item,))
+            return self.call_open("try_put", (item,))
         if status != _core.FP_FULL:
             self.raise_for_status(status)
         return False
@@ -215,13 +215,13 @@ cdef class BaseQueue:
         after shutdown() once the queue is drained.
         """
         cdef uint64_t word = 0
-        if self.elsewhere():
-            return self.moved("try_get", (default,))
+        if self.check_open():
+            return self.call_open("try_get", (default,))
         cdef fp_status status = self.get_one(self.core, &word)
         if status == _core.FP_OK:
             return fp_steal(fp_receive(<PyObject*>word, &self.crossing))
         if status == _core.FP_MOVED:
-            return self.moved("try_get", (default,))
+            return self.call_open("try_get", (default,))
         if status != _core.FP_EMPTY:
             self.raise_for_status(status)
         return default
@@ -235,8 +235,8 @@ cdef class BaseQueue:
         """
         cdef size_t done = 0
         cdef bint may_wait = to_bool(block, "block")
-        if self.elsewhere():
-            return self.moved("put_many", (iterable, may_wait, timeout))
+        if self.check_open():
+            return self.call_open("put_many", (iterable, may_wait, timeout))
         if may_wait and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             self.check_wait(timeout, True)
         # Under the GIL no other thread runs while put_in_place() uses `iterable`: the list need not
@@ -254,8 +254,8 @@ cdef class BaseQueue:
         has taken nothing.
         """
         cdef bint may_wait = to_bool(block, "block")
-        if self.elsewhere():
-            return self.moved("get_many", (max_items, may_wait, timeout))
+        if self.check_open():
+            return self.call_open("get_many", (max_items, may_wait, timeout))
         cdef Py_ssize_t most = to_most(max_items)
         if may_wait:
             self.check_wait(timeout, False)
@@ -285,7 +285,7 @@ cdef class BaseQueue:
             fp_receive_all(fp_list_buffer(items), have, &self.crossing)
             fp_show_list(items, have)
         if status == _core.FP_MOVED:
-            return self.moved("get_many", (most, may_wait, rest_of(&wait)))
+            return self.call_open("get_many", (most, may_wait, rest_of(&wait)))
         if status != _core.FP_OK:
             self.raise_for_status(_core.FP_EMPTY if status == _core.FP_TIMED_OUT else status)
         return items
@@ -293,8 +293,8 @@ cdef class BaseQueue:
     def qsize(self):
         """The number of items; under concurrent use, the number at some moment during the call."""
         cdef uint64_t puts, gets
-        if self.elsewhere():
-            return self.moved("qsize", ())
+        if self.check_open():
+            return self.call_open("qsize", ())
         self.ops.count(self.core, &puts, &gets)
         return puts - gets
 
@@ -307,16 +307,16 @@ cdef class BaseQueue:
     def empty(self):
         """True if there was no item at some moment during the call."""
         cdef uint64_t puts, gets
-        if self.elsewhere():
-            return self.moved("empty", ())
+        if self.check_open():
+            return self.call_open("empty", ())
         self.ops.count(self.core, &puts, &gets)
         return puts == gets
 
     def full(self):
         """True if there was no room at some moment during the call."""
         cdef uint64_t puts, gets
-        if self.elsewhere():
-            return self.moved("full", ())
+        if self.check_open():
+            return self.call_open("full", ())
         self.ops.count(self.core, &puts, &gets)
         return puts - gets >= self.ops.limit(self.core)
 
@@ -326,17 +326,17 @@ cdef class BaseQueue:
         either takes effect before (its item is delivered) or raises.
         """
         cdef bint discard = self.truth_of(immediate, "immediate")
-        if self.elsewhere():
-            self.moved("shutdown", (discard,))
+        if self.check_open():
+            self.call_open("shutdown", (discard,))
             return
         cdef fp_status status = self.ops.close(self.core, discard)
         if status == _core.FP_MOVED:
-            self.moved("shutdown", (discard,))
+            self.call_open("shutdown", (discard,))
             return
         if status != _core.FP_OK:
             self.raise_for_status(status)
         if discard and self.clear():  # the rest has moved to another container meanwhile
-            self.moved("shutdown", (True,))
+            self.call_open("shutdown", (True,))
 
     def stats(self):
         """The counts since the queue was made; see QueueStats."""

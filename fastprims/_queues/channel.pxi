@@ -209,7 +209,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
 
     cdef int put_item(self, object item, bint block, object timeout) except -1:
         cdef Wait wait = [block, <PyObject*>timeout, 0]
-        self.elsewhere()  # raises if there is no channel
+        self.check_open()  # raises if there is no channel
         if block and timeout is not None and self.policy == BLOCK:
             self.check_wait(timeout, True)
         self.measure(item)
@@ -233,7 +233,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         """Store `item` and return True, or return False if there was no room or the rate was
         exceeded. Raises ItemTooLarge, and ShutDown after shutdown().
         """
-        self.elsewhere()  # raises if there is no channel
+        self.check_open()  # raises if there is no channel
         self.measure(item)
         cdef fp_status status = self.offer(item, &AT_ONCE, False)
         if status != _core.FP_OK and status != _core.FP_FULL:
@@ -248,7 +248,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         The iterable is read to its end and every item measured before the first is stored; if that
         raises, nothing is stored. After shutdown: ShutDown, or the number stored before it.
         """
-        self.elsewhere()  # raises if there is no channel
+        self.check_open()  # raises if there is no channel
         cdef bint may_wait = to_bool(block, "block") and self.policy == BLOCK
         if may_wait:
             self.check_wait(timeout, True)

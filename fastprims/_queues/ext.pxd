@@ -14,7 +14,7 @@ cdef class BaseQueue:
     # of two of them, which save a load. become() writes all four twice: "no queue" when the object
     # is made, before another thread has it; then the real ones, within the critical section, by the
     # first __init__ that enters it. Other threads may be using the object by then. So a method
-    # reads these fields only after elsewhere() has found them complete, or by way of table().
+    # reads these fields only after check_open() has found them complete, or by way of table().
     cdef void* core
     cdef const _core.fp_queue_ops* ops
     cdef fp_status (*put_one)(void*, uint64_t) noexcept
@@ -45,13 +45,14 @@ cdef class BaseQueue:
     # The truth value of an argument that should be True or False, for a method that the standard
     # library's queues have, too. A queue that replaces one of those accepts any object, as they do.
     cdef bint truth_of(self, object value, str name) except -1
-    # True if the items are in another container, or must be for this class: only a NativeQueue can
-    # say so. If not, the fast paths of fastcall.pxi serve this object from now on. Raises
-    # RuntimeError if there is no structure, so every method asks this first.
-    cdef bint elsewhere(self) except -1
+    # Every method asks this first. Raises RuntimeError if there is no structure. True if the queue
+    # is open (README.md), as only a NativeQueue can be: it is opened here if its class needs that.
+    # If it is not open, the fast paths of fastcall.pxi serve this object from now on.
+    cdef bint check_open(self) except -1
     cdef const _core.fp_queue_ops* table(self) noexcept
-    # Calls the public method on the other container, once the items are there.
-    cdef object moved(self, str method, tuple args)
+    # Calls the method as an open queue has it. A call that got FP_MOVED waits here for the thread
+    # that is opening the queue; if that fails, it calls the method as before.
+    cdef object call_open(self, str method, tuple args)
     # Raises what `status` means.
     cdef int raise_for_status(self, fp_status status) except -1
     cdef bint clear(self) except -1
@@ -74,7 +75,7 @@ cdef class QueueWithState(BaseQueue):
 
 
 # True while the last check, that no Python code overrides this queue's operations, still holds.
-# Acquire: pairs with the store in BaseQueue.elsewhere(), before which the structure was complete.
+# Acquire: pairs with the store in BaseQueue.check_open(), before which the structure was complete.
 cdef inline bint unchanged(PyObject* self) noexcept:
     return (_core.fp_sync_u64_load_acquire(&(<BaseQueue>self).checked)
             == fp_class_version(self))

@@ -4,11 +4,11 @@
 
 
 # `done` of a queue that is open, or being opened.
-cdef uint64_t ELSEWHERE = UINT64_MAX
+cdef uint64_t OPEN_OR_OPENING = UINT64_MAX
 
 
 cdef fp_status run_join(void* queue) noexcept:
-    if _core.fp_sync_u64_load_seq_cst(&(<NativeQueue>queue).done) == ELSEWHERE:
+    if _core.fp_sync_u64_load_seq_cst(&(<NativeQueue>queue).done) == OPEN_OR_OPENING:
         return _core.FP_MOVED
     return _core.FP_OK if (<NativeQueue>queue).unfinished() == 0 else _core.FP_NOT_YET
 
@@ -45,7 +45,7 @@ cdef _core.fp_host patient = host
 patient.interrupted = signalled
 
 # The attributes that only an open queue has; before, the native structure keeps their contents.
-cdef tuple MOVED = (*opened.STATE, "queue")
+cdef tuple OPEN_ONLY = (*opened.STATE, "queue")
 # Versions of classes whose operations need no Python code; the value says whether put() and get()
 # are the native ones.
 cdef dict plain_classes = {}
@@ -91,7 +91,7 @@ cdef class NativeQueue(BaseQueue):
         """The constructor. True: the queue needs no Python code, and is ready. False: the queue is
         open, and the caller must run the standard constructor, which empties it."""
         cdef uint64_t puts, gets
-        if self.elsewhere():
+        if self.check_open():
             return False
         self.ops.count(self.core, &puts, &gets)
         if puts != 0 or self.ops.is_closed(self.core):  # __init__ of a queue that was used
@@ -129,7 +129,7 @@ cdef class NativeQueue(BaseQueue):
     cdef bint is_open(self) noexcept:
         return _core.fp_sync_u64_load_seq_cst(&self.checked) == OPEN
 
-    cdef bint elsewhere(self) except -1:
+    cdef bint check_open(self) except -1:
         cdef uint64_t seen = _core.fp_sync_u64_load_seq_cst(&self.checked)
         if seen == fp_class_version(<PyObject*>self):
             return False
@@ -254,7 +254,7 @@ cdef class NativeQueue(BaseQueue):
         """Sets the attributes of an open queue. Returns a list of the items."""
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         self.done_before = done
-        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, ELSEWHERE):
+        while not _core.fp_sync_u64_cas_seq_cst(&self.done, &done, OPEN_OR_OPENING):
             self.done_before = done
         self.ops.count(self.core, &puts, &gets)
         cdef list items = untracked_list(None, <Py_ssize_t>(puts - gets))
@@ -270,9 +270,9 @@ cdef class NativeQueue(BaseQueue):
 
     cdef fp_status go_back(self) noexcept:
         """Restores the state before the ending."""
-        for name in MOVED:
+        for name in OPEN_ONLY:
             fp_remove_plainly(self, name)
-        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == OPEN_OR_OPENING:
             _core.fp_sync_u64_store_seq_cst(&self.done, self.done_before)
         return self.end_move(False)
 
@@ -287,7 +287,7 @@ cdef class NativeQueue(BaseQueue):
             fp_lock_release(&self.opening)
         return 0
 
-    cdef object moved(self, str method, tuple args):
+    cdef object call_open(self, str method, tuple args):
         if not self.is_open():
             self.await_opening()
         if self.is_open():
@@ -298,14 +298,14 @@ cdef class NativeQueue(BaseQueue):
         """The attribute `name`, which was found neither in the class nor in the object's __dict__.
         """
         cdef uint64_t unfinished = 0
-        if not self.elsewhere():
+        if not self.check_open():
             if name == "maxsize":
                 return self.get_given()
             if name == "is_shutdown":
                 return bool(self.ops.is_closed(self.core))
             if name == "unfinished_tasks":
                 unfinished = self.unfinished()
-                if unfinished != ELSEWHERE:
+                if unfinished != OPEN_OR_OPENING:
                     return unfinished
                 self.await_opening()
             elif name == "queue":
@@ -313,7 +313,7 @@ cdef class NativeQueue(BaseQueue):
             else:
                 return getattr(self.get_inside(), name)
             return getattr(self, name)
-        # Another thread, or elsewhere() because of the class, may have opened the queue since.
+        # Another thread, or check_open() because of the class, may have opened the queue since.
         own = self.__dict__
         if name in own:
             return own[name]
@@ -340,7 +340,7 @@ cdef class NativeQueue(BaseQueue):
 
     cdef bint assign_maxsize(self, object value) except -1:
         """False: the queue is open, and the caller must set its attribute."""
-        if self.elsewhere():
+        if self.check_open():
             return False
         try:
             self.bound(value)
@@ -349,7 +349,7 @@ cdef class NativeQueue(BaseQueue):
             return False
         # An opening thread sets `done` before it reads the bound: either it has read this bound, or
         # this load sees its `done`.
-        if _core.fp_sync_u64_load_seq_cst(&self.done) == ELSEWHERE:
+        if _core.fp_sync_u64_load_seq_cst(&self.done) == OPEN_OR_OPENING:
             self.await_opening()
             return not self.is_open()
         return True
@@ -357,10 +357,10 @@ cdef class NativeQueue(BaseQueue):
     # Tasks. ---------------------------------------------------------------------------------------
 
     cdef uint64_t unfinished(self) noexcept:
-        """The number of unfinished tasks; ELSEWHERE if the queue is open or being opened."""
+        """The number of unfinished tasks; OPEN_OR_OPENING if the queue is open or being opened."""
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
-        if done == ELSEWHERE:
-            return ELSEWHERE
+        if done == OPEN_OR_OPENING:
+            return OPEN_OR_OPENING
         self.ops.count(self.core, &puts, &gets)
         return puts - done if puts > done else 0
 
@@ -370,8 +370,8 @@ cdef class NativeQueue(BaseQueue):
         """
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
-            if done == ELSEWHERE or self.elsewhere():
-                self.moved("task_done", ())
+            if done == OPEN_OR_OPENING or self.check_open():
+                self.call_open("task_done", ())
                 return
             self.ops.count(self.core, &puts, &gets)
             if done >= puts:
@@ -384,7 +384,7 @@ cdef class NativeQueue(BaseQueue):
     cdef int count_discarded(self, size_t n) except -1:
         cdef uint64_t puts, gets, done = _core.fp_sync_u64_load_seq_cst(&self.done)
         while True:
-            if done == ELSEWHERE:
+            if done == OPEN_OR_OPENING:
                 if self.is_open():
                     opened.discarded(self, n)
                     return 0
@@ -405,12 +405,12 @@ cdef class NativeQueue(BaseQueue):
         cdef fp_status status
         cdef Wait wait = [True, <PyObject*>timeout, 0]
         check_timeout(timeout)
-        if self.elsewhere():
-            return self.moved("join", (timeout,))
+        if self.check_open():
+            return self.call_open("join", (timeout,))
         if self.unfinished() != 0:
             status = self.wait(&self.all_done, &op, &wait)
             if status == _core.FP_MOVED:
-                return self.moved("join", (rest_of(&wait),))
+                return self.call_open("join", (rest_of(&wait),))
             if status == _core.FP_TIMED_OUT:
                 return False
             if status != _core.FP_OK:

@@ -27,7 +27,7 @@ HOOKS = ("_init", "_put", "_get", "_qsize")
 CONDITIONS = ("not_empty", "not_full", "all_tasks_done")
 STATE = ("maxsize", "unfinished_tasks", "is_shutdown")
 INSIDE = ("mutex", *CONDITIONS, "queue", *STATE)
-# Assigning to one of these opens the queue. A closed queue can change its `maxsize`.
+# Assigning to one of these opens the queue. `maxsize` can change without that.
 OPENING = frozenset({*HOOKS, *INSIDE} - {"maxsize"})
 
 

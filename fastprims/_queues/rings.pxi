@@ -27,7 +27,7 @@ cdef class MPMCRing(QueueWithState):
 
 
 cdef void* spsc_of(BaseQueue ring) except NULL:
-    ring.elsewhere()  # raises if there is no ring
+    ring.check_open()  # raises if there is no ring
     return ring.core
 
 

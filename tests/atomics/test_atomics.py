@@ -447,7 +447,7 @@ def test_flag_wait_returns_at_once_if_it_is_so_already() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_flag_wakes_all_who_wait_for_the_change(value: bool) -> None:
+def test_flag_wakes_all_threads_that_wait_for_the_change(value: bool) -> None:
     f = AtomicFlag()
     change, undo = (f.test_and_set, f.clear) if value else (f.clear, f.test_and_set)
     undo()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import needs_fork, run_child, run_source
 
 
 def cycles() -> list[int]:
@@ -173,7 +172,7 @@ def fork_beside_threads() -> int:
     return 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 def test_a_forked_child_can_use_all_of_them() -> None:
     assert run_child(fork_beside_threads, timeout=80) == 0
 

@@ -441,7 +441,7 @@ static const struct torture_case cases[] = {
     {"many wait", waiting},
     {"many at one stack", meeting},
     {"100 threads", many},
-    {"who waits is woken", woken},
+    {"a waiter is woken", woken},
     {"delays at the steps", delayed},
     {"one core", one_core},
     {"given back by two", given_back_by_two},

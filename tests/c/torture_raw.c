@@ -448,7 +448,7 @@ int main(int argc, char **argv) {
         {"raw: records, the role goes round", records_of_three},
         {"raw: closing is exact", closing_is_exact},
         {"raw: closing wakes both sides", closing_wakes},
-        {"raw: records, and room for them, wake who waits", meetings},
+        {"raw: records, and room for them, wake waiters", meetings},
         {"raw: references", references},
         {"raw: delays at the steps", delayed},
 #endif

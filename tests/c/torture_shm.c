@@ -586,7 +586,7 @@ static const struct torture_case cases[] = {
     {"a process that comes again stays in order", in_order},
     {"a lane that is another's by now", lane_of_another},
     {"processes dead, stopped and alive", processes},
-    {"removed beside those who come", removed},
+    {"removed beside processes that attach", removed},
     {"a stopped reader, a killed reader", stopped},
     {"more lanes in use than there are", absurd_use},
     {"attaching to mutated segments", fuzz},

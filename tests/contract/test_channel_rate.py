@@ -174,7 +174,7 @@ def test_the_largest_burst_works() -> None:
     assert q.get() == 1
 
 
-def test_shutdown_wakes_those_who_wait_for_the_rate() -> None:
+def test_shutdown_wakes_threads_that_wait_for_the_rate() -> None:
     q = slow("block", burst=1)
     q.put(0)
     waiting = [blocked(q.put, 1), blocked(q.put_many, [1, 2])]
@@ -187,8 +187,8 @@ def test_shutdown_wakes_those_who_wait_for_the_rate() -> None:
     assert drops(q) == {}
 
 
-def test_news_of_room_reaches_who_waits_for_room() -> None:
-    """And not those who wait for the rate, of whom there are many."""
+def test_news_of_room_reaches_a_thread_that_waits_for_room() -> None:
+    """And not the many threads that wait for the rate."""
     q = slow("block", burst=2, maxsize=1)
     q.put(0)
     for_room = blocked(q.put, 1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import needs_fork, run_child, run_source
 
 
 def cycles() -> list[int]:
@@ -151,7 +150,7 @@ def fork_inside_a_report() -> list[int]:
     return [status, *heard, q.get()]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 def test_a_forked_child_tells_for_itself() -> None:
     assert run_child(fork_inside_a_report) == [0, 1, 1, 4]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_fork, run_child
 from support.kinds import OURS, Kind
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+pytestmark = needs_fork
 
 kinds = pytest.mark.parametrize("kind", OURS, ids=str)
 

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_proc, run_child
 from support.kinds import OURS, Kind
 
 kinds = pytest.mark.parametrize("kind", OURS, ids=str)
 growing = pytest.mark.parametrize("kind", [k for k in OURS if k.unbounded], ids=str)
 rings = pytest.mark.parametrize("kind", [k for k in OURS if k.preallocated], ids=str)
 
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc"
-)
-
-
-def resident() -> int:
-    """Resident bytes of this process."""
-    import os
-    from pathlib import Path
-
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
 
 def idle_bytes(cls: str, maxsize: int, n: int) -> list[float]:
     """Bytes per idle queue: as the system sees it, and as the object says."""
     import gc
     import sys
+
+    from support.leaks import resident
 
     import fastprims
 
@@ -55,7 +43,7 @@ def idle_bytes(cls: str, maxsize: int, n: int) -> list[float]:
 @needs_proc
 @growing
 def test_an_idle_queue_is_small(kind: Kind) -> None:
-    seen, said = run_child(idle_bytes, kind.cls.__name__, 0, 1000, helpers=(resident,))
+    seen, said = run_child(idle_bytes, kind.cls.__name__, 0, 1000)
     assert seen <= 16 * 1024, f"{seen:.0f} bytes per idle queue"
     assert said <= 16 * 1024
 
@@ -64,7 +52,7 @@ def test_an_idle_queue_is_small(kind: Kind) -> None:
 @needs_proc
 @rings
 def test_a_ring_is_as_large_as_its_capacity(kind: Kind, capacity: int, n: int) -> None:
-    seen, said = run_child(idle_bytes, kind.cls.__name__, capacity, n, helpers=(resident,))
+    seen, said = run_child(idle_bytes, kind.cls.__name__, capacity, n)
     bound = 32 * capacity + 1024
     assert said <= bound
     # Unused pages of a large ring are not resident; the object has to own up to them anyway.
@@ -89,6 +77,8 @@ def test_sizeof_follows_the_items(kind: Kind) -> None:
 def burst(cls: str) -> list[int]:
     """Resident memory before and after a million items went through; measured warm."""
     import gc
+
+    from support.leaks import resident
 
     import fastprims
 
@@ -115,7 +105,7 @@ def burst(cls: str) -> list[int]:
 @needs_proc
 @growing
 def test_a_burst_is_given_back(kind: Kind) -> None:
-    before, after = run_child(burst, kind.cls.__name__, helpers=(resident,))
+    before, after = run_child(burst, kind.cls.__name__)
     assert after <= before * 1.1, f"{before} bytes before, {after} after"
 
 
@@ -123,6 +113,8 @@ def churn(cls: str, rounds: int) -> list[int]:
     """Resident memory while queues and threads come and go."""
     import gc
     import threading
+
+    from support.leaks import resident
 
     import fastprims
 
@@ -153,7 +145,7 @@ def churn(cls: str, rounds: int) -> list[int]:
 @needs_proc
 @kinds
 def test_queues_and_threads_that_end_leave_nothing(kind: Kind) -> None:
-    sizes = run_child(churn, kind.cls.__name__, 6, helpers=(resident,))
+    sizes = run_child(churn, kind.cls.__name__, 6)
     # 2,100 queues a round: a leak of one cache line each would be 250 KiB a round.
     assert sizes[-1] - sizes[2] < 300_000, sizes
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_fork, run_child
 from support.kinds import Kind, on
 
 drop_in = on("tasks", ours=True)
-has_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
 WAYS = ["mutex", "queue", "hook", "state"]
 
@@ -269,7 +266,7 @@ def test_an_opening_that_waits_for_a_comparison_may_be_interrupted() -> None:
     assert seen[-1] == "2 left"
 
 
-@has_fork
+@needs_fork
 def test_a_child_opens_what_a_thread_of_its_parent_was_opening() -> None:
     seen = run_child(comparison_beside_an_opening, "fork", helpers=(child,))
     assert seen == ["2 left"]
@@ -311,7 +308,7 @@ def use_native(q) -> None:
     assert q.get(timeout=20) in (1, 2, 3)
 
 
-@has_fork
+@needs_fork
 @drop_in
 def test_fork_beside_openings(kind: Kind) -> None:
     assert run_child(forks_beside_openings, kind.cls.__name__, 40, helpers=(use_native,)) == 40

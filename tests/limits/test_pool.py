@@ -1,4 +1,4 @@
-"""ObjectPool: what each call does, and what becomes of objects that misbehave."""
+"""ObjectPool: what each call does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import gc
 import inspect
 import pickle
-import queue
 import threading
 import time
 import types
@@ -17,28 +16,13 @@ from queue import Empty
 from typing import Any
 
 import pytest
+from support.pools import Thing, counts
 from support.threads import blocked, run_threads, spawn, wait_until
 
 import fastprims
 from fastprims import ObjectPool
 
 FREE_THREADED = fastprims.build_info()["threading"] == "free-threaded"
-
-
-class Thing:
-    """An object of a pool; the newest is the highest number."""
-
-    made = 0
-
-    def __init__(self) -> None:
-        Thing.made += 1
-        self.number = Thing.made
-
-
-def counts(pool: ObjectPool[Any]) -> tuple[int, int, int]:
-    stats = pool.stats()
-    assert stats.size == stats.leased + stats.idle == stats.made - stats.dropped
-    return stats.size, stats.leased, stats.idle
 
 
 def test_objects_are_made_when_needed_and_used_again() -> None:
@@ -118,160 +102,6 @@ def test_a_waiting_thread_may_make_the_object_when_another_s_factory_fails() -> 
     assert counts(pool) == (1, 1, 0)
 
 
-def test_reset_is_called_with_what_is_released() -> None:
-    seen: list[Thing] = []
-    pool = ObjectPool(Thing, reset=seen.append)
-    thing = pool.acquire()
-    assert seen == []
-    pool.release(thing)
-    assert seen == [thing]
-    with pool.lease():
-        pass
-    assert seen == [thing, thing]
-    pool.discard(pool.acquire())
-    assert len(seen) == 2
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_a_reset_that_raises_takes_the_object_out(error: type[BaseException]) -> None:
-    def reset(thing: Thing) -> None:
-        raise error
-
-    pool = ObjectPool(Thing, reset=reset, max_size=1)
-    thing = pool.acquire()
-    ref = weakref.ref(thing)
-    with pytest.raises(error):
-        pool.release(thing)
-    assert counts(pool) == (0, 0, 0)
-    with pytest.raises(ValueError, match="does not belong"):
-        pool.release(thing)
-    del thing
-    gc.collect()
-    assert ref() is None
-    assert pool.acquire()
-
-
-def test_a_reset_that_uses_the_pool() -> None:
-    errors: list[BaseException] = []
-
-    def reset(thing: Thing) -> None:
-        try:
-            pool.release(thing)
-        except ValueError as error:
-            errors.append(error)
-        other = pool.acquire()
-        assert other is not thing
-        pool.discard(other)
-
-    pool = ObjectPool(Thing, reset=reset)
-    thing = pool.acquire()
-    pool.release(thing)
-    assert "released to the pool already" in str(errors[0])
-    assert pool.acquire() is thing
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_a_factory_that_raises_leaves_the_pool_as_it_was(error: type[BaseException]) -> None:
-    failing = True
-
-    def factory() -> Thing:
-        if failing:
-            raise error
-        return Thing()
-
-    pool = ObjectPool(factory, max_size=2)
-    for call in (pool.acquire, lambda: pool.acquire(False), lambda: pool.prefill(2)):
-        with pytest.raises(error):
-            call()
-    with pytest.raises(error), pool.lease():
-        raise AssertionError("not reached")
-    assert counts(pool) == (0, 0, 0)
-    failing = False
-    assert [type(pool.acquire()) for _ in range(2)] == [Thing, Thing]
-
-
-def test_a_factory_that_uses_the_pool() -> None:
-    depth = 0
-
-    def factory() -> Thing:
-        nonlocal depth
-        depth += 1
-        if depth < 4:
-            pool.release(pool.acquire())
-        return Thing()
-
-    pool = ObjectPool(factory, max_size=4)
-    pool.acquire()
-    assert counts(pool) == (4, 1, 3)
-
-
-def test_a_factory_that_returns_the_same_object_again() -> None:
-    shared = Thing()
-    pool = ObjectPool(lambda: shared)
-    assert pool.acquire() is shared
-    with pytest.raises(ValueError, match="new one each time"):
-        pool.acquire()
-    assert counts(pool) == (1, 1, 0)
-    pool.release(shared)
-    with pytest.raises(ValueError, match="new one each time"):
-        pool.prefill(1)
-    assert pool.acquire() is shared
-
-
-def test_any_object_goes_none_included() -> None:
-    values: list[object] = [None, 5, "x", (), Thing(), Thing]
-    pool: ObjectPool[Any] = ObjectPool(iter(values).__next__)
-    got = [pool.acquire() for _ in values]
-    assert all(a is b for a, b in zip(got, values, strict=True))
-    with pytest.raises(StopIteration):
-        pool.acquire()
-    for value in got:
-        pool.release(value)
-    assert counts(pool) == (6, 0, 6)
-
-
-def test_a_double_release_is_refused() -> None:
-    pool = ObjectPool(Thing)
-    thing = pool.acquire()
-    pool.release(thing)
-    for call in (pool.release, pool.discard):
-        with pytest.raises(ValueError, match="not leased"):
-            call(thing)
-    assert counts(pool) == (1, 0, 1)
-    assert pool.acquire() is thing
-    assert pool.acquire() is not thing
-
-
-def test_a_foreign_object_is_refused() -> None:
-    pool, other = ObjectPool(Thing), ObjectPool(Thing)
-    theirs = other.acquire()
-    mine = pool.acquire()
-    for foreign in (theirs, Thing(), None, 5, pool):
-        for call in (pool.release, pool.discard):
-            with pytest.raises(ValueError, match="does not belong"):
-                call(foreign)  # type: ignore[arg-type]
-    pool.discard(mine)
-    with pytest.raises(ValueError, match="does not belong"):
-        pool.release(mine)
-    assert (counts(pool), counts(other)) == ((0, 0, 0), (1, 1, 0))
-    other.release(theirs)
-
-
-def test_equality_of_the_objects_does_not_matter() -> None:
-    class Nasty:
-        def __eq__(self, other: object) -> bool:
-            raise AssertionError
-
-        __hash__ = None  # type: ignore[assignment]
-
-    pool = ObjectPool(Nasty)
-    a, b = pool.acquire(), pool.acquire()
-    pool.release(b)
-    pool.release(a)
-    with pytest.raises(ValueError, match="does not belong"):
-        pool.release(Nasty())
-
-
 def test_max_idle_is_exact() -> None:
     pool = ObjectPool(Thing, max_idle=2)
     things = [pool.acquire() for _ in range(5)]
@@ -305,7 +135,7 @@ def test_prefill_makes_idle_objects() -> None:
         pool.prefill("x")  # type: ignore[arg-type]
 
 
-def test_prefill_wakes_who_waits_for_nothing_else() -> None:
+def test_prefill_wakes_a_waiting_thread() -> None:
     pool = ObjectPool(Thing, max_size=2)
     held = [pool.acquire(), pool.acquire()]
     waiting = blocked(pool.acquire)
@@ -322,46 +152,6 @@ def test_drain_drops_what_is_idle() -> None:
     assert counts(pool) == (1, 1, 0)
     pool.release(kept)
     assert pool.acquire() is kept
-
-
-def test_lease_releases_whatever_happens() -> None:
-    pool = ObjectPool(Thing, max_size=1)
-    with pool.lease() as thing:
-        assert counts(pool) == (1, 1, 0)
-        with pytest.raises(Empty), pool.lease(False):
-            raise AssertionError("not reached")
-        with pytest.raises(Empty), pool.lease(timeout=0.001):
-            raise AssertionError("not reached")
-    with pytest.raises(ZeroDivisionError), pool.lease() as again:
-        assert again is thing
-        raise ZeroDivisionError
-    assert counts(pool) == (1, 0, 1)
-
-
-def test_a_lease_is_for_one_with_at_a_time() -> None:
-    pool = ObjectPool(Thing)
-    lease = pool.lease()
-    with lease, pytest.raises(RuntimeError, match="in use"):
-        lease.__enter__()
-    assert counts(pool) == (1, 0, 1)
-    with pytest.raises(RuntimeError, match="not in use"):
-        lease.__exit__(None, None, None)
-    with lease as thing:
-        assert type(thing) is Thing
-    with pytest.raises(ValueError, match="not leased"), pool.lease() as thing:
-        pool.release(thing)
-    with pytest.raises(ValueError, match="does not belong"), pool.lease() as thing:
-        pool.discard(thing)
-    assert counts(pool) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("end", ["discard", "release"])
-def test_the_error_of_the_block_is_the_one_that_a_lease_lets_through(end: str) -> None:
-    pool = ObjectPool(Thing, max_size=1)
-    with pytest.raises(ConnectionError, match="went away"), pool.lease() as thing:
-        getattr(pool, end)(thing)
-        raise ConnectionError("went away")
-    assert counts(pool) == ((0, 0, 0) if end == "discard" else (1, 0, 1))
 
 
 def test_drain_on_gc_drops_what_is_idle_for_a_whole_cycle() -> None:
@@ -390,37 +180,6 @@ def test_objects_idle_through_collections_can_be_acquired() -> None:
     gc.collect()
     things = [pool.acquire(False) for _ in range(3)]
     assert len(set(things)) == 3 and pool.stats().made == 3
-
-
-def test_an_object_kept_alive_by_its_finalizer_is_no_longer_of_the_pool() -> None:
-    saved: list[Any] = []
-
-    class Phoenix:
-        def __del__(self) -> None:
-            saved.append(self)
-
-    pool = ObjectPool(Phoenix)
-    pool.prefill(1)
-    assert pool.drain() == 1
-    assert counts(pool) == (0, 0, 0)
-    with pytest.raises(ValueError, match="does not belong"):
-        pool.release(saved[0])
-    pool.release(pool.acquire())
-    assert counts(pool) == (1, 0, 1)
-
-
-def test_a_finalizer_may_use_the_pool() -> None:
-    class Uses:
-        def __del__(self) -> None:
-            if pool.stats().made < 6:
-                pool.release(pool.acquire())
-                pool.drain()
-
-    pool = ObjectPool(Uses)
-    pool.prefill(1)
-    assert pool.drain() == 1
-    assert counts(pool)[1] == 0
-    assert pool.stats().made == 6
 
 
 def test_threads_that_end_strand_nothing() -> None:
@@ -556,52 +315,3 @@ def test_a_forgotten_object_stays_with_the_pool() -> None:
     with pytest.raises(Empty):
         pool.acquire(timeout=0.02)
     assert time.monotonic() - began >= 0.02
-
-
-def test_a_lease_lets_one_thread_in_also_when_two_wait():
-    """Its check came before the wait; the pool then handed out an object that was in use."""
-    pool = fastprims.ObjectPool(object, max_size=2)
-    first, second = pool.acquire(), pool.acquire()
-    lease = pool.lease(timeout=30)
-    inside = queue.SimpleQueue()
-    leave = threading.Event()
-
-    def use() -> None:
-        try:
-            with lease as o:
-                inside.put(o)
-                leave.wait(30)
-        except RuntimeError as error:
-            inside.put(error)
-
-    threads = [threading.Thread(target=use) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    assert isinstance(inside.get(timeout=30), RuntimeError)
-    pool.release(first)
-    pool.release(second)
-    assert not isinstance(inside.get(timeout=30), RuntimeError)
-    leave.set()
-    for thread in threads:
-        thread.join(30)
-    assert inside.empty()
-    assert pool.stats().leased == 0
-
-
-def test_a_lease_whose_acquire_failed_can_be_used_again():
-    pool = fastprims.ObjectPool(object, max_size=1)
-    held = pool.acquire()
-    lease = pool.lease(block=False)
-    with pytest.raises(queue.Empty):
-        lease.__enter__()
-    pool.release(held)
-    with lease as o:
-        assert o is held
-
-
-def test_a_lease_of_no_pool_is_refused():
-    kind = type(fastprims.ObjectPool(object).lease())
-    with pytest.raises(TypeError, match="made by"):
-        kind()
-    with pytest.raises(RuntimeError, match="no pool"):
-        kind.__new__(kind).__enter__()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import needs_fork, run_child, run_source
 
 
 def cycles() -> list[int]:
@@ -229,7 +228,7 @@ def fork_beside_threads() -> int:
     return pool.stats().leased
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 def test_a_forked_child_can_use_the_pool() -> None:
     assert run_child(fork_beside_threads, timeout=80) == 0
 

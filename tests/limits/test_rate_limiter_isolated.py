@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
-from support.isolate import run_child
+from support.isolate import needs_fork, run_child
 
 
 def interrupted() -> list[float]:
@@ -76,7 +75,7 @@ def fork_beside_waiting_threads() -> int:
     return 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 def test_a_forked_child_takes_the_turn_over() -> None:
     assert run_child(fork_beside_waiting_threads) == 0
 

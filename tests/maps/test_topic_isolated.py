@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import SMALL_STACK, needs_fork, needs_proc, run_child, run_source
 from support.leaks import growth
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-SMALL_STACK = 64 if "FASTPRIMS_SANITIZE" not in os.environ else 1024  # KiB
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-
-
-def resident() -> int:
-    import pathlib
-    import resource
-
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
 
 
 def rounds_of_life(subscriptions: int, rounds: int) -> list[list[int]]:
@@ -28,6 +14,8 @@ def rounds_of_life(subscriptions: int, rounds: int) -> list[list[int]]:
     import gc
     import random
     import tracemalloc
+
+    from support.leaks import resident
 
     import fastprims
 
@@ -59,7 +47,7 @@ def rounds_of_life(subscriptions: int, rounds: int) -> list[list[int]]:
 
 @needs_proc
 def test_memory_follows_the_live_subscriptions() -> None:
-    sizes = run_child(rounds_of_life, 10_000, 4, helpers=(resident,), timeout=85)
+    sizes = run_child(rounds_of_life, 10_000, 4, timeout=85)
     start = sizes[0][0]
     assert all(allocated <= start * 1.1 + 20_000 for allocated, _ in sizes), sizes
     assert growth([resident for _, resident in sizes[1:]]) <= 0.1, sizes
@@ -354,13 +342,11 @@ def test_garbage_is_cleared_beside_sweeps() -> None:
 
 def churn(rounds: int) -> list[int]:
     """Threads that come and go, using one trie; resident memory."""
-    import gc
-    import threading
+    from support.leaks import resident_after_threads
 
     import fastprims
 
     t = fastprims.TopicTrie()
-    sizes = []
 
     def use(n: int) -> None:
         for k in range(100):
@@ -370,68 +356,46 @@ def churn(rounds: int) -> list[int]:
                 t.snapshot()
             t.unsubscribe(s)
 
-    for _ in range(rounds):
-        for _ in range(20):
-            threads = [threading.Thread(target=use, args=(n,)) for n in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        gc.collect()
-        sizes.append(resident())
+    sizes = resident_after_threads(use, rounds)
     assert len(t) == 0
     return sizes
 
 
 @needs_proc
 def test_threads_that_end_strand_nothing() -> None:
-    sizes = run_child(churn, 8, helpers=(resident,), timeout=80)
+    sizes = run_child(churn, 8, timeout=80)
     assert sizes[-1] <= sizes[2] * 1.05 + 500_000, sizes
 
 
 def fork_beside_writers(forks: int) -> int:
-    import os
-    import threading
     import time
-    import warnings
+
+    from support.forks import busy, in_child
 
     import fastprims
 
+    def write(t, steps) -> None:
+        step = steps.fetch_add()
+        s = t.subscribe(f"b.{step % 100}.*", step)
+        if step % 7 == 0:
+            t.snapshot()
+        t.unsubscribe(s)
+
+    def use(t, fixed) -> None:
+        assert all(t.match(f"a.{n}") == [n] for n in range(200))
+        snapshot = t.snapshot()
+        assert all(t.unsubscribe(s) for s in fixed[::2])
+        assert t.match("a.0") == [] and t.match("a.1") == [1]
+        assert snapshot.match("a.0") == [0]
+        t.subscribe("a.>", "child")
+        assert t.match("a.0") == ["child"]
+
     t = fastprims.TopicTrie()
     fixed = [t.subscribe(f"a.{n}", n) for n in range(200)]
-    stop = False
-
-    def write(n: int) -> None:
-        step = 0
-        while not stop:
-            step += 1
-            s = t.subscribe(f"b.{step % 100}.*", step)
-            if step % 7 == 0:
-                t.snapshot()
-            t.unsubscribe(s)
-
-    threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(forks):
-        time.sleep(0.005)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            good = all(t.match(f"a.{n}") == [n] for n in range(200))
-            snapshot = t.snapshot()
-            for s in fixed[::2]:
-                good = good and t.unsubscribe(s)
-            good = good and t.match("a.0") == [] and t.match("a.1") == [1]
-            good = good and snapshot.match("a.0") == [0]
-            t.subscribe("a.>", "child")
-            good = good and t.match("a.0") == ["child"]
-            os._exit(0 if good else 1)
-        assert os.waitpid(pid, 0)[1] == 0
-    stop = True
-    for thread in threads:
-        thread.join(20)
+    with busy(write, t, fastprims.AtomicInt()):
+        for _ in range(forks):
+            time.sleep(0.005)
+            in_child(use, t, fixed)
     return len(t)
 
 

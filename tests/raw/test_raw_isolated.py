@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.isolate import run_child, run_source
+from support.isolate import needs_fork, run_child, run_source
 from support.rawrings import RawKind, on_all, raw
 
 import fastprims
@@ -175,7 +175,7 @@ def use_after_fork(cls: str) -> int:
     raise AssertionError("the child hangs")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@needs_fork
 @on_all
 def test_a_forked_child_goes_on(kind: RawKind) -> None:
     assert run_child(use_after_fork, kind.name, helpers=(make, item_of)) == 0

@@ -145,7 +145,7 @@ def test_an_opening_overtakes_an_immediate_shutdown(kind: Kind) -> None:
 
 @pytest.mark.parametrize("name", ["unfinished_tasks", "maxsize", "is_shutdown", "mutex", "queue"])
 @on("tasks", ours=True)
-def test_who_looks_inside_beside_an_opening_finds_it(kind: Kind, name: str, scale: Scale) -> None:
+def test_a_look_inside_beside_an_opening_finds_it(kind: Kind, name: str, scale: Scale) -> None:
     queues = [kind.make() for _ in range(scale(200))]
 
     def look() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 
 def blocks_that_stay(act: Callable[[], object], rounds: int, laps: int = 5) -> list[int]:
@@ -17,6 +20,27 @@ def blocks_that_stay(act: Callable[[], object], rounds: int, laps: int = 5) -> l
         gc.collect()
         stayed.append(sys.getallocatedblocks() - before)
     return stayed
+
+
+def resident() -> int:
+    """Resident bytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def resident_after_threads(use: Callable[[int], None], rounds: int) -> list[int]:
+    """Resident bytes after each round of threads that come, call `use`, and end; four at a time."""
+    sizes = []
+    for _ in range(rounds):
+        for _ in range(20):
+            threads = [threading.Thread(target=use, args=(n,)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        gc.collect()
+        sizes.append(resident())
+    return sizes
 
 
 def growth(resident: list[int]) -> float:

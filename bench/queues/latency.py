@@ -8,27 +8,15 @@ reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from importlib import import_module
 from time import perf_counter_ns
-from typing import Any
 
-from bench.contenders import Contender
-from bench.harness import Crew, release
-from bench.runner import Effort, Emit, hard_limit, no_collector
-from bench.suite import BOUND, LATENCY_CONTENDERS
+from bench.queues.cases import BOUND, LATENCY_CONTENDERS
+from bench.run.case import Contender
+from bench.run.harness import Crew, release
+from bench.run.runner import Effort, Emit, hard_limit, no_collector
 
-PERCENTILES = (50.0, 99.0, 99.9, 99.99)
 PACE_S = 20e-6
 SLICE = 2500
-HIGHEST_NS = 60 * 10**9
-SIGNIFICANT_DIGITS = 3
-
-
-def wants_latency(effort: Effort, only: Sequence[str]) -> bool:
-    """True if latency is asked for: by name, or by an effort that includes it."""
-    return any(fnmatchcase("latency", p) for p in only) if only else effort.with_latency
 
 
 def handoff_slice(contender: Contender, count: int, crew: Crew, limit_s: float) -> list[int]:
@@ -69,22 +57,4 @@ def run_latency(effort: Effort, emit: Emit) -> None:
                     )
             emit({"event": "progress", "done": (index + 1) / slices, **label})
     for key, values in samples.items():
-        emit({"event": "latency", "contender": key, "ns": values})
-
-
-def histogram_record(contender: str, values: Sequence[int]) -> dict[str, Any]:
-    """Percentiles of one contender's samples (ImportError without the hdrhistogram package)."""
-    histogram = import_module("hdrh.histogram").HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
-    for value in values:
-        histogram.record_value(max(1, value))
-    return {
-        "contender": contender,
-        "samples": len(values),
-        "pace_s": PACE_S,
-        "percentiles_ns": {
-            f"{percentile:g}": histogram.get_value_at_percentile(percentile)
-            for percentile in PERCENTILES
-        },
-        "max_ns": max(values),
-        "histogram": histogram.encode().decode("ascii"),
-    }
+        emit({"event": "latency", "contender": key, "ns": values, "pace_s": PACE_S})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from bench import maps
-from bench.contenders import Contender
-from bench.runner import FULL, Effort, Emit
+from bench.maps import ctrie as maps
+from bench.run.case import Contender
+from bench.run.runner import FULL, Effort, Emit
 
 MEASURED = (maps.DICT, maps.LOCKED_MAP, maps.FP_CTRIE)
 

@@ -6,14 +6,9 @@ import collections
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from bench.environment import load_fastprims
-
-fastprims = load_fastprims()
-
-STDLIB, FASTPRIMS, PEER, BASELINE = "stdlib", "fastprims", "peer", "baseline"
+from bench.run.case import BASELINE, FASTPRIMS, STDLIB, Contender, fastprims
 
 
 class LockedDeque:
@@ -33,36 +28,6 @@ class LockedDeque:
 
     def __len__(self) -> int:
         return len(self.items)
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A queue and the pair of methods with which it is measured.
-
-    `make` takes the bound of the case (0: unbounded) and ignores it if the class has none.
-    `calls` names the textual form of the loop if that differs: see `bench.loops`.
-    """
-
-    key: str
-    side: str
-    make: Callable[[int], Any]
-    put: str = "put"
-    get: str = "get"
-    calls: str = "put/get"
-    keeps: str = "all"  # of what is put when it is full: all (it waits), the oldest, or the newest
-    # Its words in the report and the picture. A contender without a column is in the other table.
-    column: str = ""  # the heading of its column, beside those of its side, in the table of queues
-    over: str = ""  # the heading of the ratios of others over it, in the picture
-
-    @property
-    def empty_loop(self) -> bool:
-        """True if it does no work; then there is nothing to check."""
-        return self.side == BASELINE
-
-
-def size_of(item: Any) -> int:
-    """The number of items that a queue of any contender holds."""
-    return len(item) if hasattr(item, "__len__") else int(item.qsize())
 
 
 def _trying(key: str, make: Callable[[int], Any], column: str) -> Contender:

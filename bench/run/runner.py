@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from bench.cases import FRESH, Case, Pairing, measure, verify
-from bench.contenders import Contender
-from bench.environment import gil_enabled
-from bench.harness import Crew
-from bench.stats import speedups, summarize
+from bench.run.case import FRESH, Case, Contender, Pairing, measure, verify
+from bench.run.environment import gil_enabled
+from bench.run.harness import Crew
+from bench.run.stats import speedups, summarize
 
 Emit = Callable[[dict[str, Any]], None]
 

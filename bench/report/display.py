@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.report import format_ns, format_ratio
+from bench.report.tables import format_ns, format_ratio
 
 REFRESHES_PER_SECOND = 3  # drawing takes a core away from the measurement
 

@@ -12,17 +12,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import statistics
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
-from bench import peers
-from bench.harness import BenchmarkFailure
-from bench.latency import histogram_record
-from bench.runner import FULL, Effort
+from bench.run import peers
+from bench.run.harness import BenchmarkFailure
+from bench.run.stats import histogram_record
 
 SIZES = (64, 1024, 1 << 16, 1 << 20)
 SMALL_TUPLE = (12345, "a short text", 2.5)
@@ -185,7 +182,7 @@ def _workload(title: str, contenders: tuple[Channel, ...], payload: Any, scale: 
     for pair in pairs if size else ():
         samples = pair.latencies(int(min(1500, 1.5 / pace) * scale), pace)
         try:
-            latency.append({**histogram_record(pair.key, samples), "pace_s": pace})
+            latency.append(histogram_record(pair.key, samples, pace))
         except ImportError:  # no hdrhistogram
             break
     for pair in pairs:
@@ -205,16 +202,6 @@ def _workload(title: str, contenders: tuple[Channel, ...], payload: Any, scale: 
         "ratios": {"contender": first, "over": ratios},
         "latency": latency,
     }
-
-
-def wants_processes(effort: Effort, only: Sequence[str], asked: bool) -> bool:
-    """True if measurements between processes are asked for: by name, by --shm, or by --full."""
-    wanted = asked or (any_processes(only) if only else effort.name == FULL.name)
-    return wanted and sys.platform == "linux"
-
-
-def any_processes(only: Sequence[str]) -> bool:
-    return any(fnmatchcase("shm", pattern) for pattern in only)
 
 
 def measure(scale: float = 1.0, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:

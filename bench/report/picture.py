@@ -15,9 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from bench.cases import FRESH
-from bench.contenders import BASELINE
-from bench.report import format_ns, format_ratio, memory_line
+from bench.report.tables import format_ns, format_ratio, memory_line
+from bench.run.case import BASELINE, FRESH
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 STDLIB_COLOUR, FASTPRIMS_COLOUR, SLOWER_COLOUR = "#a9b4c0", "#0e8a7d", "#c2571a"

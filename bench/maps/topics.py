@@ -11,10 +11,19 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from bench import loops
-from bench.cases import FRESH, Case, Pairing, Trial
-from bench.contenders import BASELINE, FASTPRIMS, STDLIB, Contender, fastprims
-from bench.harness import BenchmarkFailure, Role
+from bench.run.case import (
+    BASELINE,
+    FASTPRIMS,
+    FRESH,
+    STDLIB,
+    Case,
+    Contender,
+    Pairing,
+    Trial,
+    fastprims,
+    own_copy,
+)
+from bench.run.harness import BenchmarkFailure, Role
 
 SUBSCRIPTIONS = 1000
 THREADS = (1, 2, 4)
@@ -180,7 +189,7 @@ def topics_trial(case: Case, contender: Contender, kind: str, count: int, collec
     subject = contender.make(case.bound)
     every = CHANGES[case.key]
     loop: Loop = spin if contender.empty_loop else churn if every else read
-    loop = loops.own_copy(loop)
+    loop = own_copy(loop)
     share = count // case.threads
     if collect:  # a verifying run; the slowest takes half a millisecond for each
         share = min(share, 40)

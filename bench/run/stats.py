@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from statistics import quantiles
 from typing import Any
+
+PERCENTILES = (50.0, 99.0, 99.9, 99.99)
+HIGHEST_NS = 60 * 10**9
+SIGNIFICANT_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -35,3 +40,21 @@ def summarize(values: Sequence[float]) -> Summary:
 def speedups(contender: Sequence[float], baseline: Sequence[float]) -> list[float]:
     """For each round, how many times as fast as the baseline the contender was."""
     return [theirs / ours for ours, theirs in zip(contender, baseline, strict=True)]
+
+
+def histogram_record(contender: str, values: Sequence[int], pace_s: float) -> dict[str, Any]:
+    """Percentiles of one contender's samples (ImportError without the hdrhistogram package)."""
+    histogram = import_module("hdrh.histogram").HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
+    for value in values:
+        histogram.record_value(max(1, value))
+    return {
+        "contender": contender,
+        "samples": len(values),
+        "pace_s": pace_s,
+        "percentiles_ns": {
+            f"{percentile:g}": histogram.get_value_at_percentile(percentile)
+            for percentile in PERCENTILES
+        },
+        "max_ns": max(values),
+        "histogram": histogram.encode().decode("ascii"),
+    }

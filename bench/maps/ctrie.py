@@ -16,10 +16,23 @@ from functools import cache
 from itertools import chain, cycle, islice, repeat
 from typing import Any
 
-from bench import loops, peers
-from bench.cases import FRESH, FRESH_BASE, Case, Pairing, Trial, Workload
-from bench.contenders import BASELINE, FASTPRIMS, PEER, STDLIB, Contender, fastprims
-from bench.harness import BenchmarkFailure
+from bench.run import peers
+from bench.run.case import (
+    BASELINE,
+    FASTPRIMS,
+    FRESH,
+    FRESH_BASE,
+    PEER,
+    STDLIB,
+    Case,
+    Contender,
+    Pairing,
+    Trial,
+    Workload,
+    fastprims,
+    own_copy,
+)
+from bench.run.harness import BenchmarkFailure
 
 Keys = Iterable[int]
 Loop = Callable[[Any, Keys], None]
@@ -240,7 +253,7 @@ def map_trial(what: str, writes: int = 0, shuffled: bool = False) -> Workload:
     pattern = [n * writes // 100 != (n + 1) * writes // 100 for n in range(100)]
 
     def trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
-        loop = loops.own_copy(LOOPS[what][contender.calls])
+        loop = own_copy(LOOPS[what][contender.calls])
         share = count // case.threads
         subjects: list[Any] = []
 
@@ -268,7 +281,7 @@ def map_trial(what: str, writes: int = 0, shuffled: bool = False) -> Workload:
 def insert_trial(case: Case, contender: Contender, kind: str, count: int, collect: bool) -> Trial:
     """One thread fills new maps, with `bound` keys each."""
     subjects = [contender.make(0) for _ in range(count // case.bound)]
-    loop = loops.own_copy(LOOPS["insert"][contender.calls])
+    loop = own_copy(LOOPS["insert"][contender.calls])
 
     def work() -> None:
         for subject in subjects:

@@ -13,9 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bench import processes
-from bench.cases import KIND_TITLES
-from bench.contenders import BASELINE, FASTPRIMS, PEER, STDLIB
+from bench import shm
+from bench.run.case import BASELINE, FASTPRIMS, KIND_TITLES, PEER, STDLIB
 
 SIDES = (STDLIB, PEER, FASTPRIMS, BASELINE)  # from left to right
 
@@ -209,7 +208,7 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
         for reason in result["skipped"]:
             console.print(f"[yellow]skipped:[/] {escape(reason)}")
     if "processes" in results:
-        for table in processes.tables(results["processes"]):
+        for table in shm.tables(results["processes"]):
             console.print(table)
         for reason in results["processes"]["skipped"]:
             console.print(f"[yellow]skipped:[/] {escape(reason)}")

@@ -3,32 +3,18 @@
 In the body of each loop only the queue operation takes time; items come from a C iterator, whose
 cost is in the empty loop, too. *Fresh* items are ordinary integers. If one thread puts and gets,
 they are made beforehand. If there are several threads, the producer makes each item when it puts
-it, so that the last reference to the item passes to the consumer, who drops it. *Small* items are
+it, so that the last reference to the item passes to the consumer, which drops it. *Small* items are
 one cached integer, immortal from Python 3.12 on.
-
-CPython specializes bytecode in place, so two contenders sharing one loop would spoil each other's
-inline caches: `own_copy` gives every contender of every case a code object of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import repeat
-from types import FunctionType
-from typing import Any, TypeVar
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
+from typing import Any
 
 BATCH = 64
 _batch_range = range(BATCH)
-
-
-def own_copy(function: Loop) -> Loop:
-    """The same function over a code object that shares no inline cache with the original."""
-    assert isinstance(function, FunctionType)
-    code = function.__code__.replace()
-    copy = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
-    return copy  # type: ignore[return-value]
 
 
 # One thread: put one, get one. Each returns the last item it got, for the caller to check.

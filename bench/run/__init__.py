@@ -1,0 +1,1 @@
+"""The method: cases, threads, rounds, statistics; no case is here."""
