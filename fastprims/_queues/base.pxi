@@ -174,7 +174,7 @@ cdef class BaseQueue:
             try:
                 return batch.done + <size_t>self.moved(
                     "put_many", (items, block, left_of(timeout, began)))
-            except (Full, ShutDown):
+            except opened.refusals():
                 if before + batch.done == 0:
                     raise
                 return batch.done
@@ -204,9 +204,8 @@ cdef class BaseQueue:
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
         if self.elsewhere() or self.indirect:
-            self.put(item, block=False)
-        else:
-            self.put_item(item, False, None)
+            return self.put(item, block=False)
+        self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""
