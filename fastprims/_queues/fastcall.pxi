@@ -117,16 +117,28 @@ cdef list get_many_openly(object self, object max_items, bint block, object time
 
 cdef PyObject* raising_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                            PyObject* names) except NULL:
-    if n == 1 and names == NULL:
-        return fp_new_reference(put_openly(<object>self, <object>args[0]))
-    return fp_call_method(<PyObject*>standard_put, self, args, n, names)
+    try:
+        if n == 1 and names == NULL:
+            return fp_new_reference(put_openly(<object>self, <object>args[0]))
+        return fp_call_method(<PyObject*>standard_put, self, args, n, names)
+    except opened.EXCEPTIONS as error:
+        known = opened.known_as(type(error))
+        if known is type(error):
+            raise
+    raise known
 
 
 cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                            PyObject* names) except NULL:
-    if n == 0 and names == NULL:
-        return fp_new_reference(get_openly(<object>self))
-    return fp_call_method(<PyObject*>standard_get, self, args, n, names)
+    try:
+        if n == 0 and names == NULL:
+            return fp_new_reference(get_openly(<object>self))
+        return fp_call_method(<PyObject*>standard_get, self, args, n, names)
+    except opened.EXCEPTIONS as error:
+        known = opened.known_as(type(error))
+        if known is type(error):
+            raise
+    raise known
 
 
 # The same functions, declared without Cython's exception check: their callers only return the NULL.

@@ -293,7 +293,13 @@ cdef class NativeQueue(BaseQueue):
         if self.is_open():
             if method == "get_many":
                 return get_many_openly(self, args[0], args[1], args[2])
-            return getattr(opened, method)(self, *args)
+            try:
+                return getattr(opened, method)(self, *args)
+            except opened.EXCEPTIONS as error:
+                known = opened.known_as(type(error))
+                if known is type(error):
+                    raise
+            raise known
         return getattr(NativeQueue, method)(self, *args)  # the opening failed and was undone
 
     cdef object look(self, str name):

@@ -107,6 +107,7 @@ def _is_library(module: str) -> bool:
 
 # The standard classes, except SimpleQueue, look up the exception that they raise in their module when
 # they raise it: a program may have put an exception of its own there.
+EXCEPTIONS = (Empty, Full, ShutDown)
 _modules: list[dict[str, Any]] = [vars(standard)]
 
 
@@ -185,24 +186,9 @@ task_done = Queue.task_done
 
 if sys.version_info >= (3, 13):
 
-    def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        try:
-            Queue.put(self, item, block, timeout)
-        except (Full, ShutDown) as error:  # as the module `queue` has them
-            if (known := known_as(type(error))) is type(error):
-                raise
-        else:
-            return
-        raise known
-
-    def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-        try:
-            return Queue.get(self, block, timeout)
-        except (Empty, ShutDown) as error:
-            if (known := known_as(type(error))) is type(error):
-                raise
-        raise known
-
+    # These raise what the module `queue` has, not fastprims.queue.
+    put = Queue.put
+    get = Queue.get
     shutdown = Queue.shutdown
 else:
 
