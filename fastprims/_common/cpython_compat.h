@@ -149,6 +149,16 @@ static inline int fp_inherit_secretly(PyObject *type, PyObject *hidden) {
     return 0;
 }
 
+/* Takes an attribute out of a class, for which its name is then free. Returns a new reference. */
+static inline PyObject *fp_take_attribute(PyObject *type, PyObject *name) {
+    PyTypeObject *t = (PyTypeObject *)type;
+    PyObject *found = PyObject_GetItem(t->tp_dict, name);
+    if (found != NULL && PyDict_DelItem(t->tp_dict, name) < 0)
+        Py_CLEAR(found);
+    PyType_Modified(t);
+    return found;
+}
+
 /* A class attribute that Cython refuses to compile into an extension class. */
 static inline int fp_set_attribute(PyObject *type, const char *name, PyObject *value) {
     if (PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, name, value) < 0)
@@ -248,6 +258,19 @@ static inline int fp_set_plainly(PyObject *o, PyObject *name, PyObject *value) {
 /* Likewise deletes one. */
 static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
     return PyObject_GenericSetAttr(o, name, NULL);
+}
+
+/* The dictionary of an object's attributes, and another one in its place, even if the class overrides
+ * `__dict__`. */
+static inline PyObject *fp_attributes(PyObject *o) { return PyObject_GenericGetDict(o, NULL); }
+static inline int fp_set_attributes(PyObject *o, PyObject *attributes) {
+    return PyObject_GenericSetDict(o, attributes, NULL);
+}
+
+/* True if the class, or a base of it that was made in Python, defines __len__. */
+static inline bool fp_overrides_len(PyObject *o, PyObject *base) {
+    return Py_TYPE(o)->tp_as_sequence->sq_length !=
+           ((PyTypeObject *)base)->tp_as_sequence->sq_length;
 }
 
 /* Deletes an attribute that may be missing. */

@@ -56,6 +56,7 @@ cdef extern from "_common/cpython_compat.h":
     int fp_publish(object, const char*, tuple) except -1
     int fp_own_methods(object, tuple) except -1
     int fp_inherit_secretly(object, object) except -1
+    object fp_take_attribute(object, object)
     int fp_set_attribute(object, const char*, object) except -1
     bint fp_is_heap_type(PyObject*)
     uint64_t fp_class_version(PyObject*)
@@ -64,6 +65,9 @@ cdef extern from "_common/cpython_compat.h":
     int fp_set_plainly(object, object, object) except -1
     int fp_delete_plainly(object, object) except -1
     void fp_remove_plainly(object, object)
+    object fp_attributes(object)
+    int fp_set_attributes(object, object) except -1
+    bint fp_overrides_len(object, object)
     PyObject* fp_call_method(PyObject*, PyObject*, PyObject* const*, Py_ssize_t,
                              PyObject*) except NULL
     int fp_propagate() except -1

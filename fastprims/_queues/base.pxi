@@ -156,7 +156,7 @@ cdef class BaseQueue:
             try:
                 return batch.done + <size_t>self.call_open(
                     "put_many", (items, block, rest_of(&wait)))
-            except (Full, ShutDown):
+            except opened.refusals():
                 if before + batch.done == 0:
                     raise
                 return batch.done
@@ -186,9 +186,8 @@ cdef class BaseQueue:
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise Full. Never waits for room."""
         if self.check_open() or self.indirect:
-            self.put(item, block=False)
-        else:
-            self.put_item(item, False, None)
+            return self.put(item, block=False)
+        self.put_item(item, False, None)
 
     def get_nowait(self):
         """Remove and return the next item, or raise Empty. Never waits for one."""

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import sys
 
-from fastprims._queues.ext import HOT_METHODS, Hidden, NativeQueue, hide_inside, own_methods
+from fastprims._queues.ext import (
+    HOT_METHODS,
+    Hidden,
+    NativeQueue,
+    OwnAttributes,
+    assign,
+    delete,
+    hide_inside,
+    own_attributes,
+    own_methods,
+    start,
+)
 from fastprims._queues.opened import INSIDE
 from fastprims._queues.standard import LifoQueue as StandardLifoQueue
 from fastprims._queues.standard import PriorityQueue as StandardPriorityQueue
@@ -31,18 +42,19 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
     """
 
     __module__ = "fastprims"
-    __setattr__ = NativeQueue._assign
-    __delattr__ = NativeQueue._delete
+    __dict__ = OwnAttributes()
+    __setattr__ = assign
+    __delattr__ = delete
 
     def __init__(self, maxsize=0):  # type: ignore[no-untyped-def]
-        if NativeQueue._start(self, maxsize):
+        if start(self, maxsize):
             return
         StandardQueue.__init__(self, maxsize)
         if sys.version_info < (3, 13):
             self.is_shutdown = False
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *INSIDE})
+        return sorted({*dir(type(self)), *own_attributes(self), *INSIDE})
 
 
 # On the standard class, dir() and hasattr() find these names on instances only; so they do here.

@@ -53,18 +53,91 @@ cdef object get_openly(object self):
     return standard_get(self)
 
 
+# get_many() of an open queue. It is compiled, so that no signal handler runs between the taking of
+# an item and the end of the call, unless a hook or a condition is the program's own.
+cdef object MISSING = object()
+
+
+cdef object taker(object self):
+    """A function that takes an item; a compiled one, unless a hook or the container was changed."""
+    hook = self._get
+    function, content = getattr(hook, "__func__", None), getattr(self, "queue", None)
+    if type(content) is deque:
+        return content.popleft if function is Queue._get else hook
+    if type(content) is list:
+        if function is LifoQueue._get:
+            return content.pop
+        if function is PriorityQueue._get:
+            return partial(heappop, content)
+    return hook
+
+
+cdef list take_openly(object self, Py_ssize_t most):
+    """Takes what is there, at most so many."""
+    cdef list items = []
+    not_full = self.not_full
+    lock = not_full._lock if type(not_full) is Condition else not_full
+    lock.acquire()
+    try:
+        take = taker(self)
+        while len(items) < most and self._qsize():
+            items.append(MISSING)  # allocates first
+            items[len(items) - 1] = take()
+            notify(not_full)
+    except BaseException as error:
+        if items and items[len(items) - 1] is MISSING:
+            items.pop()
+        if not isinstance(error, Exception):
+            opened.give_back(self, items)
+            raise
+        if not items:  # else it came from a comparison or hook, and what was taken is not lost
+            raise
+    finally:
+        lock.release()
+    return items
+
+
+cdef list get_many_openly(object self, object max_items, bint block, object timeout):
+    cdef Py_ssize_t most = to_most(max_items)
+    cdef list items = []
+    end = None
+    if most == 0:
+        return items
+    if block and timeout is not None:
+        if timeout < 0:
+            raise ValueError("'timeout' must be a non-negative number")
+        end = opened.now() + timeout
+    while True:
+        items = take_openly(self, most)
+        if items:
+            return items
+        opened.await_item(self, block, None if end is None else max(0.0, end - opened.now()))
+
+
 cdef PyObject* raising_put(PyObject* self, PyObject* const* args, Py_ssize_t n,
                            PyObject* names) except NULL:
-    if n == 1 and names == NULL:
-        return fp_new_reference(put_openly(<object>self, <object>args[0]))
-    return fp_call_method(<PyObject*>standard_put, self, args, n, names)
+    try:
+        if n == 1 and names == NULL:
+            return fp_new_reference(put_openly(<object>self, <object>args[0]))
+        return fp_call_method(<PyObject*>standard_put, self, args, n, names)
+    except opened.EXCEPTIONS as error:
+        known = opened.known_as(type(error))
+        if known is type(error):
+            raise
+    raise known
 
 
 cdef PyObject* raising_get(PyObject* self, PyObject* const* args, Py_ssize_t n,
                            PyObject* names) except NULL:
-    if n == 0 and names == NULL:
-        return fp_new_reference(get_openly(<object>self))
-    return fp_call_method(<PyObject*>standard_get, self, args, n, names)
+    try:
+        if n == 0 and names == NULL:
+            return fp_new_reference(get_openly(<object>self))
+        return fp_call_method(<PyObject*>standard_get, self, args, n, names)
+    except opened.EXCEPTIONS as error:
+        known = opened.known_as(type(error))
+        if known is type(error):
+            raise
+    raise known
 
 
 # The same functions, declared without Cython's exception check: their callers only return the NULL.

@@ -1,23 +1,4 @@
-# What a queue shows of its inside before it is opened: objects that open it when they are used. And
-# the exceptions that the standard classes look up by name.
-
-
-# The standard classes, except SimpleQueue, look up the exception that they raise in their module
-# when they raise it: a program may have put an exception of its own there.
-cdef list modules = [vars(standard)]
-
-
-def also_known_in(dict module):
-    """Let queues raise the exceptions of this module, too, where a program has replaced them."""
-    modules.append(module)
-
-
-cdef object known_as(str name, object original):
-    for module in modules:
-        found = (<dict>module).get(name, original)
-        if found is not original:
-            return found
-    return original
+# What a queue shows of its inside before it is opened: objects that open it when they are used.
 
 
 cdef class Mutex:
@@ -77,6 +58,23 @@ cdef class Hidden:
                 f"type object {owner.__name__!r} has no attribute {self.name!r}",
                 name=self.name, obj=owner)
         return (<NativeQueue?>instance).look(self.name)
+
+
+def own_attributes(queue):
+    """The attributes that the queue has so far, without opening it."""
+    return fp_attributes(queue)
+
+
+cdef class OwnAttributes:
+    """`__dict__` of a queue. What it has to show is there only once the queue is open."""
+
+    def __get__(self, instance, owner):
+        (<NativeQueue?>instance).open("__dict__")
+        return fp_attributes(instance)
+
+    def __set__(self, instance, value):
+        (<NativeQueue?>instance).open("__dict__")
+        fp_set_attributes(instance, value)
 
 
 METHOD = type(BaseQueue.put)

@@ -117,11 +117,11 @@ cdef class NativeQueue(BaseQueue):
 
     cdef int raise_for_status(self, fp_status status) except -1:
         if status == _core.FP_FULL:
-            raise known_as("Full", Full)
+            raise opened.known_as(Full)
         if status == _core.FP_EMPTY:
-            raise known_as("Empty", Empty)
+            raise opened.known_as(Empty)
         if status == _core.FP_CLOSED:
-            raise known_as("ShutDown", ShutDown)
+            raise opened.known_as(ShutDown)
         return BaseQueue.raise_for_status(self, status)
 
     # Opening. -------------------------------------------------------------------------------------
@@ -291,7 +291,15 @@ cdef class NativeQueue(BaseQueue):
         if not self.is_open():
             self.await_opening()
         if self.is_open():
-            return getattr(opened, method)(self, *args)
+            if method == "get_many":
+                return get_many_openly(self, args[0], args[1], args[2])
+            try:
+                return getattr(opened, method)(self, *args)
+            except opened.EXCEPTIONS as error:
+                known = opened.known_as(type(error))
+                if known is type(error):
+                    raise
+            raise known
         return getattr(NativeQueue, method)(self, *args)  # the opening failed and was undone
 
     cdef object look(self, str name):
@@ -314,7 +322,7 @@ cdef class NativeQueue(BaseQueue):
                 return getattr(self.get_inside(), name)
             return getattr(self, name)
         # Another thread, or check_open() because of the class, may have opened the queue since.
-        own = self.__dict__
+        own = fp_attributes(self)
         if name in own:
             return own[name]
         raise AttributeError(
@@ -417,8 +425,32 @@ cdef class NativeQueue(BaseQueue):
                 self.raise_for_status(status)
         return None if timeout is None else True
 
+    def __bool__(self):
+        # A standard queue has no len(); a class that adds one decides by it.
+        return not fp_overrides_len(self, NativeQueue) or len(self) != 0
+
+    # As the standard queues: copy.copy() makes a queue that shares content and mutex with this one,
+    # and a class that derives from this one can make itself fit for pickle.
+
+    def __getstate__(self):
+        self.open("__dict__")
+        state = dict(fp_attributes(self))
+        slots = {name: getattr(self, name)
+                 for name in copyreg._slotnames(type(self)) if hasattr(self, name)}
+        return (state, slots) if slots else state
+
+    def __reduce_ex__(self, protocol, /):
+        # Protocols below 2 call the class's compiled base with the object.
+        return object.__reduce_ex__(self, max(protocol, 2))
+
     def __repr__(self):
         if not self.is_open():
             return BaseQueue.__repr__(self)
         return (f"<{type(self).__module__}.{type(self).__qualname__} open, as a standard queue, "
                 f"at {<size_t><PyObject*>self:#x}>")
+
+
+# The names of these methods are free for the classes that programs derive.
+start = fp_take_attribute(NativeQueue, "_start")
+assign = fp_take_attribute(NativeQueue, "_assign")
+delete = fp_take_attribute(NativeQueue, "_delete")

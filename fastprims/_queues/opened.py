@@ -13,9 +13,9 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from queue import Empty, Full
 
 from fastprims._atomics.ext import AtomicInt
-from fastprims._common.ext import to_count
 from fastprims._errors import ShutDown
 from fastprims._queues.standard import LifoQueue, PriorityQueue, Queue
 
@@ -60,7 +60,7 @@ class Openings(Mapping[str, int]):
     """How many queues this process has opened so far, by what was used: `opened["mutex"]`."""
 
     def __init__(self) -> None:
-        names = (*HOOKS, *INSIDE, "class")
+        names = (*HOOKS, *INSIDE, "__dict__", "class")
         self._counts = {name: AtomicInt() for name in names}
 
     def __getitem__(self, name: str) -> int:
@@ -103,6 +103,32 @@ def tell(queue: Any, name: str) -> None:
 
 def _is_library(module: str) -> bool:
     return module in ("queue", "threading") or module.split(".")[0] == "fastprims"
+
+
+# The standard classes, except SimpleQueue, look up the exception that they raise in their module when
+# they raise it: a program may have put an exception of its own there.
+EXCEPTIONS = (Empty, Full, ShutDown)
+_modules: list[dict[str, Any]] = [vars(standard)]
+
+
+def also_known_in(module: dict[str, Any]) -> None:
+    """Let queues raise the exceptions of this module, too, where a program has replaced them."""
+    _modules.append(module)
+
+
+def known_as(exception: type[Exception]) -> Any:
+    """What a program has put in place of an exception of the module `queue`, or that itself."""
+    name = exception.__name__
+    for module in _modules:
+        found = module.get(name, exception)
+        if found is not exception:
+            return found
+    return exception
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What a put() that stores nothing may raise."""
+    return Full, ShutDown, known_as(Full), known_as(ShutDown)
 
 
 # What a queue of each kind is made of, and what its class may override without opening it. --------
@@ -149,12 +175,8 @@ def is_plain(cls: type, kind: type, ours: type) -> bool:
 # The methods. They look up in `queue` the same names as the standard ones, which are code of it.
 
 
-def _now() -> float:
+def now() -> float:
     return standard.time()  # type: ignore[attr-defined,no-any-return]
-
-
-def _shut_down() -> type[Exception]:
-    return getattr(standard, "ShutDown", ShutDown)
 
 
 qsize = Queue.qsize
@@ -163,23 +185,12 @@ full = Queue.full
 task_done = Queue.task_done
 
 if sys.version_info >= (3, 13):
+
+    # These raise what the module `queue` has, not fastprims.queue.
     put = Queue.put
     get = Queue.get
     shutdown = Queue.shutdown
 else:
-
-    def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: Any) -> bool:
-        if timeout is None:
-            while not ready():
-                condition.wait()
-            return True
-        end = _now() + timeout
-        while not ready():
-            left = end - _now()
-            if left <= 0:
-                return False
-            condition.wait(left)
-        return True
 
     def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
         with self.not_full:
@@ -194,27 +205,16 @@ else:
                         timeout,
                     )
                 ):
-                    raise standard.Full
+                    raise known_as(Full)
             if self.is_shutdown:
-                raise _shut_down()
+                raise known_as(ShutDown)
             self._put(item)
             self.unfinished_tasks += 1
             self.not_empty.notify()
 
     def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
         with self.not_empty:
-            if block and timeout is not None and timeout < 0:
-                raise ValueError("'timeout' must be a non-negative number")
-            if not self._qsize():
-                if self.is_shutdown:
-                    raise _shut_down()
-                if not (
-                    block
-                    and _wait(self.not_empty, lambda: self.is_shutdown or self._qsize(), timeout)
-                ):
-                    raise standard.Empty
-                if not self._qsize():
-                    raise _shut_down()
+            _await_item(self, block, timeout)
             item = self._get()
             self.not_full.notify()
             return item
@@ -232,14 +232,42 @@ else:
             self.not_full.notify_all()
 
 
+def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: Any) -> bool:
+    if timeout is None:
+        while not ready():
+            condition.wait()
+        return True
+    end = now() + timeout
+    while not ready():
+        left = end - now()
+        if left <= 0:
+            return False
+        condition.wait(left)
+    return True
+
+
+def _await_item(self: Any, block: bool, timeout: float | None) -> None:
+    """The first half of get(), under the lock."""
+    if block and timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    if self._qsize():
+        return
+    if self.is_shutdown:
+        raise known_as(ShutDown)
+    if not (block and _wait(self.not_empty, lambda: self.is_shutdown or self._qsize(), timeout)):
+        raise known_as(Empty)
+    if not self._qsize():
+        raise known_as(ShutDown)
+
+
 def join(self: Any, timeout: float | None = None) -> bool | None:
     if timeout is None:
         Queue.join(self)
         return None
-    end = _now() + timeout
+    end = now() + timeout
     with self.all_tasks_done:
         while self.unfinished_tasks:
-            left = end - _now()
+            left = end - now()
             if left <= 0:
                 return False
             self.all_tasks_done.wait(left)
@@ -249,7 +277,7 @@ def join(self: Any, timeout: float | None = None) -> bool | None:
 def try_put(self: Any, item: Any) -> bool:
     try:
         put(self, item, False)
-    except standard.Full:
+    except (Full, known_as(Full)):
         return False
     return True
 
@@ -257,7 +285,7 @@ def try_put(self: Any, item: Any) -> bool:
 def try_get(self: Any, default: Any = None) -> Any:
     try:
         return get(self, False)
-    except standard.Empty:
+    except (Empty, known_as(Empty)):
         return default
 
 
@@ -267,39 +295,30 @@ def put_many(
     items = list(iterable)
     if block and timeout is not None and timeout < 0 and self.maxsize > 0:
         raise ValueError("'timeout' must be a non-negative number")
-    end = None if timeout is None else _now() + timeout
+    end = None if timeout is None else now() + timeout
     for stored, item in enumerate(items):
         try:
-            put(self, item, block, None if end is None else max(0.0, end - _now()))
-        except (standard.Full, _shut_down()):
+            put(self, item, block, None if end is None else max(0.0, end - now()))
+        except refusals():
             if stored == 0:
                 raise
             return stored
     return len(items)
 
 
-def get_many(
-    self: Any, max_items: int, block: bool = True, timeout: float | None = None
-) -> list[Any]:
-    most = to_count(max_items, "max_items", 0)
-    items: list[Any] = []
-    if most == 0:
-        return items
-    items.append(get(self, block, timeout))
-    with self.not_full:
+def await_item(self: Any, block: bool, timeout: float | None) -> None:
+    """Return once there may be an item."""
+    with self.not_empty:
         try:
-            while len(items) < most and self._qsize():
-                items.append(self._get())
-                self.not_full.notify()
-        except Exception:  # noqa: BLE001, S110 - of a comparison or hook; what was taken is not lost
-            pass
+            _await_item(self, block, timeout)
         except BaseException:
-            _give_back(self, items)
+            # It may have been woken for an item that another thread waits for.
+            if self._qsize():
+                self.not_empty.notify()
             raise
-    return items
 
 
-def _give_back(self: Any, items: list[Any]) -> None:
+def give_back(self: Any, items: list[Any]) -> None:
     """An interrupt leaves them where they were: in front, unless a hook decides. Under the lock."""
     put_back = self._put
     is_fifo = getattr(put_back, "__func__", None) is _ORIGINAL[Queue][HOOKS.index("_put")]

@@ -58,11 +58,15 @@ def test_exceptions_replaced_in_the_standard_module_are_raised(kind: Kind, opene
             refuse()
 
 
+@pytest.mark.parametrize("opened", [False, True])
 @on("tasks", ours=True)
-def test_exceptions_replaced_in_the_module_of_the_same_names_are_raised(kind: Kind) -> None:
-    for name, refuse in refusals(kind, opened=False):
-        with replaced(fastprims.queue, name), pytest.raises(Other):
+def test_exceptions_replaced_in_the_module_of_the_same_names_are_raised(
+    kind: Kind, opened: bool
+) -> None:
+    for name, refuse in refusals(kind, opened):
+        with replaced(fastprims.queue, name), pytest.raises(Other) as caught:
             refuse()
+        assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("opened", [False, True])
@@ -95,6 +99,13 @@ def test_it_has_exactly_the_names_of_the_standard_module() -> None:
     assert set(fastprims.queue.__all__) == set(std.__all__) | own
     for name in fastprims.queue.__all__:
         assert hasattr(fastprims.queue, name)
+
+
+def test_what_it_lacks_is_that_of_the_standard_module() -> None:
+    for name in ("deque", "threading", "time", "heappush", "_PySimpleQueue"):
+        assert getattr(fastprims.queue, name) is getattr(std, name)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = fastprims.queue.no_such_name
 
 
 def test_the_exceptions_are_the_standard_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import queue as std
 import threading
 import warnings
@@ -290,15 +292,143 @@ def test_methods_can_be_overridden_by_one_another(kind: Kind) -> None:
 
 
 @drop_in
-def test_names_of_ours_are_free_for_other_classes(kind: Kind) -> None:
-    private = [name for name in dir(kind.cls) if name[0] == "_" != name[1]]
-    ours = set(private) - set(HOOKS)
-    q = type("Own", (kind.cls,), dict.fromkeys(ours))(5)
+def test_private_names_are_free_for_other_classes(kind: Kind) -> None:
+    """threading.Thread, for example, has a _delete()."""
+    assert {name for name in dir(kind.cls) if name[0] == "_" != name[1]} == set(HOOKS)
+
+    class Worker(kind.cls, threading.Thread):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            kind.cls.__init__(self)
+            threading.Thread.__init__(self)
+
+        def run(self) -> None:
+            self.put(1)
+
+    worker = Worker()
+    worker.start()
+    assert worker.get(timeout=10) == 1
+    threading.Thread.join(worker)
+    assert worker not in threading.enumerate()
+
+
+@on("tasks")
+def test_a_class_that_adds_a_length_is_true_by_it(kind: Kind) -> None:
+    class Sized(kind.cls):  # type: ignore[name-defined,misc]
+        def __len__(self) -> int:
+            return int(self.qsize())
+
+    q = Sized()
+    assert kind.make()
+    assert not q
     q.put(1)
-    with q.mutex:
-        assert (q.maxsize, len(q.queue)) == (5, 1)
-    q.maxsize = 1
-    assert q.full()
+    assert q
+    del Sized.__len__
+    q.get()
+    assert q
+
+
+@on("tasks")
+def test_put_nowait_answers_as_put_does(kind: Kind) -> None:
+    class Own(kind.cls):  # type: ignore[name-defined,misc]
+        def put(self, item: Any, block: bool = True, timeout: Any = None) -> str:
+            return f"{item} {block}"
+
+    assert Own().put_nowait(1) == "1 False"
+    q = kind.make()
+    with mock.patch.object(q, "put", return_value="mine"):
+        assert q.put_nowait(1) == "mine"
+
+
+@on("tasks")
+def test_vars_are_those_of_a_standard_queue(kind: Kind) -> None:
+    q = kind.make(2)
+    q.tag = "own"
+    assert set(dir(q)) >= {"tag", *INSIDE}
+    assert not kind.ours or not is_open(q)
+    q.put(1)
+    found = vars(q)
+    assert set(found) | {"is_shutdown"} == {*INSIDE, *STATE, "tag"}
+    assert (len(found["queue"]), found["maxsize"], found["unfinished_tasks"]) == (1, 2, 1)
+    put: list[Any] = []
+    q.__dict__.update(_put=put.append, maxsize=1)
+    with pytest.raises(std.Full):
+        q.put_nowait(2)
+    q.get()
+    q.put(3)
+    assert put == [3]
+    other = kind.make()
+    other.__dict__ = found
+    assert other.mutex is q.mutex
+    assert other.maxsize == 1
+
+
+class OfAThread:
+    """What a class does to have its queues pickled."""
+
+    left_out = ("mutex", "not_empty", "not_full", "all_tasks_done")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: it for name, it in self.__dict__.items() if name not in self.left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.mutex = threading.Lock()
+        for name in CONDITIONS:
+            setattr(self, name, threading.Condition(self.mutex))
+
+
+class Listed:
+    def __getstate__(self: Any) -> tuple[int, list[Any]]:
+        return self.maxsize, list(self.queue)
+
+    def __setstate__(self: Any, state: tuple[int, list[Any]]) -> None:
+        self.__init__(state[0])
+        for item in state[1]:
+            self.put(item)
+
+
+class Bound:
+    def __reduce__(self: Any) -> Any:
+        return type(self), (self.maxsize,)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("way", [OfAThread, Listed, Bound])
+@on("tasks")
+def test_a_class_can_make_itself_fit_for_pickle(
+    kind: Kind, way: type, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {name: it for name, it in vars(way).items() if callable(it) or name == "left_out"}
+    cls = type("Pickled", (kind.cls,), {**members, "__module__": __name__})
+    monkeypatch.setitem(globals(), "Pickled", cls)
+    q = cls(3)
+    q.put(1)
+    q.put(2)
+    for copied in (pickle.loads(pickle.dumps(q, protocol)), copy.copy(q), copy.deepcopy(q)):
+        assert type(copied) is cls
+        assert copied.maxsize == 3
+        if way is not Bound:
+            assert sorted(copied.get(timeout=10) for _ in range(2)) == [1, 2]
+            assert copied.empty()
+            if way is OfAThread:
+                q = copied  # copy.copy() shares the content
+                q.put(1)
+                q.put(2)
+        copied.put(3)
+        assert copied.get(timeout=10) in (1, 3)
+
+
+@on("tasks")
+def test_a_copy_shares_the_content(kind: Kind) -> None:
+    q = kind.make(5)
+    q.put(1)
+    q.tag = "own"
+    copied = copy.copy(q)
+    q.put(1)
+    assert (copied.qsize(), copied.maxsize, copied.tag) == (2, 5, "own")
+    assert copied.mutex is q.mutex
+    assert copied.get() == 1
+    assert q.qsize() == 1
 
 
 @pytest.mark.parametrize("name", [*INSIDE, *STATE])

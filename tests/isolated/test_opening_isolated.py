@@ -87,6 +87,49 @@ def test_an_opening_may_be_interrupted_at_every_step(kind: Kind, way: str) -> No
     assert interrupts > 20
 
 
+def interrupted_batches(cls: str, others_wait: bool) -> int:
+    from functools import partial
+    from threading import Lock
+
+    from support.interrupts import acting_at_every_step, interrupted
+
+    import fastprims
+
+    q = getattr(fastprims, cls)()
+    items = list(range(9))
+
+    def start():
+        while q.qsize():
+            q.get()
+        for i in items:
+            q.put(i)
+        if others_wait:
+            for _ in range(3):
+                waiter = Lock()
+                waiter.acquire()
+                q.not_full._waiters.append(waiter)
+        return partial(q.get_many, 3), interrupted
+
+    with q.mutex:
+        pass
+    interrupts = 0
+    for whole, found in acting_at_every_step(start):
+        interrupts += not whole
+        assert not q.mutex.locked(), f"locked after interrupt {interrupts}"
+        assert sorted([*(found or []), *q.queue]) == items, f"after interrupt {interrupts}"
+        assert len(found or []) == (3 if whole else 0)
+    return interrupts
+
+
+@pytest.mark.parametrize("others_wait", [False, True])
+@drop_in
+def test_a_batch_from_an_open_queue_may_be_interrupted_at_every_step(
+    kind: Kind, others_wait: bool
+) -> None:
+    interrupts = run_child(interrupted_batches, kind.cls.__name__, others_wait)
+    assert interrupts > 3
+
+
 def openings_in_an_opening(cls: str, way: str, inner: str) -> int:
     from support.interrupts import acting_at_every_step
 
