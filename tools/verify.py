@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import matrix, wild
+from tools import cross, matrix, wild
 from tools.venvs import ROOT, Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
 
 # The tests in which several threads use maps and topics; the others have one thread each.
@@ -23,6 +25,8 @@ THREADED = [
     "tests/maps/test_topic_concurrent.py",
     "tests/maps/test_topic_isolated.py",
 ]
+# What a C program of fastprims.h takes; see RAW_FILES in setup.py.
+RAW_WINGS = ("base", "wait", "queues", "limits", "reclaim", "capi")
 SUPPRESSED = ROOT / "tools" / "tsan-suppressed"
 
 
@@ -82,6 +86,50 @@ def torture(interpreter: Interpreter) -> int:
 def kills(interpreter: Interpreter) -> int:
     env = {"TORTURE_ONLY": "shm_kills", "TORTURE_KILLS": "10000", "TORTURE_SECONDS": "1200"}
     return run([ROOT / "tests" / "c" / "run", "steps", "asan", "optimized"], env=env)
+
+
+def litmus(interpreter: Interpreter) -> int:
+    return run([sys.executable, ROOT / "tests" / "litmus" / "run"])
+
+
+def instructions(interpreter: Interpreter) -> int:
+    return run([sys.executable, ROOT / "tests" / "c" / "instructions", "--mutants"])
+
+
+def torture_arm64(interpreter: Interpreter) -> int:
+    # One processor takes turns where two would meet; few rounds show what the programs do.
+    builds = ["arm64", "arm64-lse", "arm64-vyukov"]
+    env = {"TORTURE_SCALE": os.environ.get("TORTURE_SCALE", "2")}
+    return run([ROOT / "tests" / "c" / "run", *builds], env=env) or _c_example()
+
+
+def _c_example() -> int:
+    """examples/rings.c, over the core, for ARM64."""
+    tool = ROOT / "tools" / "arm64"
+    with tempfile.TemporaryDirectory(prefix="arm64-") as folder:
+        program = Path(folder, "rings")
+        core = [f for wing in RAW_WINGS for f in sorted((ROOT / "csrc" / wing).glob("*.c"))]
+        options = ["-std=gnu11", "-O2", "-static", f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'capi'}"]
+        example = ROOT / "examples" / "rings.c"
+        return run([tool, "gcc", *options, example, *core, "-o", program, "-lpthread"]) or run(
+            [tool, "run", program, "20000"]
+        )
+
+
+def arm64(interpreter: Interpreter) -> int:
+    """Functional evidence: the emulator shows nothing of the orders of accesses."""
+    found = _output(str(ROOT / "tools" / "arm64"), "python")
+    environment = Environment(inspect(found), ["raw", "test"], {"FASTPRIMS_ATOMICS": "1"})
+    python = environment.ensure()
+    # The emulator does not know how to keep a page from forked children (MADV_DONTFORK), so there
+    # is no memory shared by processes.
+    without = ["-k", "not Shm and not shm", "--ignore", "tests/contract/test_numbers.py"]
+    tests = ["tests/contract", "tests/maps", *without, "--timeout", "1200"]
+    return run([python, "-m", "pytest", "-q", *tests], cwd=environment.tree)
+
+
+def other_systems(interpreter: Interpreter) -> int:
+    return cross.main()
 
 
 def stress(interpreter: Interpreter) -> int:
@@ -195,6 +243,11 @@ def stdlib(interpreter: Interpreter) -> int:
 JOBS = [
     Job("matrix", "the suite passes on every interpreter that is here", matrix.main),
     Job("torture", "the C core alone, long, under the sanitizers", torture),
+    Job("litmus", "the core's memory orders suffice, and each is needed, in C11's model", litmus),
+    Job("instructions", "each order becomes the right instructions, x86-64 and ARM64", instructions),
+    Job("torture-arm64", "the C core alone, for ARM64, under emulation", torture_arm64),
+    Job("arm64", "the contract, maps and topics in an ARM64 Python, under emulation", arm64),
+    Job("cross", "the core compiles for Windows, macOS and musl, on both processors", other_systems),
     Job("kills", "ten thousand killed processes leave shared memory whole", kills),
     Job("stress", "the stress tests at twenty times their length", stress),
     Job("stress-free-threaded", "the same without the GIL", stress_free_threaded),

@@ -2,7 +2,6 @@
 
 from mutants.mutant import Mutant
 
-RING = "queues/fp_mpmc_lockfree.c"
 SEGQ = "queues/fp_segq.c"
 SPSC = "queues/fp_spsc.c"
 WAIT = "wait/fp_wait.c"
@@ -24,21 +23,6 @@ MUTANTS = [
         "        if (must_wait(s) && woke == FP_TIMED_OUT)\n            return FP_TIMED_OUT;\n",
         invisible="changes nothing but time-outs: a sleeper that timed out is not the one that was "
         "woken, and the one that was woken tries again after leaving.",
-    ),
-    Mutant(
-        "blind: the ring's stamp is loaded acquire, not seq_cst",
-        RING,
-        "uint64_t stamp = fp_u64_load_seq_cst(&slot->stamp);",
-        "uint64_t stamp = fp_u64_load_acquire(&slot->stamp);",
-        invisible="x86 loads are the same instruction; only the waiters' store-load pairing needs "
-        "it, and the locked announcement orders that on x86. On ARM64: LDAR against LDAPR.",
-    ),
-    Mutant(
-        "blind: the notifier looks at the waiters with acquire",
-        "wait/fp_event.h",
-        "return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word)",
-        "return (uint32_t)(fp_sync_u64_load_acquire(&e->word)",
-        invisible="the same instruction on x86; the swap before it is locked.",
     ),
     Mutant(
         "blind: from a watch without a fence to the sleep",
@@ -82,13 +66,6 @@ MUTANTS = [
         ";",
         invisible="two objects must be moved behind the search and then behind the walk: more "
         "switches in the right places than the explorer gets to; fp_pool.c has the argument.",
-    ),
-    Mutant(
-        "blind: the table's slots are stored relaxed",
-        "limits/fp_pool_table.c",
-        "fp_u64_store_release(&t->slot[i], value); /* pairs with find */",
-        "fp_u64_store_relaxed(&t->slot[i], value);",
-        invisible="what a slot leads to is atomic, and only a thread that was handed the object asks for it.",
     ),
     Mutant(
         "blind: the head's cached position is not kept",

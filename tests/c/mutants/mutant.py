@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Mutant:
     """One place of the core, broken: in `file`, `new` in the place of `old`. The builds of tests/c/run
-    that are to kill it, in this order; the first failure ends it."""
+    that are to kill it, in this order, or "litmus", for tests/litmus; the first failure ends it."""
 
     name: str
     file: str
