@@ -121,8 +121,8 @@ def check(python: Path) -> bool:
     if chromium:
         env["FASTPRIMS_CHROMIUM"] = chromium
     # The suite's own conftest.py is for another environment.
-    options = ["-q", "-p", "no:cacheprovider", "--confcutdir=tests/site"]
-    return run([python, "-m", "pytest", *options, "tests/site"], env=env) == 0
+    options = ["-q", "-p", "no:cacheprovider", "--confcutdir=tests/documentation"]
+    return run([python, "-m", "pytest", *options, "tests/documentation"], env=env) == 0
 
 
 def main(interpreter: Interpreter) -> int:

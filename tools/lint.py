@@ -80,9 +80,9 @@ def stubs(tools: Tools) -> bool:
 
 def user_types(tools: Tools) -> bool:
     """mypy and pyright: what the stubs promise to a user's program"""
-    program = "tests/typing/program.py"
+    program = "tests/stubs/program.py"
     good = tools.module("mypy", "--strict", program)
-    return tools("basedpyright", "--project", "tests/typing/pyrightconfig.json") and good
+    return tools("basedpyright", "--project", "tests/stubs/pyrightconfig.json") and good
 
 
 def cython(tools: Tools) -> bool:
