@@ -161,7 +161,7 @@ def _drop_first(arguments: ast.arguments) -> None:
 
 
 def link_names(app: Sphinx, document: nodes.document) -> None:
-    """`Queue` or `Queue.put` in any text becomes a link to its place in the reference."""
+    """`Queue`, `Queue(maxsize)` or `Queue.put` in any text becomes a link to its place in the reference."""
     for literal in list(document.findall(nodes.literal)):
         if isinstance(literal.parent, (nodes.reference, addnodes.pending_xref, nodes.title)):
             continue
@@ -184,7 +184,7 @@ def plain_types(app: Sphinx, document: nodes.document) -> None:
 
 def target_of(text: str) -> str | None:
     """The documented object that a piece of code names, if it names a public one."""
-    name = text.removesuffix("()").removeprefix("fastprims.")
+    name = re.sub(r"\(.*\)$", "", text).removeprefix("fastprims.")
     for prefix, module in MODULES.items():
         head, _, member = name.removeprefix(prefix).partition(".")
         if prefix and not name.startswith(prefix):
