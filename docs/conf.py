@@ -35,6 +35,8 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_domain_indices = False
 html_copy_source = False
+# A summary is fetched from the page, which a browser refuses without a server.
+html_show_search_summary = False
 html_show_sphinx = False
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

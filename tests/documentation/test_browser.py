@@ -126,6 +126,7 @@ def test_search_works_without_a_server(browser: playwright.Browser, site: Path) 
     page = open_page(browser, 1440, "light")
     page.goto((site / "search.html").as_uri() + "?q=compare_and_set")
     page.wait_for_selector("#search-results ul li a", timeout=20_000)
+    page.wait_for_load_state("networkidle")  # what results make the page do, such as fetching
     found = [link.get_attribute("href") for link in page.query_selector_all("#search-results li a")]
     assert any("reference/maps.html" in (href or "") for href in found)
     assert page.complaints == []
