@@ -4,7 +4,7 @@
 python3 dev.py compare [--quick|--full]   the benchmark: fastprims beside the standard library
 python3 dev.py test [pytest arguments]    the test suite; --python PATH: under another interpreter
 python3 dev.py lint [check ...]           formatters, linters, type checkers (--list, --fix)
-python3 dev.py docs                       the reference, from the docstrings; runs the guide's code
+python3 dev.py docs                       the documentation site: runs its code, builds, tests it
 python3 dev.py build                      wheel and sdist into dist/, installed and imported
 python3 dev.py verify [job ...]           slow checks (--list: which)
 """

@@ -68,6 +68,7 @@ def main(arguments: list[str]) -> int:
 
         from bench.native.report import draw_native, print_native
         from bench.report.display import LiveDisplay
+        from bench.report.headline import draw_headline
         from bench.report.picture import draw
         from bench.report.tables import print_report, write_json
     except ImportError as missing:
@@ -106,6 +107,7 @@ def main(arguments: list[str]) -> int:
         write_json(results, options.out / "results.json")
     if results["interpreters"] and results["interpreters"][0]["cases"]:
         draw(results, options.out / "comparison.png")
+        draw_headline(results, options.out / "speed.svg")
     if (results.get("native") or {}).get("cases"):
         draw_native(results["native"], options.out / "native.png")
     written = ", ".join(str(path) for path in sorted(options.out.iterdir()) if path.is_file())

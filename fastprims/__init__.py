@@ -13,12 +13,12 @@ from fastprims._queues.dropin import LifoQueue, PriorityQueue, Queue
 from fastprims._queues.ext import BoundedChannel, MPMCRing, SimpleQueue, SPSCRing
 from fastprims._queues.install import build_info, install, uninstall
 
-if sys.platform == "linux":
+TYPE_CHECKING = False
+if TYPE_CHECKING or sys.platform == "linux":
     from fastprims._shm.ext import ShmReservation, ShmRing, ShmView
 else:  # no futex
     from fastprims._shm.unsupported import ShmQueue, ShmReservation, ShmRing, ShmView
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastprims._shm.queue import ShmQueue
 

@@ -43,7 +43,23 @@ __all__ = [
 
 
 class Sample(NamedTuple):
-    """One number of one structure, at the moment of collecting."""
+    """One number of one structure, at the moment of collecting.
+
+    Errors: as a tuple.
+    Complexity: O(1).
+    Progress: wait-free; it never changes.
+    Source: a NamedTuple; fastprims/metrics.py.
+    Example:
+        >>> from fastprims import AtomicInt, metrics
+        >>> served = AtomicInt(3)
+        >>> metrics.register("served", served)
+        >>> sample = metrics.samples()[0]
+        >>> sample.name, sample.kind, sample.field, sample.counter, sample.value
+        ('served', 'AtomicInt', 'value', False, 3)
+        >>> sample.label, sample.key  # such as ("reason", "full") for drops
+        ('', '')
+        >>> metrics.unregister("served")
+    """
 
     name: str
     """As registered."""
@@ -119,8 +135,20 @@ if hasattr(os, "register_at_fork"):
 
 def register(name: str, structure: Any) -> None:
     """Collect the structure's stats() from now on, under this name. Holds only a weak reference;
-    when the structure is gone, so is its name. Raises ValueError if the name is taken by a living
-    structure, TypeError if this one has no stats() or no weak references.
+    when the structure is gone, so is its name.
+
+    Errors: ValueError: the name is taken by a living structure, or UTF-8 cannot express it.
+        TypeError: the structure has no stats() or no weak references, or the name is no string.
+    Complexity: O(1).
+    Progress: blocking: a lock guards the names. No operation of a structure takes it.
+    Source: weak references; fastprims/metrics.py.
+    Example:
+        >>> from fastprims import Queue, metrics
+        >>> jobs = Queue()
+        >>> metrics.register("jobs", jobs)
+        >>> metrics.registered() == {"jobs": jobs}
+        True
+        >>> metrics.unregister("jobs")
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"a name is a string that is not empty, not {name!r}")
@@ -140,14 +168,37 @@ def register(name: str, structure: Any) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forget the structure of this name. Raises KeyError if there is none."""
+    """Forget the structure of this name.
+
+    Errors: KeyError: nothing is registered under this name.
+    Complexity: O(1).
+    Progress: blocking, as register().
+    Source: fastprims/metrics.py.
+    Example:
+        >>> from fastprims import Queue, metrics
+        >>> jobs = Queue()
+        >>> metrics.register("jobs", jobs)
+        >>> metrics.unregister("jobs")
+        >>> metrics.registered()
+        {}
+    """
     with _lock:
         if _entries.pop(name, None) is None:
             raise KeyError(f"nothing is registered under {name!r}")
 
 
 def registered() -> dict[str, Any]:
-    """The structures by name."""
+    """The structures by name.
+
+    Errors: none.
+    Complexity: O(structures).
+    Progress: blocking, as register().
+    Source: fastprims/metrics.py.
+    Example:
+        >>> from fastprims import metrics
+        >>> metrics.registered()
+        {}
+    """
     with _lock:
         entries = list(_entries.values())
     found = [(entry.name, entry.structure()) for entry in entries]
@@ -160,6 +211,21 @@ def samples() -> list[Sample]:
 
     A structure whose stats() raises has only one sample, a counter `collect_errors`, which stays
     with it afterwards. A warning goes to the log "fastprims.metrics" when stats() begins to raise.
+
+    Errors: none: what stats() raises is counted, and logged when it begins.
+    Complexity: O(structures), and what their stats() cost: O(n) for a Ctrie or a TopicTrie, O(1)
+        else.
+    Progress: blocking, as register(); no lock is held while stats() is called.
+    Source: fastprims/metrics.py.
+    Example:
+        >>> from fastprims import Queue, metrics
+        >>> jobs = Queue()
+        >>> jobs.put_many("abc")
+        3
+        >>> metrics.register("jobs", jobs)
+        >>> {sample.field: sample.value for sample in metrics.samples()}["size"]
+        3
+        >>> metrics.unregister("jobs")
     """
     return [sample for _, sample in _collect()]
 
@@ -217,8 +283,22 @@ def _need(module: str) -> ModuleType:
 
 class Collector:
     """A collector for prometheus_client: after `REGISTRY.register(Collector())`, the metrics that
-    the process exposes contain those of fastprims. Raises ImportError if prometheus_client is
-    missing.
+    the process exposes contain those of fastprims.
+
+    Errors: ImportError: prometheus_client is missing.
+    Complexity: as samples().
+    Progress: as samples().
+    Source: the client's interface of custom collectors; fastprims/metrics.py.
+    Example:
+        >>> from prometheus_client import CollectorRegistry
+        >>> from fastprims import Queue, metrics
+        >>> jobs = Queue()
+        >>> metrics.register("jobs", jobs)
+        >>> registry = CollectorRegistry()
+        >>> registry.register(metrics.Collector())  # calls describe(), and later collect()
+        >>> registry.get_sample_value("fastprims_size", {"name": "jobs", "kind": "Queue"})
+        0
+        >>> metrics.unregister("jobs")
     """
 
     def __init__(self) -> None:
@@ -250,8 +330,16 @@ class Collector:
 
 
 def openmetrics() -> str:
-    """All registered structures as OpenMetrics text. Raises ImportError if prometheus_client is
-    missing.
+    """All registered structures as OpenMetrics text.
+
+    Errors: ImportError: prometheus_client is missing.
+    Complexity: as samples().
+    Progress: as samples().
+    Source: the OpenMetrics text format, by prometheus_client; fastprims/metrics.py.
+    Example:
+        >>> from fastprims import metrics
+        >>> metrics.openmetrics()
+        '# EOF\\n'
     """
     registry = _need("prometheus_client").CollectorRegistry()
     registry.register(Collector())
@@ -262,14 +350,25 @@ def openmetrics() -> str:
 class StatsdSender:
     """StatsdSender(client=None, *, prefix="fastprims")
 
-    Each call of send() sends the counts of the registered structures to statsd. It sends a counter
-    as its increment since the last call (from zero, for a structure that is new to this sender),
-    and a gauge as its value. The names are `<prefix>.<name>.<field>`, with `.<key>` at the end for
-    a mapping. Characters that statsd uses itself become "_". Characters that are not ASCII, which
-    statsd does not accept, become their numbers: "größe" is sent as "gr_f6__df_e".
+    Each call of send() sends the counts of the registered structures to statsd. It sends a
+    counter as its increment since the last call (from zero, for a structure that is new to this
+    sender), and a gauge as its value. The names are `<prefix>.<name>.<field>`, with `.<key>` at the
+    end for a mapping. Characters that statsd uses itself become "_". Characters that are not ASCII,
+    which statsd does not accept, become their numbers: "größe" is sent as "gr_f6__df_e".
 
     `client` is a statsd.StatsClient, or any object with its `pipeline()`. Without one, a
-    StatsClient for localhost:8125 is made; that raises ImportError if statsd is missing.
+    StatsClient for localhost:8125 is made.
+
+    Errors: ImportError: no client was given, and statsd is missing. send() raises what the client
+        raises.
+    Complexity: as samples().
+    Progress: blocking: calls of send() come one after the other.
+    Source: statsd's line protocol, by the client; fastprims/metrics.py.
+    Example:
+        >>> import statsd
+        >>> from fastprims import metrics
+        >>> sender = metrics.StatsdSender(statsd.StatsClient("localhost", 8125), prefix="shop")
+        >>> sender.send()
     """
 
     def __init__(self, client: Any = None, *, prefix: str = "fastprims") -> None:

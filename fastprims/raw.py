@@ -33,8 +33,45 @@ from fastprims._raw.words import MPMCWords, SPSCWords
 __all__ = ["MPMCWords", "SPSCBytes", "SPSCWords", "ffi", "lib", "library"]
 
 ffi: Any = _lib.ffi
-"""The functions of fastprims.h for cffi: `lib.fastprims_ring_put(ring.handle, 1, 0)`."""
+"""cffi's interface to fastprims.h.
+
+Errors: those of cffi.
+Complexity: as the functions that it calls.
+Progress: as the functions that it calls.
+Source: cffi; csrc/capi/fastprims.h.
+Example:
+    >>> from fastprims import raw
+    >>> word = raw.ffi.new("uint64_t *", 7)
+    >>> word[0]
+    7
+"""
+
 lib: Any = _lib.lib
+"""The functions of fastprims.h for cffi.
+
+Errors: none: they return a status, FASTPRIMS_OK or another.
+Complexity: as the classes of this module.
+Progress: as the classes of this module.
+Source: csrc/capi/fastprims.h.
+Example:
+    >>> from fastprims import raw
+    >>> ring = raw.MPMCWords(1)
+    >>> raw.lib.fastprims_ring_put(ring.handle, 7, 0) == raw.lib.FASTPRIMS_OK
+    True
+    >>> ring.get()
+    7
+"""
 
 library: str = _lib.library
-"""The path of the shared library that has the functions of fastprims.h, for ctypes.CDLL."""
+"""The path of the shared library that has the functions of fastprims.h, for ctypes.CDLL.
+
+Errors: those of the caller's loader.
+Complexity: O(1).
+Progress: wait-free.
+Source: the path of the extension module.
+Example:
+    >>> import ctypes
+    >>> from fastprims import raw
+    >>> ctypes.CDLL(raw.library).fastprims_ring_put is not None
+    True
+"""

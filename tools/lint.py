@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.venvs import ROOT, Environment, Interpreter, Stop, run, say
 
-PYTHON = ["dev.py", "setup.py", "bench", "examples", "fastprims", "tests", "tools"]
+PYTHON = ["dev.py", "setup.py", "bench", "examples", "fastprims", "tests", "tools", "docs"]
 
 WARNINGS = shlex.split(
     "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wwrite-strings "
@@ -76,6 +76,13 @@ def stubs(tools: Tools) -> bool:
     options += ["--allowlist", "tools/stubtest-allowed"]
     options += ["--mypy-config-file", "pyproject.toml"]
     return tools.module("mypy.stubtest", *options, "fastprims")
+
+
+def user_types(tools: Tools) -> bool:
+    """mypy and pyright: what the stubs promise to a user's program"""
+    program = "tests/stubs/program.py"
+    good = tools.module("mypy", "--strict", program)
+    return tools("basedpyright", "--project", "tests/stubs/pyrightconfig.json") and good
 
 
 def cython(tools: Tools) -> bool:
@@ -152,6 +159,23 @@ CYTHON = {".pyx", ".pxi", ".pxd"}
 USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastprims\.(_\w+)[. ]')
 
 
+def schemas(tools: Tools) -> bool:
+    """check-jsonschema: the citation file and the forms for issues"""
+    forms = ROOT / ".github" / "ISSUE_TEMPLATE"
+    config = forms / "config.yml"
+    files = {
+        "citation-file-format": [ROOT / "CITATION.cff"],
+        "github-issue-config": [config],
+        "github-issue-forms": sorted(set(forms.glob("*.yml")) - {config}),
+    }
+    options = ["--quiet", "--force-filetype", "yaml", "--builtin-schema"]
+    answers = [
+        tools("check-jsonschema", *options, f"vendor.{name}", *found)
+        for name, found in files.items()
+    ]
+    return all(answers)
+
+
 def layers(tools: Tools) -> bool:
     """csrc/ and fastprims/: a wing uses only wings below it"""
     good = True
@@ -187,12 +211,14 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
     "python": python_lint,
     "types": types,
     "stubs": stubs,
+    "user-types": user_types,
     "cython": cython,
     "c-format": c_format,
     "c": c_warnings,
     "layers": layers,
     "shell": shell,
     "links": links,
+    "schemas": schemas,
 }
 
 

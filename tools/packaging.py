@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tools.venvs import ROOT, Environment, Interpreter, Stop, explain, run, say
 
-DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+DOCUMENTS += ["CODE_OF_CONDUCT.md", "CITATION.cff"]
 BUILD_FILES = ["pyproject.toml", "setup.py", "dev.py", "Makefile"]
 HEADER = "fastprims/include/fastprims.h"
 FOLDERS = ["csrc", "fastprims", "tests", "bench", "examples", "docs", "tools"]
@@ -82,12 +83,12 @@ def check_sdist(sdist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {*DOCUMENTS, *BUILD_FILES}
     for folder in FOLDERS:
-        wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.px[di]", "*.[ch]", "*.md")
+        wanted |= _files(folder, "*.py", "*.pyi", "*.pyx", "*.px[di]", "*.[ch]", "*.md", "*.svg")
     built = ("docs/_build", "tests/c/build", "fastprims/include")
     wanted = {n for n in wanted if not n.startswith(built)}
     if missing := sorted(wanted - names):
         raise Stop(f"{sdist.name} lacks {missing}")
-    ours = (".ci", ".clang-format", ".editorconfig", ".pre-commit-config.yaml")
+    ours = (".ci", ".github", ".clang-format", ".editorconfig", ".pre-commit-config.yaml")
     hidden = {n for n in names if re.search(r"(^|/)\.", n) and not n.startswith(ours)}
     compiled = {n for n in names if n.endswith((".so", ".pyd", ".o", ".a", ".lib", ".pyc"))}
     if strangers := sorted(hidden | compiled):

@@ -159,14 +159,17 @@ class Environment:
 
         With current=False an old build of fastprims will do: for tools that only read the sources.
         """
-        self.folder.parent.mkdir(exist_ok=True)
-        with _lock(VENVS / f"{self.folder.name}.lock"):
+        with self.lock():
             if not self._usable_venv():
                 say(f"creating {self.folder.relative_to(ROOT)}")
                 self._create()
             if not self._has_extras() or (current and not self._up_to_date()):
                 self._install()
         return self.python
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        self.folder.parent.mkdir(exist_ok=True)
+        return _lock(VENVS / f"{self.folder.name}.lock")
 
     def pip(self, *arguments: str | Path) -> None:
         """Run pip; Stop with the reason if it fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
@@ -22,8 +24,10 @@ INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 STDLIB_COLOUR, FASTPRIMS_COLOUR, SLOWER_COLOUR = "#a9b4c0", "#0e8a7d", "#c2571a"
 COLUMN_AT = (1.06, 1.17)  # where the columns of ratios stand, as fractions of a panel's width
 GROUP_GAP = 1.7  # rows between two groups, the upper one holding the group's title
+HEADING_LINE = 0.75  # rows that a line of a column's heading takes
 ROW_INCHES = 0.235
 PANEL_INCHES = 7.0
+TITLE_LETTERS, NOTE_LETTERS = 6.6, 13.0  # that fit into an inch of the picture's width
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,11 @@ def layout(result: dict[str, Any]) -> list[Group]:
         if case["kind"] == FRESH or case["key"] not in by_key:
             by_key[case["key"]] = case
     chosen = [key for key, case in by_key.items() if case["pictured"]] or list(by_key)
-    groups, y = [], 0.0
+    groups: list[Group] = []
+    y = 0.0
     for key in chosen:
         case = by_key[key]
+        y += _room_for_headings(groups, _references(case))
         title_y, rows = y, []
         for contender in _contenders(case):
             y += 1
@@ -95,6 +101,14 @@ def layout(result: dict[str, Any]) -> list[Group]:
         groups.append(Group(case["title"] + unit, title_y, tuple(rows), _references(case)))
         y += GROUP_GAP
     return groups
+
+
+def _room_for_headings(above: list[Group], references: dict[str, str]) -> float:
+    """Rows between the group above and the title, since the columns' headings stand there."""
+    if above and above[-1].references == references:
+        return 0.0
+    lines = max((words.count("\n") + 1 for words in references.values()), default=1)
+    return (lines - 1) * HEADING_LINE
 
 
 def _draw_row(axes: Axes, row: Row) -> None:
@@ -158,7 +172,7 @@ def _draw_panel(axes: Axes, result: dict[str, Any], limits: tuple[float, float])
     axes.set_ylim(rows[-1].y + 0.9, -0.9)
     above = None
     for group in groups:
-        _draw_heading(axes, group, group.references is not above)
+        _draw_heading(axes, group, group.references != above)
         above = group.references
         for row in group.rows:
             _draw_row(axes, row)
@@ -189,59 +203,85 @@ def _limits(results: dict[str, Any]) -> tuple[float, float]:
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw the whole comparison into a PNG file."""
+    """Draw the whole comparison into a file; its ending (.png, .svg) says in which format."""
+    figure = picture(results)
+    figure.savefig(path, dpi=130, facecolor=PAPER)
+    pyplot.close(figure)
+
+
+def picture(results: dict[str, Any]) -> Figure:
     interpreters = results["interpreters"]
-    longest = max(layout(result)[-1].rows[-1].y for result in interpreters)
+    tallest = max(layout(result)[-1].rows[-1].y for result in interpreters)
+    width = 2.2 + PANEL_INCHES * len(interpreters)
+    title = "Time per item: fastprims beside the standard library (log scale, shorter is faster)"
+    if len(title) > width * TITLE_LETTERS:
+        title = title.replace(" (", "\n(")
+    note = "\n".join(
+        textwrap.fill(line, int(width * NOTE_LETTERS)) for line in _note(results).splitlines()
+    )
+    # The title has a row of its own, above the legend, which is another.
+    above = 0.34 * (title.count("\n") + 1) + 0.45
+    below = 0.17 * (note.count("\n") + 1) + 0.15
     figure, panels = pyplot.subplots(
         1,
         len(interpreters),
-        figsize=(2.2 + PANEL_INCHES * len(interpreters), 2.1 + ROW_INCHES * longest),
+        figsize=(width, above + below + 0.8 + ROW_INCHES * (tallest + 1.8)),
         squeeze=False,
-        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
         facecolor=PAPER,
+    )
+    height = figure.get_size_inches()[1]
+    figure.set_layout_engine(
+        ConstrainedLayoutEngine(
+            w_pad=0.12, h_pad=0.12, rect=(0, below / height, 1, 1 - (above + below) / height)
+        )
     )
     limits = _limits(results)
     for index, (axes, result) in enumerate(zip(panels[0], interpreters, strict=True)):
         _draw_panel(axes, result, limits)
         if index and _same_rows(interpreters, index):
             axes.set_yticklabels([])
-    environment = interpreters[0]["environment"]
-    memory = interpreters[0].get("memory")
-    figure.suptitle(
-        "Time per item: fastprims beside the standard library (log scale, shorter is faster)",
-        x=0.01,
-        ha="left",
+    left = 0.12 / width
+    figure.text(
+        left,
+        1 - 0.12 / height,
+        title,
+        va="top",
         fontsize=17,
         fontweight="bold",
         color=INK,
     )
-    figure.supxlabel(
-        f"Medians of alternating rounds ({_steady(interpreters)}); thin line: interquartile range; "
-        f"right: how many times as fast.\n"
-        f"Fresh (not immortal) items; between threads and for batches bound 1024, SimpleQueue "
-        f"unbounded; try_*: try_put and try_get.\n"
-        + (f"Maps: {memory_line(memory)}.\n" if memory else "")
-        + f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}; "
-        f"fastprims {environment['fastprims_version']}; {results['date'][:10]}; "
-        f"effort: {results['effort']['name']}",
-        x=0.01,
-        ha="left",
-        fontsize=9.5,
-        color=MUTED,
-    )
-    figure.legend(
+    figure.text(left, 0.1 / height, note, va="bottom", fontsize=9.5, color=MUTED)
+    legend = figure.legend(
         handles=[
             Patch(color=FASTPRIMS_COLOUR, label="fastprims"),
             Patch(color=STDLIB_COLOUR, label="standard library and others"),
         ],
-        loc="upper right",
+        loc="upper left",
+        bbox_to_anchor=(left, 1 - (above - 0.4) / height),
+        borderaxespad=0,
+        borderpad=0,
         ncols=2,
         frameon=False,
         fontsize=11,
         labelcolor=INK,
     )
-    figure.savefig(path, dpi=130, facecolor=PAPER)
-    pyplot.close(figure)
+    legend.set_in_layout(False)
+    return figure
+
+
+def _note(results: dict[str, Any]) -> str:
+    first = results["interpreters"][0]
+    environment, memory = first["environment"], first.get("memory")
+    return (
+        f"Medians of alternating rounds ({_steady(results['interpreters'])}); thin line: "
+        f"interquartile range; right: how many times as fast.\n"
+        f"Fresh (not immortal) items; between threads and for batches bound 1024, SimpleQueue "
+        f"unbounded; try_*: try_put and try_get.\n"
+        + (f"Maps: {memory_line(memory)}.\n" if memory else "")
+        + f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}; "
+        f"fastprims {environment['fastprims_version']}; {results['date'][:10]}; "
+        f"effort: {results['effort']['name']}"
+    )
 
 
 def _steady(interpreters: list[dict[str, Any]]) -> str:

@@ -13,14 +13,27 @@ cdef extern from "atomics/fp_flag.h":
 cdef class AtomicFlag:
     """AtomicFlag()
 
-    A flag, clear at first, that any number of threads set, clear and test without a lock, and that
-    a thread can wait for.
+    A flag, clear at first, that any number of threads set, clear and test without a lock, and
+    that a thread can wait for.
 
-    test_and_set, clear and test take effect at one instant and are wait-free, O(1), sequentially
-    consistent. A change wakes the waiting threads, so there is no notify. A waiting thread sleeps,
-    has released the GIL, and answers to Ctrl-C. Compared by identity.
+    test_and_set, clear and test take effect at one instant and are sequentially consistent. A
+    change wakes the waiting threads, so there is no notify. A waiting thread sleeps, has released
+    the GIL, and answers to Ctrl-C. Compared by identity.
 
-    csrc/atomics/fp_flag.h.
+    Errors: wait raises ValueError for a negative timeout. TypeError: copying or pickling.
+    Complexity: O(1); 24 bytes beside the object.
+    Progress: wait-free, except wait. A thread that waits may miss a change that is undone before it
+        wakes up.
+    Source: one word of an eventcount; csrc/atomics/fp_flag.h.
+    Example:
+        >>> from fastprims import AtomicFlag
+        >>> done = AtomicFlag()
+        >>> done.test_and_set(), done.test_and_set()  # exactly one caller gets False
+        (False, True)
+        >>> done.wait(timeout=1), done.test()
+        (True, True)
+        >>> done.clear(), done.wait(0.01), done.stats().value
+        (True, False, False)
     """
 
     cdef fp_flag core

@@ -58,18 +58,39 @@ cdef class AtomicInt:
 
     A 64-bit signed integer that any number of threads read and change without a lock.
 
-    Arithmetic wraps around: 2**63 - 1 plus 1 is -2**63. Arguments outside of 64 bits raise
-    OverflowError, other types than integers TypeError; then nothing is changed.
-
-    The operations that change it take effect at one instant, O(1). They are wait-free, except
-    fetch_max, fetch_min and update, which try again while other threads change the value
-    (lock-free). All are sequentially consistent, as by default in C++ and Java.
+    Arithmetic wraps around: 2**63 - 1 plus 1 is -2**63. The operations that change it take effect
+    at one instant. All are sequentially consistent, as by default in C++ and Java.
 
     `a += n` and the like change the object itself, atomically. There is no `a + n`: write
     `a.load() + n`, which is a plain int. Comparisons are by value, each with one load, so it is
     not hashable. int(), float(), round() and the like, str() and format() use the value: f"{a:,}".
 
-    csrc/atomics/fp_int.h.
+    Errors: OverflowError: an argument outside of 64 bits. TypeError: an argument that is no
+        integer; copying or pickling. update raises what its function raises. Then nothing is
+        changed.
+    Complexity: O(1), update plus its function; 16 bytes beside the object.
+    Progress: wait-free, except fetch_max, fetch_min and update, which try again while other threads
+        change the value (lock-free).
+    Source: the processor's atomic instructions; csrc/atomics/fp_int.h.
+    Example:
+        >>> from fastprims import AtomicInt
+        >>> n = AtomicInt(5)
+        >>> n.fetch_add(2), n.fetch_sub(1), n.load()  # the value before, twice
+        (5, 7, 6)
+        >>> n.add_fetch(), n.sub_fetch(2)  # the value after
+        (7, 5)
+        >>> n.fetch_max(9), n.fetch_min(8), n.exchange(12)
+        (5, 9, 8)
+        >>> n.fetch_and(6), n.fetch_or(1), n.fetch_xor(7), n.load()
+        (12, 4, 5, 2)
+        >>> n.compare_exchange(2, 10), n.compare_exchange(2, 11)
+        (True, False)
+        >>> n.update(lambda value: value * value), n.stats().retries
+        (100, 0)
+        >>> n.store(0)
+        >>> n += 1
+        >>> n
+        AtomicInt(1)
     """
 
     cdef fp_int core

@@ -27,22 +27,38 @@ cdef extern from "limits/fp_gcra.h":
 cdef class RateLimiter:
     """RateLimiter(rate, burst, *, clock=None)
 
-    Lets at most `burst` tokens through at once and `rate` tokens per second (a number from 1e-9 to
-    1e9) in the long run: in any period of t seconds no more than burst + rate * t. It starts full.
+    Lets at most `burst` tokens through at once and `rate` tokens per second (a number from 1e-9
+    to 1e9) in the long run: in any period of t seconds no more than burst + rate * t. It starts
+    full.
 
     Exact: the rate is used to its last bit, and rounded values are never added up. So there is no
     drift, whatever the rate and however long the limiter runs. No token comes early; after a time
     in which the bucket was full, the next tokens may come up to 7 microseconds late.
 
-    try_acquire and retry_after never wait; try_acquire is lock-free (a thread suspended at any
-    point stops no other) and O(1). In acquire, threads sleep and are served one after the other.
-    The tokens of a waiting thread are reserved: try_acquire cannot take them away.
+    The tokens of a thread that waits in acquire are reserved: try_acquire cannot take them away.
 
     The clock is the monotonic one, or any function that returns nanoseconds as an int, as
     time.monotonic_ns does. If it jumps forward, there are at most `burst` tokens; if it jumps back,
     the next tokens come after burst / rate seconds at the latest.
 
-    csrc/limits/fp_gcra.h has the algorithm (the generic cell rate algorithm, in one 64-bit word).
+    Errors: ValueError: `n` below 1 or above `burst`, a negative timeout, a rate or burst out of
+        range. Also what the clock raises. Then no token is taken.
+    Complexity: O(1); 128 bytes beside the object.
+    Progress: try_acquire and retry_after never wait and are lock-free (a thread suspended at any
+        point stops no other). In acquire threads sleep, and are served one after the other.
+    Source: the generic cell rate algorithm (ITU-T I.371), in one 64-bit word;
+        csrc/limits/fp_gcra.h.
+    Example:
+        >>> from fastprims import RateLimiter
+        >>> now = 0
+        >>> limiter = RateLimiter(2, 1, clock=lambda: now)  # nanoseconds
+        >>> limiter.try_acquire(), limiter.try_acquire(), limiter.retry_after()
+        (True, False, 0.5)
+        >>> now += 500_000_000
+        >>> limiter.acquire(timeout=1), limiter.stats().granted
+        (True, 2)
+        >>> limiter.rate, limiter.burst
+        (2.0, 1)
     """
 
     # All of these are written by the first __init__ that enters the critical section. After that,

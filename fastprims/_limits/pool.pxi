@@ -71,9 +71,7 @@ cdef class ObjectPool:
     full one. The incremental collector of CPython 3.14 makes no full collection by itself; twenty
     of its increments count as one.
 
-    acquire and release of existing objects are lock-free (a thread suspended at any point stops no
-    other) and O(1). Making an object and taking it out of the pool hold a lock for a moment;
-    `factory` and `reset` run outside of that lock and may use the pool. Each thread has a cache of
+    `factory` and `reset` run outside of every lock and may use the pool. Each thread has a cache of
     its own. A thread whose cache is empty takes from the caches of the others, so no object is
     stranded when a thread ends.
 
@@ -82,7 +80,28 @@ cdef class ObjectPool:
     this pool raises ValueError. (If another thread has leased the object again meanwhile, a second
     release cannot be told from that thread's own; lease() excludes this mistake.)
 
-    csrc/limits/fp_pool.h has the algorithm (striped Treiber stacks, a table of addresses).
+    Errors: acquire and lease raise queue.Empty if no object was there in time, and what the factory
+        raises. ValueError: release or discard of an object that is not leased, a negative timeout,
+        bounds that are impossible. release raises what `reset` raises; the object has then left.
+    Complexity: O(1), and the factory's or reset's time; 32 bytes an object, 128 for each cache.
+    Progress: acquire and release of existing objects are lock-free (a thread suspended at any point
+        stops no other). Making an object and taking it out of the pool hold a lock for a moment.
+    Source: Treiber's stack (1986), one for each thread, after Bonwick's magazines (2001), and a
+        table of addresses; csrc/limits/fp_pool.h.
+    Example:
+        >>> from fastprims import ObjectPool
+        >>> pool = ObjectPool(bytearray, reset=bytearray.clear, max_size=2, max_idle=2)
+        >>> pool.prefill(1), pool.max_size, pool.max_idle
+        (1, 2, 2)
+        >>> with pool.lease() as buffer:
+        ...     buffer += b"payload"
+        >>> buffer = pool.acquire(timeout=1)
+        >>> buffer, pool.stats().leased
+        (bytearray(b''), 1)
+        >>> pool.release(buffer)
+        >>> pool.discard(pool.acquire())  # a broken one
+        >>> pool.drain(), pool.stats().size
+        (0, 0)
     """
 
     # Written by the first __init__ that enters the critical section. After that, the garbage

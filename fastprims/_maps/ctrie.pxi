@@ -16,23 +16,44 @@ cdef class Ctrie(CtrieBase):
     keywords. Keys are hashable objects; the order of iteration is arbitrary.
 
     Every method takes effect at one instant between call and return (linearizable); update(), and
-    the constructor, one key at a time. Storing, removing, snapshots and reading are lock-free (a
-    thread suspended at any point stops no other), and reading writes nothing. O(log n) with base
-    32: a look-up among a million keys passes four levels. Iteration goes over a snapshot: it shows
-    one instant, and never raises because of a change. Hash and equality of the keys, and
-    finalizers, may use the same map.
-
-    len() is exact. Under the GIL it is O(1). On free-threaded builds it counts a snapshot, and
-    stores the counts in the nodes: O(n) at first, then O(changes since).
+    the constructor, one key at a time. Iteration goes over a snapshot: it shows one instant, and
+    never raises because of a change. len() is exact. Hash and equality of the keys, and finalizers,
+    may use the same map.
 
     A replaced or removed value is released at once if no snapshot can see it. On free-threaded
     builds that may take some more writes by the same thread (about sixty), or gc.collect(), since
-    another thread could still be reading the value. A thread that loses its processor in the middle
-    of a call delays the release of what it may be reading, but of nothing that is stored after the
-    next snapshot.
+    another thread could still be reading the value.
 
-    Prokopec, Bronson, Bagwell and Odersky, "Concurrent Tries with Efficient Non-Blocking
-    Snapshots", PPoPP'12; csrc/maps/fp_ctrie.h has the algorithm, and its differences.
+    Errors: KeyError: `map[key]`, del and pop of an absent key, popitem of an empty map. TypeError:
+        a key that is not hashable. Also what the keys' __hash__ and __eq__ raise. Then nothing is
+        changed.
+    Complexity: O(log n) with base 32: a look-up among a million keys passes four levels. Snapshots
+        and clear are O(1). len() is O(1) under the GIL; on free-threaded builds it counts a
+        snapshot, and stores the counts in the nodes: O(n) at first, then O(changes since). About 48
+        bytes a key.
+    Progress: storing, removing, snapshots and reading are lock-free (a thread suspended at any
+        point stops no other), and reading writes nothing. A thread that loses its processor in the
+        middle of a call delays the release of what it may be reading, but of nothing that is stored
+        after the next snapshot.
+    Source: Prokopec, Bronson, Bagwell and Odersky, "Concurrent Tries with Efficient Non-Blocking
+        Snapshots", PPoPP'12; csrc/maps/fp_ctrie.h has the algorithm, and its differences.
+    Example:
+        >>> from fastprims import Ctrie
+        >>> map = Ctrie(a=1)
+        >>> map.put_if_absent("b", 2), map.put_if_absent("b", 3), map["b"]
+        (True, False, 2)
+        >>> map.replace("b", 4), map.compare_and_set("b", 4, 5), map.compare_and_delete("b", 4)
+        (True, True, False)
+        >>> before = map.readonly_snapshot()
+        >>> draft = map.snapshot()
+        >>> map.setdefault("c", 6), map.pop("b"), map.get("b"), len(map)
+        (6, 5, None, 2)
+        >>> sorted(before.items()), sorted(map.keys()), sorted(map.values())
+        ([('a', 1), ('b', 5)], ['a', 'c'], [1, 6])
+        >>> draft.clear()
+        >>> draft.update(Ctrie.fromkeys("x"))
+        >>> draft.copy() == draft, draft.popitem(), draft.stats().size
+        (True, ('x', None), 0)
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -87,7 +108,9 @@ cdef class Ctrie(CtrieBase):
         return bool(c.changed)
 
     def pop(self, key, default=MISSING):
-        """Remove `key` and return its value. If it is absent, return `default`, or raise KeyError
+        """pop(key[, default])
+
+        Remove `key` and return its value. If it is absent, return `default`, or raise KeyError
         if none is given. Atomic.
         """
         cdef fp_ctrie_change_t c
@@ -220,10 +243,28 @@ cdef class CtrieSnapshot(CtrieBase):
     """An immutable mapping: what a Ctrie contained at one instant. Made by
     Ctrie.readonly_snapshot(). Hashable if its values are.
 
-    Reading is as in a Ctrie: lock-free, write-free, O(log n). len() is O(1) under the GIL; on
-    free-threaded builds it counts, once. snapshot() makes a Ctrie of it, in O(1). Contents that
-    only this snapshot shows are released when the last reference to it is gone, and no iteration
-    over it and no Ctrie made of it is left.
+    snapshot() makes a Ctrie of it. Contents that only this snapshot shows are released when the
+    last reference to it is gone, and no iteration over it and no Ctrie made of it is left.
+
+    Errors: KeyError: `snapshot[key]` of an absent key. TypeError: making one without a Ctrie, a key
+        that is not hashable, hash() if a value is not. Also what the keys' __hash__ and __eq__
+        raise.
+    Complexity: reading is O(log n) with base 32; snapshot() is O(1). len() is O(1) under the GIL;
+        on free-threaded builds it counts, once.
+    Progress: lock-free, as a Ctrie; reading writes nothing.
+    Source: as Ctrie; csrc/maps/fp_ctrie.h, and csrc/reclaim/fp_lineage.h for the memory of
+        versions.
+    Example:
+        >>> from fastprims import Ctrie
+        >>> prices = Ctrie(apple=3).readonly_snapshot()
+        >>> prices["apple"], prices.get("pear"), prices.readonly_snapshot() is prices
+        (3, None, True)
+        >>> list(prices.keys()), list(prices.values()), list(prices.items()), prices.stats().size
+        (['apple'], [3], [('apple', 3)], 1)
+        >>> draft = prices.snapshot()
+        >>> draft["apple"] = 4
+        >>> dict(prices), dict(draft)
+        ({'apple': 3}, {'apple': 4})
     """
 
     def snapshot(self):

@@ -73,12 +73,33 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     sys.unraisablehook, never to the caller; anything else, such as the SystemExit of a signal
     handler, is raised after the call has returned.
 
-    put and get are lock-free (a thread suspended at any point stops no other) and O(1), as those
-    of Queue, and cost the same as long as no limit is hit; a rate adds one reading of the clock.
-    Each takes effect at one instant between call and return.
+    put and get take effect at one instant between call and return.
 
-    Segmented array queue that can be trimmed; csrc/queues/fp_channel.h has the algorithm. The rate
-    is that of RateLimiter; csrc/limits/fp_gcra.h.
+    Errors: ItemTooLarge: the item is larger than `max_item_size`. Full and Empty: the call could
+        not go on in time; when puts raise Full depends on `overflow`. ShutDown: after shutdown(),
+        gets once the channel is drained. ValueError: limits that are impossible, a negative
+        timeout. Also what `size_of` raises; then nothing is stored.
+    Complexity: O(1) for each item, the same as a Queue's as long as no limit is hit; a rate adds
+        one reading of the clock. 8 bytes an item, in segments.
+    Progress: put and get are lock-free (a thread suspended at any point stops no other), except
+        waiting.
+    Source: segmented array queue that can be trimmed; csrc/queues/fp_channel.h. The rate is that of
+        RateLimiter; csrc/limits/fp_gcra.h.
+    Example:
+        >>> from fastprims import BoundedChannel
+        >>> channel = BoundedChannel(2, overflow="drop_oldest", max_item_size=10)
+        >>> channel.put_many(["one", "two", "three"])
+        3
+        >>> channel.get_many(9), channel.stats().drops["overflow-oldest"]
+        (['two', 'three'], 1)
+        >>> channel.overflow, channel.maxsize, channel.max_item_size, channel.rate
+        ('drop_oldest', 2, 10, None)
+        >>> channel.put("eleven long")
+        Traceback (most recent call last):
+        ...
+        fastprims._errors.ItemTooLarge: ...
+        >>> channel.is_shutdown
+        False
     """
 
     # All of these are written by the first __init__ that enters the critical section, before there

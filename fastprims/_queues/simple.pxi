@@ -20,14 +20,26 @@ cdef uint64_t to_limit(object maxsize) except 0:
 cdef class SimpleQueue(QueueWithState):
     """SimpleQueue()
 
-    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, and with the rest
-    of the queue protocol.
+    Unbounded FIFO queue for any number of threads; drop-in for queue.SimpleQueue, and with the
+    rest of the queue protocol.
 
-    put and get are lock-free (a thread suspended at any point stops no other), O(1), and may be
-    called from __del__, weakref callbacks and signal handlers. Each takes effect at one instant
-    between call and return. `put` never waits; its `block` and `timeout` are ignored.
+    put and get may be called from __del__, weakref callbacks and signal handlers. Each takes effect
+    at one instant between call and return. `put` never waits; its `block` and `timeout` are
+    ignored.
 
-    Segmented array queue with single-use slots; csrc/queues/fp_segq.h has the algorithm.
+    Errors: gets raise Empty if no item came in time; puts raise ShutDown after shutdown(), gets
+        once the queue is drained. ValueError: a negative timeout. MemoryError: no memory for a
+        segment.
+    Complexity: O(1) for each item; 8 bytes an item, in segments that are freed as it shrinks.
+    Progress: lock-free (a thread suspended at any point stops no other), except waiting for an
+        item.
+    Source: segmented array queue with single-use slots, as in Queue; csrc/queues/fp_segq.h.
+    Example:
+        >>> from fastprims import SimpleQueue
+        >>> q = SimpleQueue()
+        >>> q.put("a")
+        >>> q.get(), q.try_get(), q.maxsize, q.is_shutdown
+        ('a', None, 0, False)
     """
 
     cdef Layout layout

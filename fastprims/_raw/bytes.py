@@ -22,10 +22,30 @@ class SPSCBytes(Ring[bytes], Roles):
     record takes its size, rounded up to 8, and 8 bytes more, and lies in one piece, so Full depends
     on its size. `get` returns bytes, `get_into` copies to a buffer of yours.
 
-    Calls that don't wait are wait-free except the copying, O(bytes). Roles are those of SPSCWords.
+    Roles are those of SPSCWords.
 
-    csrc/queues/fp_spsc_bytes.h has the algorithm; C code may write and read records in place
-    (`fastprims_bytes_reserve`, `fastprims_bytes_peek`).
+    Errors: RuntimeError: a call of a thread that does not have the role. Puts raise Full, gets
+        raise Empty, if they could not go on in time; puts raise ShutDown after shutdown(), gets
+        once the ring is drained. ItemTooLarge: a record above max_item_size. TypeError: no buffer.
+    Complexity: O(bytes) for each record, the copying; `room` bytes, allocated when the ring is
+        made.
+    Progress: wait-free, except waiting and the copying.
+    Source: Lamport's ring (1977) over bytes; csrc/queues/fp_spsc_bytes.h. C code may write and read
+        records in place (`fastprims_bytes_reserve`, `fastprims_bytes_peek`).
+    Example:
+        >>> from fastprims import raw
+        >>> ring = raw.SPSCBytes(4096)
+        >>> ring.put_many([b"any", bytearray(b"buffer")])
+        2
+        >>> buffer = bytearray(10)
+        >>> ring.get(), ring.get_into(buffer), buffer[:6]
+        (b'any', 6, bytearray(b'buffer'))
+        >>> ring.room, ring.max_item_size, ring.is_shutdown
+        (4096, 2040, False)
+        >>> ring.address == int(raw.ffi.cast("uintptr_t", ring.handle))
+        True
+        >>> ring.release_producer()
+        >>> ring.release_consumer()
     """
 
     _release = lib.fastprims_bytes_release

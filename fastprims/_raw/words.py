@@ -125,16 +125,30 @@ class _Words(Ring[int]):
 
 class MPMCWords(_Words):
     """Bounded FIFO ring of 64-bit words (0 … 2⁶⁴ - 1) for any number of threads: exactly `capacity`
-    words (1 or more), 16 bytes each (64 where it is not lock-free), all allocated when the ring is
-    made.
+    words (1 or more).
 
-    put and get are lock-free on targets with a 16-byte compare-and-swap (x86-64, ARM64:
-    `lib.fastprims_is_lock_free()`); elsewhere a thread suspended inside an operation stops the
-    threads that reach its slot. O(1). Each takes effect at one instant between call and return;
-    Full and Empty were true at one such instant. A word out of range raises OverflowError, an
-    object that is no integer TypeError; then nothing is stored.
+    Each operation takes effect at one instant between call and return; Full and Empty were true at
+    one such instant.
 
-    csrc/queues/fp_mpmc.h has the algorithm (the family of Shann, Huang and Chen).
+    Errors: puts raise Full, gets raise Empty, if they could not go on in time; puts raise ShutDown
+        after shutdown(), gets once the ring is drained. OverflowError: a word out of range.
+        TypeError: an object that is no integer. Then nothing is stored.
+    Complexity: O(1) for each word; 16 bytes a slot (64 where it is not lock-free), all allocated
+        when the ring is made.
+    Progress: put and get are lock-free on targets with a 16-byte compare-and-swap (x86-64, ARM64:
+        `lib.fastprims_is_lock_free()`); elsewhere a thread suspended inside an operation stops the
+        threads that reach its slot. Waiting excepted.
+    Source: as MPMCRing; csrc/queues/fp_mpmc.h.
+    Example:
+        >>> from fastprims import raw
+        >>> ring = raw.MPMCWords(2)
+        >>> ring.put_many([1, 2, 3], block=False), ring.maxsize
+        (2, 2)
+        >>> ring.address == int(raw.ffi.cast("uintptr_t", ring.handle))
+        True
+        >>> ring.shutdown()
+        >>> ring.get_many(10), ring.is_shutdown
+        ([1, 2], True)
     """
 
     _kind = MPMC
@@ -142,14 +156,29 @@ class MPMCWords(_Words):
 
 class SPSCWords(_Words, Roles):
     """Bounded FIFO ring of 64-bit words (0 … 2⁶⁴ - 1) from one producer thread to one consumer
-    thread: exactly `capacity` words (1 or more), 8 bytes each, all allocated when the ring is made.
+    thread: exactly `capacity` words (1 or more).
 
-    Calls that don't wait are wait-free and O(1). The first thread that puts, in C or in Python,
-    owns the producer's role, the first that gets the consumer's. Another thread gets RuntimeError
-    (in C: FASTPRIMS_NOT_OWNER) until the owner has handed the role over. A word out of range raises
-    OverflowError, an object that is no integer TypeError; then nothing is stored.
+    The first thread that puts, in C or in Python, owns the producer's role, the first that gets the
+    consumer's. Another thread gets RuntimeError (in C: FASTPRIMS_NOT_OWNER) until the owner has
+    handed the role over.
 
-    csrc/queues/fp_spsc.h has the algorithm (Lamport's ring with cached indices).
+    Errors: RuntimeError: a call of a thread that does not have the role. Puts raise Full, gets
+        raise Empty, if they could not go on in time; puts raise ShutDown after shutdown(), gets
+        once the ring is drained. OverflowError: a word out of range. TypeError: an object that is
+        no integer.
+    Complexity: O(1) for each word; 8 bytes a slot, all allocated when the ring is made.
+    Progress: wait-free, except waiting.
+    Source: as SPSCRing; csrc/queues/fp_spsc.h.
+    Example:
+        >>> from fastprims import raw
+        >>> ring = raw.SPSCWords(2)
+        >>> ring.put(2**64 - 1)
+        >>> ring.get(timeout=1), ring.maxsize, ring.is_shutdown
+        (18446744073709551615, 2, False)
+        >>> ring.address == int(raw.ffi.cast("uintptr_t", ring.handle))
+        True
+        >>> ring.release_producer()  # now another thread may put
+        >>> ring.release_consumer()  # and another one get
     """
 
     _kind = SPSC

@@ -61,8 +61,6 @@ class ShmQueue(ShmQueueCore[_T]):
     Order, death, threads, forks and limits are those of ShmRing: each process that puts has
     `capacity` bytes, an object may take nearly half of it (`max_item_size`, else ItemTooLarge), and
     `lanes` processes may put at a time. `maxsize` is exact, over all processes; 0: as many as fit.
-    A process that is stopped while it counts, within a few instructions of a put with a maxsize,
-    stops the other puts until it goes on or dies.
 
     An interrupt, by Ctrl-C or by whatever a signal handler raises, loses no object. An object that
     is being unpickled at that moment has left shared memory. The next get of this queue object, in
@@ -74,6 +72,27 @@ class ShmQueue(ShmQueueCore[_T]):
     processes that are attached by then go on. (A process that is killed, or itself calls os._exit()
     or os.exec...(), leaves the name to `python -m fastprims shm clean`; children of multiprocessing
     remove it.) Linux only.
+
+    Errors: puts raise Full, gets raise Empty, if they could not go on in time; puts raise ShutDown
+        after shutdown(), gets once the queue is drained. ItemTooLarge: a pickle above
+        max_item_size. ValueError: after close(), sizes that are impossible. Also what pickling and
+        unpickling raise. attach: as ShmRing.attach().
+    Complexity: O(size) for each object, its pickling included; `capacity` bytes of shared memory
+        for each process that puts.
+    Progress: as ShmRing. With a `maxsize`, a process that is stopped within a few instructions of a
+        put, while it counts, stops the other puts until it goes on or dies.
+    Source: pickle's protocol 5 over a ShmRing; csrc/shm/fp_shm.h.
+    Example:
+        >>> from fastprims import ShmQueue
+        >>> q = ShmQueue(maxsize=10, capacity=4096, lanes=2)
+        >>> same = ShmQueue.attach(q.name)  # in another process, as a rule
+        >>> q.put({"n": 1}), same.get(timeout=1)
+        (None, {'n': 1})
+        >>> q.maxsize, q.capacity, q.lanes, q.max_item_size, q.is_shutdown
+        (10, 4096, 2, 2032, False)
+        >>> same.close()
+        >>> same.closed, q.join_thread(), q.cancel_join_thread()
+        (True, None, None)
     """
 
     def __init__(

@@ -24,13 +24,43 @@ cdef class ShmRing(Segment):
     it was reading at that moment, waits for it; other lanes go on. The processes may be in
     different PID namespaces (containers) with one /dev/shm.
 
-    put and get are O(size), and wait-free except for waiting and for other threads of the same
-    process that put. Small records are copied under the GIL, large ones without it.
-
     The memory has mode 0600, for this user only. A process that may write to it can lose records,
     but cannot make other processes access anything outside of it. Linux only.
 
-    csrc/shm/fp_shm.h and csrc/queues/fp_spsc_bytes.h have the algorithm.
+    Errors: puts raise Full, gets raise Empty, if they could not go on in time; puts raise ShutDown
+        after shutdown(), gets once the ring is drained. ItemTooLarge: a record above max_item_size.
+        ValueError: after close(), sizes that are impossible. RuntimeError: all lanes have owners,
+        or the memory is damaged. create and attach: FileExistsError, FileNotFoundError,
+        PermissionError.
+    Complexity: O(size) for each record. Each process that puts has a lane of `capacity` bytes; a
+        record takes its size, rounded up to 8, and 8 bytes more. Small records are copied under the
+        GIL, large ones without it.
+    Progress: put and get are wait-free between processes, except for waiting and for other threads
+        of the same process that put. A stopped process holds back at most the lane that it was
+        reading.
+    Source: a single-producer ring of byte records (after Lamport) for each process that puts, with
+        owners by locks that the kernel drops at their death; csrc/shm/fp_shm.h and
+        csrc/queues/fp_spsc_bytes.h.
+    Example:
+        >>> from fastprims import ShmRing
+        >>> ring = ShmRing.create(capacity=4096, lanes=2)
+        >>> reader = ShmRing.attach(ring.name)  # in another process, as a rule
+        >>> ring.put(b"hello"), reader.get(timeout=1)
+        (None, b'hello')
+        >>> with ring.reserve(2) as view:
+        ...     view[:] = b"hi"
+        >>> with reader.peek() as view:
+        ...     bytes(view)
+        b'hi'
+        >>> with reader.get_view() as view:
+        ...     bytes(view)
+        b'hi'
+        >>> ring.capacity, ring.lanes, ring.max_item_size, ring.maxsize, ring.is_shutdown
+        (4096, 2, 2040, 0, False)
+        >>> ring.unlink()
+        >>> reader.close()
+        >>> reader.closed
+        True
     """
 
     def __init__(self):

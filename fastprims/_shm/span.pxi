@@ -89,6 +89,21 @@ cdef class ShmReservation(_Span):
     Readers see nothing of the record before the commit. Afterwards the memoryview is released. If a
     slice of it, or an array over it, still exists, BufferError is raised, and the record is dropped
     as soon as that slice or array is gone.
+
+    Errors: commit raises ShutDown if the ring was shut down meanwhile, BufferError if the memory is
+        still in use. TypeError: making one without a ring.
+    Complexity: O(1); nothing is copied.
+    Progress: wait-free. While it is open, the puts of other threads of this process wait.
+    Source: as ShmRing; csrc/queues/fp_spsc_bytes.h.
+    Example:
+        >>> from fastprims import ShmRing
+        >>> with ShmRing.create(capacity=4096) as ring:
+        ...     reservation = ring.reserve(100)
+        ...     memoryview(reservation)[:3] = b"abc"
+        ...     reservation.commit(3)
+        ...     ring.reserve(100).abort()
+        ...     ring.get_many(10)
+        [b'abc']
     """
 
     def __dealloc__(self):
@@ -129,6 +144,23 @@ cdef class ShmView(_Span):
     Meanwhile no other reader gets records of the process that has put this one. Afterwards the
     memoryview is released. If a slice of it, or an array over it, still exists, BufferError is
     raised and the record remains.
+
+    Errors: BufferError: the block ends while the memory is still in use. TypeError: making one
+        without a ring.
+    Complexity: O(1); nothing is copied.
+    Progress: wait-free. While it is open, other readers get no records of the process that put it.
+    Source: as ShmRing; csrc/queues/fp_spsc_bytes.h.
+    Example:
+        >>> from fastprims import ShmRing
+        >>> with ShmRing.create(capacity=4096) as ring:
+        ...     ring.put(b"abc")
+        ...     ring.peek().reject()  # it remains
+        ...     view = ring.get_view()
+        ...     bytes(memoryview(view))
+        ...     view.accept()
+        ...     ring.qsize()
+        b'abc'
+        0
     """
 
     def __cinit__(self):
