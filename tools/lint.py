@@ -29,6 +29,8 @@ C_BUILDS = {
     "delays at the interesting points": ["-DFP_PLAIN=0", "-DFP_TEST_STEPS"],
 }
 
+WORKFLOWS = ".github/workflows"
+
 LINK = re.compile(r"\]\(<?([^)#>\s]+)")
 
 
@@ -152,6 +154,14 @@ CYTHON = {".pyx", ".pxi", ".pxd"}
 USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastprims\.(_\w+)[. ]')
 
 
+def workflows(tools: Tools) -> bool:
+    """check-jsonschema and zizmor: mistakes and weaknesses in the workflows"""
+    files = sorted((ROOT / WORKFLOWS).glob("*.yml"))
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    good = tools("check-jsonschema", "-q", *schema, *files)
+    return tools("zizmor", "--offline", "-q", WORKFLOWS) and good
+
+
 def layers(tools: Tools) -> bool:
     """csrc/ and fastprims/: a wing uses only wings below it"""
     good = True
@@ -193,6 +203,7 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
     "layers": layers,
     "shell": shell,
     "links": links,
+    "workflows": workflows,
 }
 
 
