@@ -5,7 +5,7 @@ python3 dev.py compare [--quick|--full]   the benchmark: fastprims beside the st
 python3 dev.py test [pytest arguments]    the test suite; --python PATH: under another interpreter
 python3 dev.py lint [check ...]           formatters, linters, type checkers (--list, --fix)
 python3 dev.py docs                       the documentation site: runs its code, builds, tests it
-python3 dev.py build                      wheel and sdist into dist/, installed and imported
+python3 dev.py build                      sdist, and the wheel of each Python here; tries them
 python3 dev.py verify [job ...]           slow checks (--list: which)
 """
 
@@ -19,7 +19,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import docs, lint, packaging, verify
+from tools import docs, lint, matrix, packaging, verify
 from tools.venvs import (
     ROOT,
     Environment,
@@ -71,7 +71,9 @@ def run_docs(interpreter: Interpreter, options: argparse.Namespace, rest: list[s
 
 
 def build(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
-    return packaging.main(interpreter)
+    found = [] if options.only else [matrix.find(v, interpreter) for v in matrix.VERSIONS]
+    others = [other for other in found if other is not None and other != interpreter]
+    return packaging.main([interpreter, *others])
 
 
 def run_verify(interpreter: Interpreter, options: argparse.Namespace, rest: list[str]) -> int:
@@ -115,7 +117,10 @@ def parser() -> argparse.ArgumentParser:
         else:
             chooses.add_argument("--minutes", type=float, help="of chaos and chaos-races (60)")
     add("docs", run_docs)
-    add("build", build)
+    building = add("build", build)
+    building.add_argument(
+        "--only", action="store_true", help="only this interpreter's wheel, not one for each here"
+    )
     return top
 
 

@@ -29,6 +29,8 @@ C_BUILDS = {
     "delays at the interesting points": ["-DFP_PLAIN=0", "-DFP_TEST_STEPS"],
 }
 
+WORKFLOWS = ".github/workflows"
+
 LINK = re.compile(r"\]\(<?([^)#>\s]+)")
 
 
@@ -160,13 +162,14 @@ USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastpr
 
 
 def schemas(tools: Tools) -> bool:
-    """check-jsonschema: the citation file and the forms for issues"""
+    """check-jsonschema: the workflows, the forms for issues, the citation file"""
     forms = ROOT / ".github" / "ISSUE_TEMPLATE"
     config = forms / "config.yml"
     files = {
         "citation-file-format": [ROOT / "CITATION.cff"],
         "github-issue-config": [config],
         "github-issue-forms": sorted(set(forms.glob("*.yml")) - {config}),
+        "github-workflows": sorted((ROOT / WORKFLOWS).glob("*.yml")),
     }
     options = ["--quiet", "--force-filetype", "yaml", "--builtin-schema"]
     answers = [
@@ -174,6 +177,11 @@ def schemas(tools: Tools) -> bool:
         for name, found in files.items()
     ]
     return all(answers)
+
+
+def workflows(tools: Tools) -> bool:
+    """zizmor: what could be misused in the workflows"""
+    return tools("zizmor", "--offline", "-q", WORKFLOWS)
 
 
 def layers(tools: Tools) -> bool:
@@ -219,6 +227,7 @@ CHECKS: dict[str, Callable[[Tools], bool]] = {
     "shell": shell,
     "links": links,
     "schemas": schemas,
+    "workflows": workflows,
 }
 
 

@@ -26,7 +26,11 @@ def _candidates(version: str) -> Iterator[str]:
         yield str(file)
 
 
-def _find(version: str, default: Interpreter) -> Interpreter | None:
+VERSIONS = (*WITH_GIL, *FREE_THREADED)
+
+
+def find(version: str, default: Interpreter) -> Interpreter | None:
+    """The interpreter of this version, if there is one here; `default`, if that is one."""
     free = version.endswith("t")
     known = find_free_threaded(version)
     for candidate in [default.path, *([known] if known else []), *_candidates(version)]:
@@ -70,8 +74,8 @@ def _suite(interpreter: Interpreter) -> tuple[bool, str]:
 def main(default: Interpreter) -> int:
     rows: list[tuple[str, str, str]] = []
     failed = 0
-    for version in (*WITH_GIL, *FREE_THREADED):
-        interpreter = _find(version, default)
+    for version in VERSIONS:
+        interpreter = find(version, default)
         if interpreter is None:
             rows.append((version, "not here", ""))
             continue
