@@ -199,6 +199,28 @@ PACKAGES = [
         + ["src/twisted/test/test_threads.py", "src/twisted/test/test_threadable.py"],
         ["hypothesis", "pyhamcrest"],
     ),
+    Package("culsans", "0.11.0", ["tests"], ["aiologic"]),
+    Package("dbutils", "3.2.0", ["tests"]),
+    Package(
+        "persist-queue",
+        "1.1.0",
+        [f"persistqueue/tests/test_{name}.py" for name in ("queue", "sqlqueue", "sqlackqueue")]
+        + ["persistqueue/tests/test_priorityqueue.py"],
+        ["msgpack", "cbor2", "pytest-asyncio", "aiofiles", "aiosqlite", "dbutils", "pymysql"],
+    ),
+    Package("pexpect", "4.9.0", ["tests/test_popen_spawn.py"], ["ptyprocess"]),
+    Package(
+        "pyserial",
+        "3.5",
+        [f"test/test_{name}.py" for name in ("url", "threaded", "iolib", "timeout_class")]
+        + ["test/test_readline.py", "test/test.py"],
+    ),
+    Package(
+        "pytest-xdist",
+        "3.8.0",
+        [f"testing/test_{name}.py" for name in ("dsession", "workermanage", "remote")],
+        ["execnet", "filelock", "setproctitle", "psutil"],
+    ),
 ]
 
 

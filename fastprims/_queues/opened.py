@@ -211,7 +211,6 @@ full = Queue.full
 task_done = Queue.task_done
 
 if sys.version_info >= (3, 13):
-
     # These raise what the module `queue` has, not fastprims.queue.
     put = Queue.put
     get = Queue.get

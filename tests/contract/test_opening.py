@@ -346,7 +346,9 @@ def test_vars_are_those_of_a_standard_queue(kind: Kind) -> None:
     assert set(dir(q)) >= {"tag", *INSIDE}
     assert not kind.ours or not is_open(q)
     q.put(1)
+    before = fastprims.queue.opened["__dict__"]
     found = vars(q)
+    assert fastprims.queue.opened["__dict__"] == before + kind.ours
     assert set(found) | {"is_shutdown"} == {*INSIDE, *STATE, "tag"}
     assert (len(found["queue"]), found["maxsize"], found["unfinished_tasks"]) == (1, 2, 1)
     put: list[Any] = []
