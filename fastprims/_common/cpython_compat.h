@@ -260,8 +260,8 @@ static inline int fp_delete_plainly(PyObject *o, PyObject *name) {
     return PyObject_GenericSetAttr(o, name, NULL);
 }
 
-/* The dictionary of an object's attributes, and another one in its place, even if the class overrides
- * `__dict__`. */
+/* The dictionary of an object's attributes, and another one in its place, even if the class
+ * overrides `__dict__`. */
 static inline PyObject *fp_attributes(PyObject *o) { return PyObject_GenericGetDict(o, NULL); }
 static inline int fp_set_attributes(PyObject *o, PyObject *attributes) {
     return PyObject_GenericSetDict(o, attributes, NULL);
