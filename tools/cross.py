@@ -15,8 +15,8 @@ ZIG = ROOT / "tools" / "zig"
 
 # What clang calls the system, and what a program on it is linked with.
 TARGETS = {
-    "x86_64-windows-gnu": ["-lsynchronization"],
-    "aarch64-windows-gnu": ["-lsynchronization"],
+    "x86_64-windows-gnu": ["-lapi-ms-win-core-synch-l1-2-0"],
+    "aarch64-windows-gnu": ["-lapi-ms-win-core-synch-l1-2-0"],
     "x86_64-macos": [],
     "aarch64-macos": [],
     "x86_64-linux-musl": [],
