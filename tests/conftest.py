@@ -15,7 +15,7 @@ import fastprims
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
-TEST_LIMIT = 90.0
+TEST_LIMIT = float(os.environ.get("FASTPRIMS_TEST_LIMIT", "90.0"))
 """Seconds after which a test fails, unless it sets a limit of its own."""
 
 HANG_MARGIN = 30.0

@@ -15,8 +15,8 @@ ZIG = ROOT / "tools" / "zig"
 
 # What clang calls the system, and what a program on it is linked with.
 TARGETS = {
-    "x86_64-windows-gnu": ["-lsynchronization"],
-    "aarch64-windows-gnu": ["-lsynchronization"],
+    "x86_64-windows-gnu": ["-lapi-ms-win-core-synch-l1-2-0"],
+    "aarch64-windows-gnu": ["-lapi-ms-win-core-synch-l1-2-0"],
     "x86_64-macos": [],
     "aarch64-macos": [],
     "x86_64-linux-musl": [],
@@ -41,11 +41,23 @@ def _build(target: str, options: list[str], folder: Path) -> list[str]:
     sources = sorted((ROOT / "csrc").glob("*/*.c"))
     objects = [folder / f"{source.parent.name}-{source.stem}.o" for source in sources]
     pairs = zip(sources, objects, strict=True)
-    jobs = [[*command, *WARNINGS, *options, "-c", source, "-o", o] for source, o in pairs]
+    jobs: list[list[str | Path]] = [
+        [*command, *WARNINGS, *options, "-c", source, "-o", o] for source, o in pairs
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         complaints = [answer for answer in pool.map(_compile, jobs) if answer]
     libraries = TARGETS[target]
-    link = [ZIG, "cc", "-target", target, "-shared", *objects, "-o", folder / "core", *libraries]
+    link: list[str | Path] = [
+        ZIG,
+        "cc",
+        "-target",
+        target,
+        "-shared",
+        *objects,
+        "-o",
+        folder / "core",
+        *libraries,
+    ]
     return complaints or [answer for answer in [_compile(link)] if answer]
 
 

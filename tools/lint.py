@@ -137,7 +137,7 @@ def shell(tools: Tools) -> bool:
 def _scripts(language: str) -> Iterator[Path]:
     """The files without an ending whose first line names this interpreter."""
     first_line = re.compile(rf"#!.*\b{language}\n".encode())
-    for folder in (".ci", "tools", "tests/c", "tests/c/explore"):
+    for folder in (".ci", "tools", "tests/c", "tests/c/explore", "tests/litmus"):
         for file in sorted((ROOT / folder).iterdir()):
             if file.is_file() and not file.suffix and first_line.match(file.read_bytes()):
                 yield file
@@ -203,7 +203,7 @@ def layers(tools: Tools) -> bool:
 def links(tools: Tools) -> bool:
     """the files that Markdown files link to exist"""
     good = True
-    folders = ("csrc", "docs", "fastprims")
+    folders = ("csrc", "docs", "fastprims", "tests")
     documents = [*ROOT.glob("*.md"), *(f for name in folders for f in (ROOT / name).rglob("*.md"))]
     documents = [file for file in documents if "_build" not in file.parts]
     for document in documents:

@@ -18,8 +18,8 @@
  *
  * Naming: fp_<type>_<operation>_<order>. Compare-and-swap takes the expected value by address and
  * updates it on failure. A seq_cst one that fails is a seq_cst load, since a thread may go by that
- * load in a store-load pairing ("taken: then the owner sees my note"); it costs nothing on x86-64 and
- * ARM64. A release one that fails is an acquire load.
+ * load in a store-load pairing ("taken: then the owner sees my note"); it costs nothing on x86-64
+ * and ARM64. A release one that fails is an acquire load.
  */
 #ifndef FP_ATOMIC_H
 #define FP_ATOMIC_H
