@@ -14,7 +14,15 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 def test_it_answers_every_question_with_text_or_a_number() -> None:
     info = fastprims.build_info()
-    assert set(info) >= {"threading", "atomics", "mpmc", "items", "cacheline", "parking", "compiler"}
+    assert set(info) >= {
+        "threading",
+        "atomics",
+        "mpmc",
+        "items",
+        "cacheline",
+        "parking",
+        "compiler",
+    }
     assert all(isinstance(value, (str, int)) and value for value in info.values()), info
 
 

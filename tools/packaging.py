@@ -26,7 +26,6 @@ HEADER = "fastprims/include/fastprims.h"
 FOLDERS = ["csrc", "fastprims", "tests", "bench", "examples", "docs", "tools"]
 
 
-
 def _files(folder: str, *patterns: str) -> set[str]:
     base = ROOT / folder
     found = {file for pattern in patterns for file in base.rglob(pattern)}
@@ -225,9 +224,7 @@ def _repaired(python: Path, wheel: Path) -> Path:
     return repaired
 
 
-def build_wheel(
-    tools: Path, interpreter: Interpreter, sdist: Path, env: dict[str, str]
-) -> None:
+def build_wheel(tools: Path, interpreter: Interpreter, sdist: Path, env: dict[str, str]) -> None:
     """`tools` is the interpreter of the environment that has auditwheel and the like."""
     say(f"building the wheel of {interpreter.tag}, twice")
     with tempfile.TemporaryDirectory() as folder:

@@ -5,8 +5,8 @@ def build_info():
     """How this copy of fastprims was compiled: the interpreter's threading ("GIL" or
     "free-threaded"), the atomics of Python-object structures ("plain" under the GIL, or "C11"),
     how MPMCRing works ("16-byte compare-and-swap" or "fallback"; with plain atomics neither is
-    needed), how queues count references to items that change threads ("shared count" or "Py_INCREF"),
-    bytes of cache-line padding, how threads sleep, and the compiler.
+    needed), how queues count references to items that change threads ("shared count" or
+    "Py_INCREF"), bytes of cache-line padding, how threads sleep, and the compiler.
     """
     return {
         "threading": "free-threaded" if FREE_THREADED else "GIL",

@@ -1,6 +1,5 @@
-# Declarations for what Cython cannot express: cpython_compat.h, drop.h and handover.h, which have the
-# comments,
-# and functions of Python.h that the modules call with their plain C types.
+# Declarations for what Cython cannot express (cpython_compat.h, drop.h and handover.h have the
+# comments), and functions of Python.h that the modules call with their plain C types.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
