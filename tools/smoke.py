@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import fastprims
 from fastprims import queue
 
 assert os.path.commonpath([fastprims.__file__, sys.prefix]) == sys.prefix, fastprims.__file__
+q: Any
+ring: Any
 for kind in (fastprims.Queue, fastprims.SimpleQueue, fastprims.LifoQueue, fastprims.PriorityQueue):
     q = kind()
     q.put(1)
