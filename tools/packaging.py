@@ -168,7 +168,9 @@ def check_installs(interpreter: Interpreter, archive: Path, stubtest: bool) -> N
         )
         if stubtest:
             extras = Environment(interpreter, ["metrics", "raw"]).extras
-            pip("--only-binary", ":all:", f"{archive}[{','.join(extras)}]", "mypy")
+            # pytest: for the stubs of the plugin.
+            wanted = f"{archive}[{','.join(extras)}]"
+            pip("--only-binary", ":all:", wanted, "mypy", "pytest")
             # As `dev.py lint stubs`, for the installed package.
             options: list[str | Path] = [
                 "--concise",
