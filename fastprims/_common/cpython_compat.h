@@ -309,6 +309,15 @@ static inline uint64_t *fp_list_buffer(PyObject *list) {
     return (uint64_t *)(void *)((PyListObject *)list)->ob_item;
 }
 
+#ifdef Py_GIL_DISABLED
+/* True if this thread made the object and holds the only reference. */
+static inline bool fp_is_own(PyObject *o) {
+    return _Py_atomic_load_uintptr_relaxed(&o->ob_tid) == _Py_ThreadId() &&
+           _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == 1 &&
+           _Py_atomic_load_ssize_relaxed(&o->ob_ref_shared) == 0;
+}
+#endif
+
 /* True if the caller holds the only reference. False if that is uncertain. */
 static inline bool fp_is_unshared(PyObject *o) {
 #if !defined(Py_GIL_DISABLED)
@@ -316,8 +325,7 @@ static inline bool fp_is_unshared(PyObject *o) {
 #elif PY_VERSION_HEX >= 0x030E0000
     return PyUnstable_Object_IsUniquelyReferenced(o);
 #else
-    return o->ob_tid == _Py_ThreadId() && _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == 1 &&
-           _Py_atomic_load_ssize_relaxed(&o->ob_ref_shared) == 0;
+    return fp_is_own(o);
 #endif
 }
 

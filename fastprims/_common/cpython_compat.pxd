@@ -97,8 +97,7 @@ cdef extern from "_common/drop.h":
 
 cdef extern from "_common/handover.h":
     enum: HAND_OVER "FP_HAND_OVER"
-    bint fp_hand_over(PyObject*, const unsigned char*)
-    void fp_take_back(PyObject*, bint)
+    void fp_hand_over(PyObject*, const unsigned char*)
     PyObject* fp_receive(PyObject*, unsigned char*)
     void fp_hand_over_all(uint64_t*, size_t, const unsigned char*)
     void fp_receive_all(uint64_t*, size_t, unsigned char*)

@@ -26,6 +26,8 @@
 
 #include <stdbool.h>
 
+#include "_common/cpython_compat.h"
+
 /* CPython 3.13 to 3.15 count alike. A later version gets Py_INCREF until somebody has looked. */
 #ifndef FP_HAND_OVER
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x03100000
@@ -49,48 +51,30 @@ static inline void fp_add_shared(PyObject *o, Py_ssize_t n) {
     _Py_atomic_add_ssize(&o->ob_ref_shared, n * FP_ONE_SHARED);
 }
 
-/* Does this thread have the only reference, as its caller's variable or temporary object? Then no
- * other thread can change the shared count, and a plain store will do, which does not wait for the
- * stores before it. (A thread that finds the object in a container by chance, as the interpreter's
- * lock-free reads do, refuses an object whose shared count is zero.) */
-static inline bool fp_is_own(PyObject *o) {
-    return _Py_atomic_load_uintptr_relaxed(&o->ob_tid) == _Py_ThreadId() &&
-           _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == 1 &&
-           _Py_atomic_load_ssize_relaxed(&o->ob_ref_shared) == 0;
-}
-
 static inline bool fp_is_immortal(PyObject *o) {
     return _Py_atomic_load_uint32_relaxed(&o->ob_ref_local) == _Py_IMMORTAL_REFCNT_LOCAL;
 }
 #endif
 
-/* A new reference, for the structure. True: it is counted as a shared one. */
-static inline bool fp_hand_over(PyObject *o, const unsigned char *crossing) {
+/* A new reference, for the structure. If that refuses it, Py_DECREF releases it, however it was
+ * counted: the sum is right, and the caller has another reference.
+ *
+ * If this thread has the only reference, as its caller's variable or temporary object, no other
+ * thread can change the shared count, and a plain store will do, which does not wait for the stores
+ * before it. (A thread that finds the object in a container by chance, as the interpreter's
+ * lock-free reads do, refuses an object whose shared count is zero.) */
+static inline void fp_hand_over(PyObject *o, const unsigned char *crossing) {
 #if FP_HAND_OVER
     if (_Py_atomic_load_uint8_relaxed(crossing) != 0) {
         if (fp_is_own(o))
             _Py_atomic_store_ssize_relaxed(&o->ob_ref_shared, FP_ONE_SHARED);
         else if (!fp_is_immortal(o))
             fp_add_shared(o, 1);
-        return true;
+        return;
     }
 #endif
     (void)crossing;
     Py_INCREF(o);
-    return false;
-}
-
-/* Undoes fp_hand_over, which has answered `shared`. The caller holds another reference. */
-static inline void fp_take_back(PyObject *o, bool shared) {
-#if FP_HAND_OVER
-    if (shared) {
-        if (!fp_is_immortal(o))
-            fp_add_shared(o, -1);
-        return;
-    }
-#endif
-    (void)shared;
-    Py_DECREF(o);
 }
 
 /* For a reference that comes out of the structure. A thread that gets its own object counts the

@@ -104,7 +104,7 @@ cdef class BaseQueue:
         cdef fp_attempt op = [run_put, has_room, &single]
         if block and timeout is not None and self.ops.limit(self.core) != _core.FP_UNBOUNDED:
             self.check_wait(timeout, True)
-        cdef bint shared = fp_hand_over(<PyObject*>item, &self.crossing)
+        fp_hand_over(<PyObject*>item, &self.crossing)
         cdef fp_status status = _core.FP_FAILED
         try:
             status = run_put(&single)
@@ -112,7 +112,7 @@ cdef class BaseQueue:
                 status = self.wait(self.ops.not_full(self.core), &op, &wait)
         finally:
             if status != _core.FP_OK:
-                fp_take_back(<PyObject*>item, shared)
+                DECREF(<PyObject*>item)
         if status == _core.FP_MOVED:
             self.call_open("put", (item, block, rest_of(&wait)))
         elif status != _core.FP_OK:

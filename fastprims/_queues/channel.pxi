@@ -196,12 +196,11 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
         cdef fp_attempt op = [run_offer, has_room_for_offer, &offer]
         cdef fp_status status
-        cdef bint shared
         if self.has_rate and not has_token:
             status = self.pace(wait)
             if status != _core.FP_OK:
                 return status
-        shared = fp_hand_over(<PyObject*>item, &self.crossing)
+        fp_hand_over(<PyObject*>item, &self.crossing)
         status = _core.FP_FAILED
         try:
             status = run_offer(&offer)
@@ -209,7 +208,7 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 status = self.wait(self.ops.not_full(self.core), &op, wait)
         finally:
             if status != _core.FP_OK:
-                fp_take_back(<PyObject*>item, shared)
+                DECREF(<PyObject*>item)
         if self.policy == DROP_OLDEST:
             self.trim()
         elif status == _core.FP_TIMED_OUT or status == _core.FP_FULL:
@@ -453,7 +452,7 @@ cdef inline fp_status enter(BoundedChannel self, PyObject* item,
                             bint may_wait) except? _core.FP_FAILED:
     """Does what measure() and offer() do."""
     cdef Wait wait = [may_wait, <PyObject*>None, 0]
-    cdef bint has_token = False, shared
+    cdef bint has_token = False
     cdef fp_status status = _core.FP_OK
     if self.measured:
         self.measure(<object>item)
@@ -461,11 +460,11 @@ cdef inline fp_status enter(BoundedChannel self, PyObject* item,
         status = _core.fp_channel_pace(self.channel(), 0, NULL)
         has_token = status == _core.FP_OK
     if _core.FP_LIKELY(status == _core.FP_OK):
-        shared = fp_hand_over(item, &self.crossing)
+        fp_hand_over(item, &self.crossing)
         status = _core.fp_segq_put(self.core, <uint64_t>item)
         if _core.FP_LIKELY(status == _core.FP_OK):
             return status
-        fp_take_back(item, shared)
+        DECREF(item)
     return self.offer(<object>item, &wait, has_token)
 
 

@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status
-from fastprims._common.cpython_compat cimport fp_class_version, fp_hand_over, fp_take_back
+from fastprims._common.cpython_compat cimport DECREF, fp_class_version, fp_hand_over
 from fastprims._common.ext cimport Wait
 
 
@@ -82,10 +82,10 @@ cdef inline bint unchanged(PyObject* self) noexcept:
 
 
 cdef inline fp_status give(BaseQueue self, PyObject* item) noexcept:
-    cdef bint shared = fp_hand_over(item, &self.crossing)
+    fp_hand_over(item, &self.crossing)
     cdef fp_status status = self.put_one(self.core, <uint64_t>item)
     if _core.FP_UNLIKELY(status != _core.FP_OK):
-        fp_take_back(item, shared)
+        DECREF(item)
     return status
 
 

@@ -20,10 +20,10 @@ from fastprims._common.cpython_compat cimport (
     Py_TYPE, UNCHECKED, XDECREF, fp_attributes, fp_call_method, fp_class_version, fp_constant,
     fp_delete_plainly, fp_drop, fp_fastcall, fp_forget_front, fp_hand_over, fp_hand_over_all,
     fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items, fp_new_reference,
-    fp_overrides_len, fp_receive, fp_receive_all, fp_take_back,
-    fp_own_methods, fp_pause_collector, fp_propagate, fp_publish, fp_remove_plainly,
-    fp_resume_collector, fp_set_attributes, fp_set_fastcall, fp_set_gc, fp_set_plainly,
-    fp_show_list, fp_small_int, fp_steal, fp_take_attribute, inquiry, traverseproc, visitproc,
+    fp_overrides_len, fp_own_methods, fp_pause_collector, fp_propagate, fp_publish, fp_receive,
+    fp_receive_all, fp_remove_plainly, fp_resume_collector, fp_set_attributes, fp_set_fastcall,
+    fp_set_gc, fp_set_plainly, fp_show_list, fp_small_int, fp_steal, fp_take_attribute, inquiry,
+    traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
     AT_ONCE, Layout, Wait, check_role, check_timeout, deadline_of, host, may_poll, poll,
