@@ -29,6 +29,10 @@ C_BUILDS = {
     "delays at the interesting points": ["-DFP_PLAIN=0", "-DFP_TEST_STEPS"],
 }
 
+# Not the other way round: names that only the modules have are private.
+STUBTEST = ["--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"]
+STUBTEST += ["--allowlist", str(ROOT / "tools" / "stubtest-allowed")]
+
 WORKFLOWS = ".github/workflows"
 
 LINK = re.compile(r"\]\(<?([^)#>\s]+)")
@@ -73,11 +77,9 @@ def types(tools: Tools) -> bool:
 
 def stubs(tools: Tools) -> bool:
     """stubtest: the .pyi files say what the compiled modules do"""
-    # Not the other way round: names that only the modules have are private.
-    options = ["--concise", "--ignore-missing-stub", "--ignore-disjoint-bases"]
-    options += ["--allowlist", "tools/stubtest-allowed"]
-    options += ["--mypy-config-file", "pyproject.toml"]
-    return tools.module("mypy.stubtest", *options, "fastprims")
+    return tools.module(
+        "mypy.stubtest", *STUBTEST, "--mypy-config-file", "pyproject.toml", "fastprims"
+    )
 
 
 def user_types(tools: Tools) -> bool:

@@ -18,7 +18,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.venvs import ROOT, Environment, Interpreter, Stop, explain, run, say
+from tools.lint import STUBTEST
+from tools.venvs import ROOT, Environment, Interpreter, Stop, run, run_logged, say
 
 DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
 DOCUMENTS += ["CODE_OF_CONDUCT.md", "CITATION.cff"]
@@ -118,6 +119,18 @@ def check_symbols(python: Path, wheel: Path) -> None:
         raise Stop(f"{wheel.name} exports more than it should: {strangers}")
 
 
+def _logged(command: Sequence[str | Path], env: dict[str, str], cwd: Path = ROOT) -> None:
+    log = ROOT / "dist" / "build.log"
+    run_logged(command, log, cwd, env)
+    log.unlink()
+
+
+def _empty_environment(interpreter: Interpreter, folder: Path) -> Path:
+    if run([interpreter.path, "-m", "venv", folder]):
+        raise Stop("could not create an empty environment")
+    return Environment.python_of(folder)
+
+
 IMPORT_TIME = """
 import subprocess, sys, time
 def best(code):
@@ -131,31 +144,17 @@ print(f"{(best('import fastprims') - best('pass')) * 1000:.0f}")
 """
 
 
-def check_installs(interpreter: Interpreter, archive: Path, stubtest: bool) -> None:
+def check_installs(interpreter: Interpreter, archive: Path) -> None:
     """Installs and tries it in an empty environment, from an empty folder; a wheel, where no
     compiler is to be found."""
     is_wheel = archive.suffix == ".whl"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        if run([interpreter.path, "-m", "venv", folder / "venv"]):
-            raise Stop("could not create an empty environment")
-        python = Environment.python_of(folder / "venv")
+        python = _empty_environment(interpreter, folder / "venv")
         env = {"PATH": str(python.parent), "CC": "false"} if is_wheel and os.name != "nt" else {}
 
         def pip(*arguments: str | Path) -> None:
-            log = ROOT / "dist" / "install.log"
-            with log.open("w", encoding="utf-8") as output:
-                status = subprocess.run(
-                    [str(python), "-m", "pip", "install", *map(str, arguments)],
-                    cwd=folder,
-                    env={**os.environ, **env},
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                ).returncode
-            if status:
-                raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
-            log.unlink()
+            _logged([python, "-m", "pip", "install", *arguments], env, cwd=folder)
 
         pip(*(["--only-binary", ":all:"] if is_wheel else []), archive)
         if run([python, ROOT / "tools" / "smoke.py"], cwd=folder, env=env):
@@ -166,40 +165,15 @@ def check_installs(interpreter: Interpreter, archive: Path, stubtest: bool) -> N
         timed = subprocess.run(
             [str(python), "-c", IMPORT_TIME], cwd=folder, capture_output=True, text=True, check=True
         )
-        if stubtest:
-            extras = Environment(interpreter, ["metrics", "raw"]).extras
-            # pytest: for the stubs of the plugin.
-            wanted = f"{archive}[{','.join(extras)}]"
-            pip("--only-binary", ":all:", wanted, "mypy", "pytest")
-            # As `dev.py lint stubs`, for the installed package.
-            options: list[str | Path] = [
-                "--concise",
-                "--ignore-missing-stub",
-                "--ignore-disjoint-bases",
-            ]
-            options += ["--allowlist", ROOT / "tools" / "stubtest-allowed"]
-            if run([python, "-m", "mypy.stubtest", *options, "fastprims"], cwd=folder, env=env):
-                raise Stop(f"{archive.name}: the stubs differ from the modules")
+        extras = Environment(interpreter, ["metrics", "raw"]).extras
+        wanted = f"{archive}[{','.join(extras)}]"
+        pip("--only-binary", ":all:", wanted, "mypy", "pytest")  # pytest: the plugin's stubs
+        if run([python, "-m", "mypy.stubtest", *STUBTEST, "fastprims"], cwd=folder, env=env):
+            raise Stop(f"{archive.name}: the stubs differ from the modules")
     say(
         f"{archive.name}: {archive.stat().st_size / 2**20:.1f} MiB; works without a compiler; "
         f"import {timed.stdout.strip()} ms above a bare interpreter"
     )
-
-
-def _logged(command: Sequence[str | Path], env: dict[str, str]) -> None:
-    log = ROOT / "dist" / "build.log"
-    with log.open("w", encoding="utf-8") as output:
-        status = subprocess.run(
-            [str(word) for word in command],
-            cwd=ROOT,
-            env={**os.environ, **env},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
-    if status:
-        raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
-    log.unlink()
 
 
 def _build_wheel(python: Path, sdist: Path, env: dict[str, str]) -> Path:
@@ -244,9 +218,7 @@ def build_wheel(tools: Path, interpreter: Interpreter, sdist: Path, env: dict[st
     """`tools` is the interpreter of the environment that has auditwheel and the like."""
     say(f"building the wheel of {interpreter.tag}, twice")
     with tempfile.TemporaryDirectory() as folder:
-        if run([interpreter.path, "-m", "venv", folder]):
-            raise Stop("could not create an empty environment")
-        builder = Environment.python_of(Path(folder))
+        builder = _empty_environment(interpreter, Path(folder))
         _logged([builder, "-m", "pip", "install", "build"], {})
         first, second = (_build_wheel(builder, sdist, env) for _ in range(2))
     if first.read_bytes() != second.read_bytes():
@@ -258,11 +230,10 @@ def build_wheel(tools: Path, interpreter: Interpreter, sdist: Path, env: dict[st
     check_tags(wheel, interpreter)
     if sys.platform == "linux":
         check_symbols(tools, wheel)
-    for checker in ("twine", "check-wheel-contents"):
-        arguments = ["check", "--strict"] if checker == "twine" else []
+    for checker, *arguments in (["twine", "check", "--strict"], ["check-wheel-contents"]):
         if run([tools.with_name(checker), *arguments, wheel]):
             raise Stop(f"{checker} does not like {wheel.name}")
-    check_installs(interpreter, wheel, stubtest=True)
+    check_installs(interpreter, wheel)
 
 
 def epoch() -> str:
@@ -288,7 +259,7 @@ def main(interpreters: list[Interpreter]) -> int:
     _logged([tools, "-m", "build", "--sdist", "--outdir", dist, ROOT], env)
     (sdist,) = dist.glob("*.tar.gz")
     check_sdist(sdist)
-    check_installs(interpreters[0], sdist, stubtest=False)
+    check_installs(interpreters[0], sdist)
     for interpreter in interpreters:
         build_wheel(tools, interpreter, sdist, env)
     return 0

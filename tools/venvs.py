@@ -73,6 +73,24 @@ def run(command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | N
     ).returncode
 
 
+def run_logged(
+    command: Sequence[str | Path], log: Path, cwd: Path = ROOT, env: dict[str, str] | None = None
+) -> None:
+    """Run a command that installs or builds; Stop with the reason, from its output, if it fails."""
+    with log.open("w", encoding="utf-8") as output:
+        status = subprocess.run(
+            [str(word) for word in command],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    if status:
+        raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
+
+
 @dataclass(frozen=True)
 class Interpreter:
     path: str
@@ -173,20 +191,8 @@ class Environment:
 
     def pip(self, *arguments: str | Path) -> None:
         """Run pip; Stop with the reason if it fails."""
-        log = self.folder / "pip.log"
         command = [self.python, "-m", "pip", "--no-input", *arguments]
-        with log.open("w", encoding="utf-8") as output:
-            status = subprocess.run(
-                [str(word) for word in command],
-                cwd=self.tree,
-                env={**os.environ, **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
-        if status:
-            raise Stop(explain(log.read_text(encoding="utf-8", errors="replace"), log))
+        run_logged(command, self.folder / "pip.log", cwd=self.tree, env=self.env)
 
     @property
     def _stamp(self) -> Path:
