@@ -103,9 +103,8 @@ cdef list get_many_openly(object self, object max_items, bint block, object time
     end = None
     if most == 0:
         return items
+    opened.refuse_negative(block, timeout)
     if block and timeout is not None:
-        if timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
         end = opened.now() + timeout
     while True:
         items = take_openly(self, most)

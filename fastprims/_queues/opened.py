@@ -205,6 +205,11 @@ def now() -> float:
     return standard.time()  # type: ignore[attr-defined,no-any-return]
 
 
+def refuse_negative(block: bool, timeout: float | None) -> None:
+    if block and timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+
+
 qsize = Queue.qsize
 empty = Queue.empty
 full = Queue.full
@@ -220,8 +225,7 @@ else:
     def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
         with self.not_full:
             if self.maxsize > 0 and not self.is_shutdown:
-                if block and timeout is not None and timeout < 0:
-                    raise ValueError("'timeout' must be a non-negative number")
+                refuse_negative(block, timeout)
                 if self._qsize() >= self.maxsize and not (
                     block
                     and _wait(
@@ -273,8 +277,7 @@ def _wait(condition: threading.Condition, ready: Callable[[], bool], timeout: An
 
 def _await_item(self: Any, block: bool, timeout: float | None) -> None:
     """The first half of get(), under the lock."""
-    if block and timeout is not None and timeout < 0:
-        raise ValueError("'timeout' must be a non-negative number")
+    refuse_negative(block, timeout)
     if self._qsize():
         return
     if self.is_shutdown:
@@ -318,8 +321,8 @@ def put_many(
     self: Any, iterable: Iterable[Any], block: bool = True, timeout: float | None = None
 ) -> int:
     items = list(iterable)
-    if block and timeout is not None and timeout < 0 and self.maxsize > 0:
-        raise ValueError("'timeout' must be a non-negative number")
+    if self.maxsize > 0:
+        refuse_negative(block, timeout)
     end = None if timeout is None else now() + timeout
     for stored, item in enumerate(items):
         try:
