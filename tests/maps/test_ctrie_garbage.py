@@ -268,8 +268,9 @@ def test_a_chain_of_any_length_is_dropped_by_a_thread_with_little_stack(kind: st
 def garbage_beside_sweeps(seconds: float) -> bool:
     """Maps that are garbage and are cleared by finalizers, while threads read, and drop maps."""
     import gc
-    import threading
     import time
+
+    from support.threads import run_threads
 
     import fastprims
 
@@ -301,12 +302,7 @@ def garbage_beside_sweeps(seconds: float) -> bool:
     other = fastprims.Ctrie((n, n) for n in range(5000))
     end = time.monotonic() + seconds
     gc.disable()
-    targets = [read, read, read, make_garbage, drop, drop]
-    threads = [threading.Thread(target=target) for target in targets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(read, read, read, make_garbage, drop, drop)
     return True
 
 

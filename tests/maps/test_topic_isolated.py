@@ -258,8 +258,9 @@ def test_a_chain_of_any_length_is_dropped_by_a_thread_with_little_stack(kind: st
 
 def outlive(seconds: float) -> int:
     """Threads that share nothing: each makes a trie, drops it, and matches in a snapshot of it."""
-    import threading
     import time
+
+    from support.threads import run_threads
 
     import fastprims
 
@@ -279,11 +280,7 @@ def outlive(seconds: float) -> int:
 
     good: list[bool] = []
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(*[run] * 4)
     return len(good)
 
 
@@ -294,8 +291,9 @@ def test_a_snapshot_that_outlives_its_trie_keeps_its_contents() -> None:
 def garbage_beside_sweeps(seconds: float) -> bool:
     """Tries that are garbage and are used by finalizers, while threads match, and drop tries."""
     import gc
-    import threading
     import time
+
+    from support.threads import run_threads
 
     import fastprims
 
@@ -328,11 +326,7 @@ def garbage_beside_sweeps(seconds: float) -> bool:
         other.subscribe(f"a.{k}.*", k)
     end = time.monotonic() + seconds
     gc.disable()
-    threads = [threading.Thread(target=f) for f in (match, match, make_garbage, drop, drop)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(match, match, make_garbage, drop, drop)
     return True
 
 
