@@ -4,7 +4,6 @@ first record is made.
 
 from __future__ import annotations
 
-from sys import is_finalizing
 from types import SimpleNamespace
 
 TYPE_CHECKING = False  # typing is slow to import
@@ -28,13 +27,12 @@ def load() -> None:
 
 
 def record(kind: str, **fields: Any) -> Any:
-    """A fastprims._stats.<kind>; or, when the interpreter exits and can't import that any more, an
-    object with the same attributes.
+    """A fastprims._stats.<kind>; or an object with the same attributes, if that module can't be
+    imported any more (the interpreter exits) or not yet (a finalizer that runs in the middle of its
+    import asks for a record).
     """
     try:
         load()
     except ImportError:
-        if not is_finalizing():
-            raise
-        return SimpleNamespace(**fields)
-    return getattr(_module, kind)(**fields)
+        pass
+    return getattr(_module, kind, SimpleNamespace)(**fields)

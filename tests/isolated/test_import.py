@@ -120,3 +120,40 @@ def in_subinterpreter() -> str:
 
 def test_a_subinterpreter_is_served_or_refused_without_a_crash() -> None:
     assert run_child(in_subinterpreter) == ""
+
+
+def records_within_the_import() -> list[str]:
+    """A finalizer may run in the middle of any import, of that of the records too."""
+    import gc
+    import sys
+
+    import fastprims
+
+    q: fastprims.Queue[int] = fastprims.Queue()
+    q.put(1)
+    made = []
+
+    class Looks:
+        def __del__(self) -> None:
+            made.append(q.stats())
+
+    interrupted = {"fastprims._stats", "dataclasses", "inspect"}
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *rest: object) -> None:
+            if name in interrupted:
+                interrupted.remove(name)
+                Looks()
+                gc.collect()
+
+    sys.meta_path.insert(0, Finder)
+    made.append(q.stats())
+    assert all(s.puts == s.size == 1 and not s.open for s in made), made
+    return [type(s).__name__ for s in made]
+
+
+def test_a_finalizer_within_the_import_of_the_records_gets_its_record() -> None:
+    kinds = run_child(records_within_the_import)
+    assert len(kinds) == 4
+    assert kinds[-1] == "QueueStats"
