@@ -113,7 +113,8 @@ enum fp_version_state {
 struct fp_version {
     struct fp_lineage *lineage;
     uint64_t generation, root;
-    fp_u64 size; /* for the structure */
+    fp_u64 size;      /* for the structure */
+    fp_sync_u64 hash; /* for those who show it; 0 at first */
     fp_u64 refs;
     fp_u64 state;
     struct fp_version *next_opened, *next_closing;

@@ -46,6 +46,10 @@ cdef extern from "base/fp_atomic.h" nogil:
         pass
     uint64_t fp_u64_load_relaxed(fp_u64*)
     uint64_t fp_u64_fetch_add_relaxed(fp_u64*, uint64_t)
+    ctypedef struct fp_ptr:
+        pass
+    void* fp_ptr_load_acquire(fp_ptr*)
+    void fp_ptr_store_release(fp_ptr*, void*)
 
 cdef extern from "base/fp_mem.h" nogil:
     void* fp_mem_alloc(size_t)
@@ -152,7 +156,7 @@ cdef extern from "reclaim/fp_lineage.h":
     struct fp_lineage:
         pass
     struct fp_version:
-        pass
+        fp_sync_u64 hash
     uint64_t fp_lineage_generation()
     void fp_lineage_hold(fp_lineage*)
     void fp_lineage_drop(fp_lineage*)

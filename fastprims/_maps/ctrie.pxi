@@ -2,9 +2,12 @@
 
 
 cdef Ctrie branch(CtrieBase source, type kind):
-    """A map that starts with the present contents of `source`."""
-    cdef Ctrie copy = Ctrie.__new__(kind)
-    copy.become_map(source)
+    """A map that starts with the present contents of `source`. It has no trie of its own before its
+    first change: many a copy is only read."""
+    # The function of Ctrie would make an empty trie; this one does all the rest that it does, since
+    # Ctrie has no C methods of its own.
+    cdef Ctrie copy = <Ctrie>(<PyTypeObject*>CtrieBase).tp_new(kind, <PyObject*>(), NULL)
+    copy.show(source)
     return copy
 
 
@@ -57,7 +60,7 @@ cdef class Ctrie(CtrieBase):
     """
 
     def __cinit__(self, *args, **kwargs):
-        self.become_map(None)
+        self.grow_trie()
 
     def __init__(self, *args, **kwargs):
         self.update(*args, **kwargs)
@@ -172,8 +175,9 @@ cdef class Ctrie(CtrieBase):
 
     def snapshot(self):
         """Return a Ctrie with the present contents, in O(1), at one instant between call and
-        return. From then on it and this map change independently. As long as the copy exists, it
-        keeps the present contents, even those that have changed since.
+        return. From then on it and this map change independently; the copy makes nodes of its own
+        from its first change on. As long as it exists, it keeps the present contents, even those
+        that have changed since.
         """
         return branch(self, Ctrie)
 
@@ -183,7 +187,7 @@ cdef class Ctrie(CtrieBase):
         change, its snapshots share what they keep.
         """
         cdef CtrieSnapshot snapshot = CtrieSnapshot.__new__(CtrieSnapshot)
-        snapshot.become_snapshot(self)
+        snapshot.show(self)
         return snapshot
 
     def __or__(self, other):
@@ -287,14 +291,18 @@ cdef class CtrieSnapshot(CtrieBase):
         raise TypeError("a CtrieSnapshot does not change; use snapshot() for a copy that does")
 
     def __hash__(self):
-        cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&self.hashed)
+        cdef _core.fp_version* shown = self.take_snapshot()  # an error if nothing is shown
+        _core.fp_version_release(shown)  # this object has a reference
+        # Several snapshots may show this version, and several threads may come first: one hash wins.
+        cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&shown.hash)
         if hashed == 0:
             enter_recursion(" while hashing a CtrieSnapshot")  # of snapshots of snapshots of ...
             try:
                 hashed = <uint64_t><Py_hash_t>hash(frozenset(self.iterate(2)))
             finally:
                 leave_recursion()
-            _core.fp_sync_u64_cas_seq_cst(&self.hashed, &unknown, hashed)
+            if not _core.fp_sync_u64_cas_seq_cst(&shown.hash, &unknown, hashed):
+                hashed = unknown
         return <Py_hash_t>hashed
 
     def __eq__(self, other):

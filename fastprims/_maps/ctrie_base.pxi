@@ -36,7 +36,7 @@ cdef Lineage new_lineage(CtrieBase source):
     cdef _core.fp_version* version = NULL
     if source is not None:
         version = source.take_snapshot()
-        lineage.base = source.lineage
+        lineage.base = present(source)
     lineage.core = _core.fp_ctrie_create(&fp_object_host, version)
     if lineage.core == NULL:
         if version != NULL:
@@ -46,10 +46,22 @@ cdef Lineage new_lineage(CtrieBase source):
     return lineage
 
 
+cdef inline _core.fp_ctrie* live_of(CtrieBase self) noexcept:
+    """Acquire: pairs with the store in CtrieBase.grow_trie."""
+    return <_core.fp_ctrie*>_core.fp_ptr_load_acquire(&self.live)
+
+
+cdef inline Lineage present(CtrieBase self):
+    """The lineage of what the object contains now. A version that was taken just before the trie came
+    is safe with this one, too: it holds the lineage that it branched off."""
+    return self.own if live_of(self) != NULL else self.lineage
+
+
 cdef inline fp_status find(CtrieBase self, PyObject* key, uint32_t hashed,
                            uint64_t* value) noexcept:
-    if _core.FP_LIKELY(self.live != NULL):
-        return _core.fp_ctrie_get(self.live, <uint64_t>key, hashed, value)
+    cdef _core.fp_ctrie* live = live_of(self)
+    if _core.FP_LIKELY(live != NULL):
+        return _core.fp_ctrie_get(live, <uint64_t>key, hashed, value)
     if self.shown != NULL:
         return _core.fp_ctrie_version_get(self.shown, <uint64_t>key, hashed, value)
     return _core.FP_EMPTY
@@ -65,28 +77,36 @@ cdef class CtrieBase:
             f"{type(self).__name__} cannot be instantiated; use Ctrie, and readonly_snapshot()")
 
     def __dealloc__(self):
-        if self.live != NULL:
-            _core.fp_ctrie_end(self.live)
-        elif self.shown != NULL:
+        cdef _core.fp_ctrie* live = live_of(self)
+        if live != NULL:
+            _core.fp_ctrie_end(live)
+        if self.shown != NULL:
             _core.fp_version_release(self.shown)
 
-    cdef int become_map(self, CtrieBase source) except -1:
-        cdef Lineage lineage = new_lineage(source)
-        if self.live != NULL:
-            _core.fp_ctrie_end(self.live)
-        self.live = lineage.core
-        self.lineage = lineage
+    cdef int show(self, CtrieBase other) except -1:
+        self.shown = other.take_snapshot()
+        self.lineage = present(other)
         return 0
 
-    cdef int become_snapshot(self, CtrieBase other) except -1:
-        self.shown = other.take_snapshot()
-        self.lineage = other.lineage
+    cdef int grow_trie(self) except -1:
+        cdef Lineage own = new_lineage(self if self.shown != NULL else None)
+        cdef bint late
+        with cython.critical_section(self):
+            late = self.own is not None
+            if not late:
+                self.own = own
+                # Release: publishes the trie and its lineage. A change of the trie comes later, with
+                # seq_cst: a thread that has seen one finds the trie here.
+                _core.fp_ptr_store_release(&self.live, own.core)
+        if late:  # another thread changes this map for the first time, too
+            _core.fp_ctrie_end(own.core)
         return 0
 
     cdef _core.fp_version* take_snapshot(self) except NULL:
+        cdef _core.fp_ctrie* live = live_of(self)
         cdef _core.fp_version* v = self.shown
-        if self.live != NULL:
-            v = _core.fp_ctrie_snapshot(self.live)
+        if live != NULL:
+            v = _core.fp_ctrie_snapshot(live)
             if v == NULL:
                 raise MemoryError("no memory for a snapshot")
         elif v != NULL:
@@ -97,7 +117,7 @@ cdef class CtrieBase:
 
     cdef CtrieIterator iterate(self, int what):
         cdef CtrieIterator iterator = CtrieIterator.__new__(CtrieIterator)
-        iterator.start(self.take_snapshot(), self.lineage, what)
+        iterator.start(self.take_snapshot(), present(self), what)
         return iterator
 
     def __getitem__(self, key):
@@ -136,8 +156,9 @@ cdef class CtrieBase:
     def __len__(self):
         cdef uint64_t size = 0
         cdef fp_status status = _core.FP_OK
-        if self.live != NULL:
-            status = _core.fp_ctrie_size(self.live, &size)
+        cdef _core.fp_ctrie* live = live_of(self)
+        if live != NULL:
+            status = _core.fp_ctrie_size(live, &size)
         elif self.shown != NULL:
             status = _core.fp_ctrie_version_size(self.shown, &size)
         if status != _core.FP_OK:
@@ -152,7 +173,7 @@ cdef class CtrieBase:
         cdef fp_place before = [thread, frame, instruction]
         cdef fp_place here = fp_place_here(True)
         cdef CtrieIterator keys = self.iterate(0), pairs
-        if self.live != NULL and fp_place_is_same(&before, &here):
+        if isinstance(self, Ctrie) and fp_place_is_same(&before, &here):
             pairs = CtrieIterator.__new__(CtrieIterator)  # first: a failure now loses no version
             _core.fp_version_retain(keys.version)
             pairs.start(keys.version, keys.lineage, 2)
@@ -207,35 +228,35 @@ cdef class CtrieBase:
 
     # For Ctrie.
 
-    cdef int check_live(self) except -1:
-        if _core.FP_UNLIKELY(self.live == NULL):
-            raise TypeError(f"a {type(self).__name__} of these contents does not change")
-        return 0
+    cdef _core.fp_ctrie* trie(self) except NULL:
+        if _core.FP_UNLIKELY(live_of(self) == NULL):
+            if not isinstance(self, Ctrie):
+                raise TypeError(f"a {type(self).__name__} of these contents does not change")
+            self.grow_trie()
+        return live_of(self)
 
     cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
                     PyObject* expected, bint wants_old) except -1:
-        self.check_live()
+        cdef _core.fp_ctrie* trie = self.trie()
         c.mode = mode
         c.hash = hash_of(key)
         c.key = <uint64_t>key
         c.value = <uint64_t>value
         c.expected = <uint64_t>expected
         c.wants_old = wants_old
-        cdef fp_status status = _core.fp_ctrie_change(self.live, c)
+        cdef fp_status status = _core.fp_ctrie_change(trie, c)
         if status != _core.FP_OK:
             raise_for_status(status)
         return 0
 
     cdef bint take_any(self, fp_ctrie_change_t* c) except -1:
-        self.check_live()
-        cdef fp_status status = _core.fp_ctrie_pop(self.live, c)
+        cdef fp_status status = _core.fp_ctrie_pop(self.trie(), c)
         if status != _core.FP_OK and status != _core.FP_EMPTY:
             raise_for_status(status)
         return status == _core.FP_OK
 
     cdef int remove_all(self) except -1:
-        self.check_live()
-        cdef fp_status status = _core.fp_ctrie_clear(self.live)
+        cdef fp_status status = _core.fp_ctrie_clear(self.trie())
         if status != _core.FP_OK:
             raise_for_status(status)
         return 0

@@ -33,28 +33,29 @@ cdef class Lineage:
 
 
 cdef class CtrieBase:
-    # The fields up to `shown` are written before another thread has the object.
+    # What a snapshot, or a map that has not changed since it was made as a copy, shows. Written
+    # before another thread has the object; a map that changes keeps it, since readers may be there.
     cdef Lineage lineage
-    # One of these two; or neither, for an object made by calling __new__() alone.
-    cdef _core.fp_ctrie* live
     cdef _core.fp_version* shown
-    # The hash of a snapshot; 0: unknown. It is here, since the free list serves only objects of
-    # this class's size. Any thread may write it: atomic.
-    cdef _core.fp_sync_u64 hashed
+    # The trie of a map that changes, and its lineage, which is written before. Written once, by the
+    # thread that needs it first: atomic. No trie and nothing shown: a snapshot made by calling
+    # __new__() alone.
+    cdef Lineage own
+    cdef _core.fp_ptr live
     cdef object __weakref__  # the interpreter's
 
-    # Makes this object a map that changes: an empty one (None), or one that starts with the present
-    # contents of another.
-    cdef int become_map(self, CtrieBase source) except -1
-    # Makes this object a snapshot of the present contents of another map.
-    cdef int become_snapshot(self, CtrieBase other) except -1
+    # Makes this object show the present contents of another map.
+    cdef int show(self, CtrieBase other) except -1
+    # Gives this map a trie of its own, with the contents that it shows.
+    cdef int grow_trie(self) except -1
     # The map as it is now; the reference is the caller's.
     cdef _core.fp_version* take_snapshot(self) except NULL
     cdef CtrieIterator iterate(self, int what)
 
-    cdef int check_live(self) except -1
-    # Operations on a map that changes; TypeError for a snapshot (a method of Ctrie may be called
-    # with one). See fp_ctrie_change; value and expected may be NULL.
+    # The trie, which is made now if there is none; TypeError for a snapshot (a method of Ctrie may be
+    # called with one).
+    cdef _core.fp_ctrie* trie(self) except NULL
+    # See fp_ctrie_change; value and expected may be NULL.
     cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,
                     PyObject* expected, bint wants_old) except -1
     # Removes some pair; False if there is none.

@@ -7,7 +7,7 @@ One module, in parts; each part builds on those before it.
 """
 
 cimport cython
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastprims._common cimport core as _core

@@ -121,10 +121,14 @@ def pop_or_none(t: Any) -> Any:
         return None
 
 
+@pytest.mark.parametrize("contents", [{}, {"a": 1, "b": 2}])
 @pytest.mark.parametrize("threads", [2, 3])
-def test_histories_are_linearizable(threads: int, scale: Any) -> None:
+def test_histories_are_linearizable(threads: int, contents: dict[str, int], scale: Any) -> None:
+    """Also of a copy that has never changed: its threads compete for the first change."""
     for seed in range(scale(120)):
-        t: Ctrie[str, int] = Ctrie()
+        t: Ctrie[str, int] = Ctrie(contents)
+        if contents:
+            t = t.snapshot()
         recorders = [Recorder(n) for n in range(threads)]
         kept: list[list[Any]] = [[] for _ in recorders]
         gate = threading.Barrier(threads)
@@ -140,7 +144,28 @@ def test_histories_are_linearizable(threads: int, scale: Any) -> None:
             for at, snapshot in snapshots:
                 recorder.calls[at] = recorder.calls[at]._replace(result=dict(snapshot.items()))
         history = [call for recorder in recorders for call in recorder.calls]
-        assert linearize(history, MapModel()) is not None, render(history)  # type: ignore[arg-type]
+        model: Any = MapModel(initial=frozenset(contents.items()))
+        assert linearize(history, model) is not None, render(history)
+
+
+def test_threads_that_change_a_fresh_copy_first_share_it(scale: Any) -> None:
+    source = Ctrie((n, n) for n in range(40))
+    before = dict(source.items())
+    for _ in range(scale(300)):
+        copy = source.snapshot()
+
+        def change(n: int, copy: Ctrie[int, int] = copy) -> None:
+            assert copy.pop(n) == n
+            copy[100 + n] = n
+            assert (copy.get(n), copy[100 + n], copy[10 + n]) == (None, n, 10 + n)
+
+        run_threads(*[lambda n=n: change(n) for n in range(4)])
+        assert len(copy) == 40
+        assert dict(copy.items()) == {
+            **{n: n for n in range(4, 40)},
+            **{100 + n: n for n in range(4)},
+        }
+    assert dict(source.items()) == before
 
 
 def test_no_update_is_lost_beside_snapshots(scale: Any) -> None:

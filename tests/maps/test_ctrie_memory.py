@@ -120,7 +120,16 @@ def lost_versions(rounds: int) -> list[int]:
     failed = 0
     for n in range(rounds):
         t = fastprims.Ctrie((k, Value()) for k in range(3))
-        for make in (t.snapshot, t.readonly_snapshot, t.copy, t.__iter__, t.items().__iter__):
+
+        def changed_copy(t: fastprims.Ctrie = t) -> fastprims.Ctrie:
+            copy = t.snapshot()
+            copy[1] = None
+            return copy
+
+        for make in (
+            *(t.snapshot, t.readonly_snapshot, t.copy, t.__iter__, t.items().__iter__),
+            changed_copy,
+        ):
             t[0] = Value()  # the next snapshot needs a version of its own
             gc.collect(0)
             taken = [t.readonly_snapshot() for _ in range(9)]  # empties the list of free objects
@@ -135,7 +144,7 @@ def lost_versions(rounds: int) -> list[int]:
                 failed += 1
             del taken
         t.clear()
-        del t, make
+        del t, make, changed_copy
         gc.collect()
         gc.collect()
     return [failed, Value.alive]
