@@ -38,6 +38,7 @@ Keys = Iterable[int]
 Loop = Callable[[Any, Keys], None]
 
 KEYS = 50_000
+BATCH = 64  # keys of one get_many()
 COPIED = 5_000  # keys of the cases in which whole maps are copied
 
 
@@ -76,6 +77,12 @@ def get_locked(subject: Locked, keys: Keys) -> None:
 def get_immutable(subject: Locked, keys: Keys) -> None:
     for key in keys:
         subject.map.get(key)
+
+
+def get_many(subject: Any, keys: Keys) -> None:
+    keys = iter(keys)
+    while batch := list(islice(keys, BATCH)):
+        subject.get_many(batch)
 
 
 # By a global name of a module, as in most programs with an object that threads share.
@@ -148,6 +155,12 @@ def snap(subject: Any, keys: Keys) -> None:
         snapshot()
 
 
+def snap_writable(subject: Any, keys: Keys) -> None:
+    snapshot = subject.snapshot
+    for _ in keys:
+        snapshot()
+
+
 def snap_copy(subject: dict[int, int], keys: Keys) -> None:
     copy = subject.copy
     for _ in keys:
@@ -159,6 +172,25 @@ def snap_locked(subject: Locked, keys: Keys) -> None:
     for _ in keys:
         with lock:
             copy()
+
+
+def snap_change(subject: Any, keys: Keys) -> None:
+    snapshot = subject.snapshot
+    for key in keys:
+        snapshot()[key] = key
+
+
+def snap_change_locked(subject: Locked, keys: Keys) -> None:
+    lock, copy = subject.lock, subject.map.copy
+    for key in keys:
+        with lock:
+            draft = copy()
+        draft[key] = key
+
+
+def snap_change_immutable(subject: Locked, keys: Keys) -> None:
+    for key in keys:
+        subject.map.set(key, key)
 
 
 def snap_store(subject: Any, keys: Keys) -> None:
@@ -186,11 +218,29 @@ def snap_store_immutable(subject: Locked, keys: Keys) -> None:
 
 
 LOOPS: dict[str, dict[str, Callable[[Any, Any], None]]] = {
-    "get": {"none": spin, "map": get, "locked": get_locked, "immutable": get_immutable},
+    "get": {
+        "none": spin,
+        "map": get,
+        "many": get_many,
+        "locked": get_locked,
+        "immutable": get_immutable,
+    },
     "get shared": {"none": spin, "map": get_shared, "locked": get_shared_locked},
     "insert": {"none": spin, "map": store, "locked": store_locked, "immutable": store_immutable},
     "mix": {"none": spin, "map": mix, "locked": mix_locked, "immutable": mix_immutable},
-    "snapshot": {"none": spin, "map": snap, "bare": snap_copy, "locked": snap_locked},
+    "snapshot": {
+        "none": spin,
+        "map": snap,
+        "writable": snap_writable,
+        "bare": snap_copy,
+        "locked": snap_locked,
+    },
+    "snapshot + set in it": {
+        "none": spin,
+        "map": snap_change,
+        "locked": snap_change_locked,
+        "immutable": snap_change_immutable,
+    },
     "snapshot + set": {
         "none": spin,
         "map": snap_store,
@@ -315,6 +365,12 @@ LOCKED_DICT = Contender(
 )
 FP_CTRIE = Contender("fastprims.Ctrie", FASTPRIMS, lambda bound: fastprims.Ctrie(), calls="map")
 
+MANY_CTRIE = Contender(
+    f"fastprims.Ctrie, get_many({BATCH})", FASTPRIMS, lambda bound: fastprims.Ctrie(), calls="many"
+)
+DRAFT_CTRIE = Contender(
+    "fastprims.Ctrie, writable", FASTPRIMS, lambda bound: fastprims.Ctrie(), calls="writable"
+)
 SHARED_CTRIE = Contender(
     "fastprims.Ctrie, shared",
     FASTPRIMS,
@@ -405,10 +461,11 @@ def _snapshot_case(key: str, *sizes: int, **options: Any) -> Case:
         key,
         f"a snapshot, or a copy of {COPIED:,} keys",
         map_trial("snapshot"),
-        (EMPTY, COPIED_DICT, LOCKED_DICT, *tries.values()),
+        (EMPTY, COPIED_DICT, LOCKED_DICT, *tries.values(), DRAFT_CTRIE),
         (
             Pairing(tries[COPIED], COPIED_DICT, 200, 200),
             Pairing(tries[max(sizes)], tries[min(sizes)], 1 / 1.5, 1 / 1.5),
+            Pairing(DRAFT_CTRIE, tries[COPIED], 1 / 1.5, 1 / 1.5),
         ),
         bound=COPIED,
         unit="snapshot",
@@ -430,8 +487,8 @@ MAPS: tuple[Case, ...] = (
         "map-get-random",
         f"get from a map of {KEYS:,} in random order, one thread",
         map_trial("get", shuffled=True),
-        (EMPTY, DICT, LOCKED_DICT, LOCKED_MAP, ATOMIC_DICT, FP_CTRIE),
-        (Pairing(FP_CTRIE, LOCKED_DICT), Pairing(FP_CTRIE, DICT)),
+        (EMPTY, DICT, LOCKED_DICT, LOCKED_MAP, ATOMIC_DICT, FP_CTRIE, MANY_CTRIE),
+        (Pairing(FP_CTRIE, LOCKED_DICT), Pairing(FP_CTRIE, DICT), Pairing(MANY_CTRIE, DICT)),
         unit="call",
     ),
     _case(
@@ -454,6 +511,15 @@ MAPS: tuple[Case, ...] = (
         step=KEYS,
     ),
     *(_mix_case(writes, threads) for writes in (10, 50) for threads in (1, 2, 4)),
+    _case(
+        "map-draft",
+        f"a snapshot and a set in it, {COPIED:,} keys",
+        map_trial("snapshot + set in it"),
+        (EMPTY, LOCKED_DICT, LOCKED_MAP, FP_CTRIE),
+        (Pairing(FP_CTRIE, LOCKED_DICT), Pairing(FP_CTRIE, LOCKED_MAP)),
+        bound=COPIED,
+        unit="pair",
+    ),
     _snapshot_case("map-snapshot", 1_000, 100_000, pictured=True),
     _snapshot_case("map-snapshot-full", 1_000, 10_000, 100_000, 1_000_000, only_full=True),
     _case(

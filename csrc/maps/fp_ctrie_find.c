@@ -146,3 +146,73 @@ enum fp_status fp_ctrie_version_get(struct fp_version *v, uint64_t key, uint32_t
                                     uint64_t *value) {
     return get(fp_ctrie_of(v), v, key, hash, value);
 }
+
+/* One step on the way to a key, from a node that was asked for a step ago. Asks for the next node
+ * and answers it; 0: the way ends, or goes on behind a main node that is undecided. Pinned. */
+static uint64_t fetch_next(uint64_t word, uint32_t turned, uint32_t hash) {
+    uint64_t next = 0;
+    switch (word & FP_KIND) {
+    case FP_INODE: {
+        /* Seq_cst, and so the load of prev below: as in fp__ctrie_decided. */
+        struct fp_main *m = fp_ptr_load_seq_cst(&((struct fp_inode *)fp_node(word))->main);
+        fp_prefetch_slot(m, turned);
+        FP_FETCH_TO_READ(&m->prev);
+        return fp_word(m, FP_MAIN);
+    }
+    case FP_MAIN: {
+        struct fp_main *m = fp_node(word);
+        if (fp_ptr_load_seq_cst(&m->prev) == NULL && fp_has_slot(m, turned))
+            next = m->slot[fp_slot_of(m, turned)];
+        break;
+    }
+    case FP_BUCKET: {
+        struct fp_bucket *b = fp_node(word);
+        for (uint32_t i = 0; i < b->count && next == 0; i++)
+            if (fp_may_match(b, i, hash))
+                next = fp_word(b->leaf[i], FP_LEAF);
+        break;
+    }
+    default: { /* the handles are addresses, or do no harm: a processor ignores a bad one */
+        struct fp_leaf *leaf = fp_node(word);
+        FP_FETCH_TO_READ((void *)(uintptr_t)leaf->key);
+        FP_FETCH_TO_WRITE((void *)(uintptr_t)leaf->value);
+        return 0;
+    }
+    }
+    if (next != 0)
+        FP_FETCH_TO_READ(fp_node(next));
+    return next;
+}
+
+static void fetch(struct fp_ctrie *t, struct fp_version *v, const uint32_t *hash, size_t n) {
+    struct fp_epoch_record *pin = fp_guard();
+    if (pin == NULL)
+        return;
+    struct fp_main *root = v == NULL ? fp_ptr_load_seq_cst(&t->root) : fp_node(v->root);
+    fp_guard_narrow(pin, root->birth);
+    uint64_t at[FP_CTRIE_GROUP];
+    uint32_t turned[FP_CTRIE_GROUP];
+    for (size_t i = 0; i < n; i++) {
+        at[i] = fp_word(root, FP_MAIN);
+        turned[i] = fp_hash_turn(hash[i]);
+    }
+    for (bool under_way = true; under_way;) {
+        under_way = false;
+        for (size_t i = 0; i < n; i++) {
+            if (at[i] == 0)
+                continue;
+            if ((at[i] & FP_KIND) == FP_INODE)
+                turned[i] = fp_hash_turn(turned[i]);
+            FP_STEP();
+            at[i] = fetch_next(at[i], turned[i], hash[i]);
+            under_way |= at[i] != 0;
+        }
+    }
+    fp_unguard(pin);
+}
+
+void fp_ctrie_fetch(struct fp_ctrie *t, const uint32_t *hash, size_t n) { fetch(t, NULL, hash, n); }
+
+void fp_ctrie_version_fetch(struct fp_version *v, const uint32_t *hash, size_t n) {
+    fetch(fp_ctrie_of(v), v, hash, n);
+}

@@ -188,6 +188,10 @@ cdef extern from "maps/fp_ctrie.h":
     void fp_ctrie_end(fp_ctrie*)
     fp_status fp_ctrie_get(fp_ctrie*, uint64_t, uint32_t, uint64_t*)
     fp_status fp_ctrie_version_get(fp_version*, uint64_t, uint32_t, uint64_t*)
+    enum:
+        FP_CTRIE_GROUP
+    void fp_ctrie_fetch(fp_ctrie*, const uint32_t*, size_t)
+    void fp_ctrie_version_fetch(fp_version*, const uint32_t*, size_t)
     fp_status fp_ctrie_change(fp_ctrie*, fp_ctrie_change_t*)
     fp_status fp_ctrie_pop(fp_ctrie*, fp_ctrie_change_t*)
     fp_status fp_ctrie_clear(fp_ctrie*)

@@ -4,8 +4,8 @@
 cdef Ctrie branch(CtrieBase source, type kind):
     """A map that starts with the present contents of `source`. It has no trie of its own before its
     first change: many a copy is only read."""
-    # The function of Ctrie would make an empty trie; this one does all the rest that it does, since
-    # Ctrie has no C methods of its own.
+    # The function of Ctrie would make an empty trie. This one gives the object the C methods of
+    # CtrieBase: Ctrie must not have others.
     cdef Ctrie copy = <Ctrie>(<PyTypeObject*>CtrieBase).tp_new(kind, <PyObject*>(), NULL)
     copy.show(source)
     return copy
@@ -293,7 +293,7 @@ cdef class CtrieSnapshot(CtrieBase):
     def __hash__(self):
         cdef _core.fp_version* shown = self.take_snapshot()  # an error if nothing is shown
         _core.fp_version_release(shown)  # this object has a reference
-        # Several snapshots may show this version, and several threads may come first: one hash wins.
+        # Several snapshots show this version, and several threads may come first: one hash wins.
         cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&shown.hash)
         if hashed == 0:
             enter_recursion(" while hashing a CtrieSnapshot")  # of snapshots of snapshots of ...

@@ -33,7 +33,7 @@ cdef class Lineage:
 
 
 cdef class CtrieBase:
-    # What a snapshot, or a map that has not changed since it was made as a copy, shows. Written
+    # What a snapshot shows, or a map that has not changed since it was made as a copy. Written
     # before another thread has the object; a map that changes keeps it, since readers may be there.
     cdef Lineage lineage
     cdef _core.fp_version* shown
@@ -52,8 +52,8 @@ cdef class CtrieBase:
     cdef _core.fp_version* take_snapshot(self) except NULL
     cdef CtrieIterator iterate(self, int what)
 
-    # The trie, which is made now if there is none; TypeError for a snapshot (a method of Ctrie may be
-    # called with one).
+    # The trie, which is made now if there is none; TypeError for a snapshot (a method of Ctrie may
+    # be called with one).
     cdef _core.fp_ctrie* trie(self) except NULL
     # See fp_ctrie_change; value and expected may be NULL.
     cdef int change(self, fp_ctrie_change_t* c, fp_ctrie_mode mode, PyObject* key, PyObject* value,

@@ -82,7 +82,21 @@ uint32_t hash_of(unsigned id) {
     return fp_ctrie_hash(ctrie_hashes ? id % ctrie_hashes : (uint64_t)id * 0x9E3779B97F4A7C15u);
 }
 
+/* Fetches the ways to this id and to some others: that must not matter. */
+static void fetch_ids(struct fp_ctrie *t, struct fp_version *v, unsigned id) {
+    uint32_t hash[FP_CTRIE_GROUP];
+    size_t n = 1 + torture_random(FP_CTRIE_GROUP);
+    for (size_t i = 0; i < n; i++)
+        hash[i] = hash_of(id + (unsigned)i);
+    if (v != NULL)
+        fp_ctrie_version_fetch(v, hash, n);
+    else
+        fp_ctrie_fetch(t, hash, n);
+}
+
 int ctrie_find_id(struct fp_ctrie *t, struct fp_version *v, unsigned id) {
+    if (torture_random(4) == 0)
+        fetch_ids(t, v, id);
     uint64_t key = make_handle(id, torture_random(15)), value = 0;
     enum fp_status s = v != NULL ? fp_ctrie_version_get(v, key, hash_of(id), &value)
                                  : fp_ctrie_get(t, key, hash_of(id), &value);

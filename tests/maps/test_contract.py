@@ -44,6 +44,39 @@ def test_a_missing_key_is_named() -> None:
         assert "x" not in m
 
 
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 5000])
+def test_get_many_answers_as_get_does(size: int) -> None:
+    t = Ctrie((str(n), n) for n in range(size))
+    for m in (t, t.readonly_snapshot(), t.snapshot()):
+        keys = [str(3 * n % (size + 5)) for n in range(100)]
+        assert m.get_many(keys) == [m.get(key) for key in keys]
+        assert m.get_many(iter(keys), -1) == [m.get(key, -1) for key in keys]
+        assert m.get_many(dict.fromkeys(keys), default=t) == [
+            m.get(k, t) for k in dict.fromkeys(keys)
+        ]
+        assert m.get_many(()) == []
+        with pytest.raises(TypeError):
+            m.get_many(5)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="unhashable"):
+            m.get_many(["0", []])
+
+
+def test_get_many_goes_by_the_keys_that_it_was_given() -> None:
+    keys: list[Any] = [1, 2, 3]
+
+    class Empties:
+        def __hash__(self) -> int:
+            keys.clear()
+            return 2
+
+        def __eq__(self, other: object) -> bool:
+            keys.clear()
+            return other == 2
+
+    keys.insert(1, Empties())
+    assert Ctrie({1: "a", 2: "b", 3: "c"}).get_many(keys) == ["a", "b", "b", "c"]
+
+
 @pytest.mark.parametrize("call", ["get", "pop", "setdefault", "__getitem__", "__contains__"])
 def test_unhashable_keys_are_refused(call: str) -> None:
     t: Any = Ctrie(a=1)

@@ -80,6 +80,7 @@ def broken() -> None:
 CALLS: list[Callable[[Ctrie[Any, Any], Any], object]] = [
     lambda t, k: t[k],
     lambda t, k: t.get(k),
+    lambda t, k: t.get_many([next(iter(t)), k]),
     lambda t, k: k in t,
     lambda t, k: t.__setitem__(k, 1),
     lambda t, k: t.__delitem__(k),

@@ -8,6 +8,7 @@
  *      o    take a snapshot and keep it; z  read and close it
  *      b12  a branch of a new snapshot: store in it, read both, end it
  *      E    give the live map up; it ends when all threads have, and they do not use it any more
+ *      f1   fetch the way to key 1; it has no effect and no answer
  *      w    sweep what is unswept, as a thread that drops another map does
  *      C    clear it as a garbage collector does: without holding it, ended or not
  *      v    visit as a garbage collector does; not run while another thread is within a call
@@ -95,6 +96,10 @@ static const struct map_script scripts[] = {
     {3, "s11 s21/i|s12 s22"},
     {2, "s41 s51 s11/S s42|d5|S g4"},
     {2, "s11 s21 o/S s12|z d2|S"},
+    /* Fetching meets changes that fail, and nodes that are replaced. */
+    {3, "s11 s21/s31|S|f3"},
+    {3, "s11 s21/d1|S s22|f1"},
+    {3, "s41 s51 S/s42|S|f4"},
     /* Faults of ports: clean-up over an undecided change; a tomb in a snapshot; a returning key. */
     {3, "s11 s21 s31/d1 d2|s33|S"},
     {3, "s11 s21/d1 g1|d2 g2|S"},
@@ -341,7 +346,7 @@ static void perform(struct map_call *c, int who) {
 }
 
 /* Calls that change no contents. */
-static void perform_beside(char kind, int who) {
+static void perform_beside(char kind, int key, int who) {
     if (kind == 'v') {
         show_all();
         return;
@@ -351,6 +356,8 @@ static void perform_beside(char kind, int who) {
         let_go(who);
     else if (kind == 'E')
         leave(who);
+    else if (kind == 'f')
+        fp_ctrie_fetch(run.trie, &(uint32_t){hash_of(key)}, 1);
     else
         fp_lineage_collect();
     run.inside--;
@@ -361,12 +368,12 @@ static void perform_script(const char *text, const char *stops, int who) {
         struct map_call c = {.kind = *text++, .key = 0, .value = -1, .expected = -1, .old = -1};
         if (c.kind == ' ')
             continue;
-        if (strchr("zEwv", c.kind)) {
-            perform_beside(c.kind, who);
+        if (strchr("sarcdDgbf", c.kind))
+            c.key = *text++ - '0';
+        if (strchr("zEwvf", c.kind)) {
+            perform_beside(c.kind, c.key, who);
             continue;
         }
-        if (strchr("sarcdDgb", c.kind))
-            c.key = *text++ - '0';
         if (strchr("cD", c.kind))
             c.expected = *text++ - '0';
         if (strchr("sarcb", c.kind))

@@ -398,6 +398,22 @@ MUTANTS = [
         ("plain",),
         program="ctrie",
     ),
+    Mutant(
+        "ctrie: fetching goes through undecided nodes",
+        "maps/fp_ctrie_find.c",
+        "if (fp_ptr_load_seq_cst(&m->prev) == NULL && fp_has_slot(m, turned))",
+        "if (fp_ptr_load_seq_cst(&m->prev) != m && fp_has_slot(m, turned))",
+        ("explore",),
+        only="ctrie",
+    ),
+    Mutant(
+        "ctrie: fetching is not guarded",
+        "maps/fp_ctrie_find.c",
+        "    fp_guard_narrow(pin, root->birth);\n    uint64_t at[FP_CTRIE_GROUP];",
+        "    fp_unguard(pin);\n    uint64_t at[FP_CTRIE_GROUP];",
+        ("steps",),
+        program="ctrie",
+    ),
     # What a garbage collector is shown.
     Mutant(
         "lineage: a branch shows what is its parent's",
