@@ -128,21 +128,24 @@ def inspect(python: str) -> Interpreter:
     return Interpreter(python, version, free, machine, suffix, prefix, sanitizer)
 
 
+def tool_path(name: str, *arguments: str) -> str | None:
+    """The path that this script of tools/ prints; nothing if it prints none, or no shell is here."""
+    command = ["bash", str(ROOT / "tools" / name), *arguments]
+    try:
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
 def find_free_threaded(*which: str) -> str | None:
     """A free-threaded interpreter that is installed already; builds nothing.
 
     `which` are arguments of tools/freethreaded-python, as "3.15t" or "--asan"; none: 3.14t first.
     """
-    try:
-        answer = subprocess.run(
-            ["bash", str(ROOT / "tools" / "freethreaded-python"), "--find", *which],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None if which else os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
-    return answer.stdout.strip() or None
+    if which or shutil.which("bash"):
+        return tool_path("freethreaded-python", "--find", *which)
+    return os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
 
 
 def _knobs(extra: dict[str, str]) -> dict[str, str]:
