@@ -20,6 +20,7 @@ NOT_COPIED = (
     ".git",
     ".venv",
     "build",
+    "_build",
     "dist",
     "bench-results",
     "*.so",
@@ -275,8 +276,10 @@ class Environment:
         sources = fingerprint(ROOT)  # before, so that an edit during the build is noticed next time
         target = f".[{','.join(extras)}]" if extras else "."
         say(f"installing {target} for {self.interpreter.tag}")
-        # Wheels first: if a newer release has none for this interpreter, the older one will do.
-        self.pip("install", "--prefer-binary", "--editable", target)
+        # One at a time: they all write the package's metadata and its C library into the tree.
+        with _lock(VENVS / "install.lock"):
+            # Wheels first: if a newer release has none for this interpreter, an older one will do.
+            self.pip("install", "--prefer-binary", "--editable", target)
         self._write_stamp(
             {
                 "prefix": self.interpreter.prefix,
