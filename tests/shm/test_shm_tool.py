@@ -125,9 +125,12 @@ print("ready", flush=True)
 time.sleep(600)
 """
 CLEANER = """
-import os, sys
-import gettext, locale, shutil
+import contextlib, io, os, sys
 import fastprims._shm.tool as tool
+with contextlib.redirect_stdout(io.StringIO()):
+    # What it imports on the way may lie where only root may read.
+    tool.main(["ls"])
+    tool.main(["clean", "--dry-run", sys.argv[1]])
 os.setgid(65534)
 os.setuid(65534)
 tool.main(["ls"])
