@@ -1,4 +1,4 @@
-"""The test suite on every interpreter that is installed, and a table of the results."""
+"""The test suite on every interpreter that is or can be had here, and a table of the results."""
 
 from __future__ import annotations
 
@@ -10,23 +10,34 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.venvs import Environment, Interpreter, Stop, find_free_threaded, inspect, run, say
+from tools.venvs import (
+    Environment,
+    Interpreter,
+    Stop,
+    find_free_threaded,
+    inspect,
+    run,
+    say,
+    tool_path,
+)
 
 WITH_GIL = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 FREE_THREADED = ("3.13t", "3.14t", "3.15t")
+VERSIONS = (*WITH_GIL, *FREE_THREADED)
+# Newer than those of many systems: tools/debian-python gets them.
+UNPACKED = ("3.14", "3.15")
 
 
 def _candidates(version: str) -> Iterator[str]:
-    """The places to look for interpreters with a GIL: the PATH, and the versions of pyenv."""
+    """The places to look for interpreters with a GIL: the PATH, pyenv's versions, the cache."""
     name = f"python{version}"
     if found := shutil.which(name):
         yield found
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     for file in sorted(pyenv.glob(f"versions/{version}.*/bin/{name}"), reverse=True):
         yield str(file)
-
-
-VERSIONS = (*WITH_GIL, *FREE_THREADED)
+    if version in UNPACKED and (cached := tool_path("debian-python", "--find", name)):
+        yield cached
 
 
 def find(version: str, default: Interpreter) -> Interpreter | None:
@@ -42,6 +53,14 @@ def find(version: str, default: Interpreter) -> Interpreter | None:
         if (interpreter.free_threaded, numbers) == (free, version.removesuffix("t")):
             return interpreter
     return None
+
+
+def _obtain(version: str) -> None:
+    """Gets or builds this version, once, into the cache outside the checkout, if a tool can."""
+    if version in FREE_THREADED:
+        tool_path("freethreaded-python", version)
+    elif version in UNPACKED:
+        tool_path("debian-python", f"python{version}")
 
 
 def _counts(report: Path) -> str:
@@ -76,6 +95,9 @@ def main(default: Interpreter) -> int:
     failed = 0
     for version in VERSIONS:
         interpreter = find(version, default)
+        if interpreter is None:
+            _obtain(version)
+            interpreter = find(version, default)
         if interpreter is None:
             rows.append((version, "not here", ""))
             continue

@@ -20,6 +20,7 @@ NOT_COPIED = (
     ".git",
     ".venv",
     "build",
+    "_build",
     "dist",
     "bench-results",
     "*.so",
@@ -128,21 +129,24 @@ def inspect(python: str) -> Interpreter:
     return Interpreter(python, version, free, machine, suffix, prefix, sanitizer)
 
 
+def tool_path(name: str, *arguments: str) -> str | None:
+    """The path that this script of tools/ prints; nothing if it prints none, or no shell is here."""
+    command = ["bash", str(ROOT / "tools" / name), *arguments]
+    try:
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
 def find_free_threaded(*which: str) -> str | None:
     """A free-threaded interpreter that is installed already; builds nothing.
 
     `which` are arguments of tools/freethreaded-python, as "3.15t" or "--asan"; none: 3.14t first.
     """
-    try:
-        answer = subprocess.run(
-            ["bash", str(ROOT / "tools" / "freethreaded-python"), "--find", *which],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None if which else os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
-    return answer.stdout.strip() or None
+    if which or shutil.which("bash"):
+        return tool_path("freethreaded-python", "--find", *which)
+    return os.environ.get("FASTPRIMS_FREETHREADED_PYTHON")
 
 
 def _knobs(extra: dict[str, str]) -> dict[str, str]:
@@ -272,8 +276,10 @@ class Environment:
         sources = fingerprint(ROOT)  # before, so that an edit during the build is noticed next time
         target = f".[{','.join(extras)}]" if extras else "."
         say(f"installing {target} for {self.interpreter.tag}")
-        # Wheels first: if a newer release has none for this interpreter, the older one will do.
-        self.pip("install", "--prefer-binary", "--editable", target)
+        # One at a time: they all write the package's metadata and its C library into the tree.
+        with _lock(VENVS / "install.lock"):
+            # Wheels first: if a newer release has none for this interpreter, an older one will do.
+            self.pip("install", "--prefer-binary", "--editable", target)
         self._write_stamp(
             {
                 "prefix": self.interpreter.prefix,
@@ -292,10 +298,13 @@ def _slug(name: str, value: str) -> str:
 def fingerprint(tree: Path) -> str:
     """A hash of everything that the compiled modules and the dependencies are made from."""
     files = [tree / "pyproject.toml", tree / "setup.py", *sorted((tree / "csrc").rglob("*.[ch]"))]
+    package = tree / "fastprims"
     files += [
         file
-        for file in sorted((tree / "fastprims").rglob("*"))
+        for file in sorted(package.rglob("*"))
         if file.suffix in (".pyx", ".pxi", ".pxd", ".c", ".h")
+        # A build puts these there: in a new checkout, they would ask for a second one.
+        and file.relative_to(package).parts[0] not in BUILT_FOLDERS
     ]
     digest = hashlib.sha256()
     for file in files:

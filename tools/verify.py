@@ -242,6 +242,10 @@ def races_maps(interpreter: Interpreter) -> int:
     return _races(*THREADED, *skipped)
 
 
+def fresh(interpreter: Interpreter) -> int:
+    return run([ROOT / "tools" / "fresh"])
+
+
 def stdlib(interpreter: Interpreter) -> int:
     tests = ("tests/isolated/test_stdlib_installed.py",)
     return _suite(interpreter, pytest=tests, env={"FASTPRIMS_STDLIB": "1"})
@@ -249,6 +253,7 @@ def stdlib(interpreter: Interpreter) -> int:
 
 JOBS = [
     Job("matrix", "the suite passes on every interpreter that is here", matrix.main),
+    Job("fresh", "Debian 12 and 13 need only Python and gcc, and for a wheel only Python", fresh),
     Job("torture", "the C core alone, long, under the sanitizers", torture),
     Job("litmus", "the core's memory orders suffice, and each is needed, in C11's model", litmus),
     Job(
