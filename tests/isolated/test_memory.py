@@ -145,7 +145,7 @@ def churn(cls: str, rounds: int) -> list[int]:
 @needs_proc
 @kinds
 def test_queues_and_threads_that_end_leave_nothing(kind: Kind) -> None:
-    sizes = run_child(churn, kind.cls.__name__, 6)
+    sizes = run_child(churn, kind.cls.__name__, 6, timeout=150)
     # 2,100 queues a round: a leak of one cache line each would be 250 KiB a round.
     assert sizes[-1] - sizes[2] < 300_000, sizes
 

@@ -163,7 +163,7 @@ def signals_before_sleep(cls: str, trials: int) -> int:
     for _ in range(trials):
         signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 1.2e-4))
         try:
-            q.get(timeout=0.3)
+            q.get(timeout=5)
         except fastprims.Empty:
             missed += 1
             q.get()
