@@ -120,9 +120,24 @@ cdef int presence_of(Hub hub) except -1:
     return 0
 
 
+cdef Hub own_hub(object loop):
+    """The hub of the loop that runs in this thread, if it is the last one that had need of a hub here;
+    else None."""
+    presence = getattr(here, "presence", None)
+    if presence is None:
+        return None
+    hub = (<Presence>presence).hub
+    if (hub.loop != <PyObject*>loop or hub.forks != _core.fp_thread_forks()
+            or _core.fp_hub_state(&hub.core) != 0):
+        return None
+    return hub
+
+
 cdef Hub hub_of(object loop):
     """The hub of the running loop, which is made when it is first needed."""
-    cdef Hub hub
+    cdef Hub hub = own_hub(loop)
+    if hub is not None:
+        return hub
     with hubs_lock:
         hub = hubs.get(loop)
     if hub is not None and _core.fp_hub_state(&hub.core) & _core.FP_HUB_CLOSED:
@@ -146,24 +161,11 @@ cdef Hub hub_of(object loop):
     return hub
 
 
-cdef Hub own_hub():
-    """The hub of the loop that runs in this thread, if there are both; else None."""
-    presence = getattr(here, "presence", None)
-    if presence is None:
-        return None
-    hub = (<Presence>presence).hub
-    loop = loop_here()
-    if (hub.loop != <PyObject*>loop or hub.forks != _core.fp_thread_forks()
-            or _core.fp_hub_state(&hub.core) & _core.FP_HUB_CLOSED):
-        return None
-    return hub
-
-
 # Between these two, a notification of a listener of the own loop costs no system call, and its task is
 # scheduled before the second one returns.
 
 cdef Hub begin_own():
-    cdef Hub hub = own_hub()
+    cdef Hub hub = own_hub(loop_here())
     if hub is not None:
         _core.fp_hub_own(&hub.core)
     return hub
