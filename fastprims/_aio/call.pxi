@@ -136,9 +136,12 @@ cdef class Call:
         if self.waiter.expired:
             self.expire(result)
             return PYGEN_RETURN
-        if self.list_again() and self.try_once(result):
-            self.leave_with_success()
-            return PYGEN_RETURN
+        while self.list_again():
+            if self.try_once(result):
+                self.leave_with_success()
+                return PYGEN_RETURN
+            if not self.waiter.has_turn:  # it may have got one during the attempt, from the own hub
+                break
         result[0] = fp_new_reference(self.waiter.wait())
         return PYGEN_NEXT
 
