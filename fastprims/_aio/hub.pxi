@@ -106,7 +106,7 @@ cdef class Presence:
 
 here = threading.local()
 hubs = WeakKeyDictionary()
-hubs_lock = threading.Lock()
+hubs_lock = threading.RLock()  # a finalizer may run while it is held, and use a loop
 
 
 cdef int presence_of(Hub hub) except -1:

@@ -266,7 +266,7 @@ cdef class CtrieBase:
 
     cdef _core.fp_ctrie* trie(self) except NULL:
         if _core.FP_UNLIKELY(live_of(self) == NULL):
-            if not isinstance(self, Ctrie):
+            if isinstance(self, CtrieSnapshot) or not isinstance(self, Ctrie):
                 raise TypeError(f"a {type(self).__name__} of these contents does not change")
             self.grow_trie()
         return live_of(self)
