@@ -50,7 +50,16 @@ async def test_put_returns_none(kind: EndKind) -> None:
 @on("unordered")
 async def test_any_object_is_an_item_and_comes_out_itself(kind: EndKind) -> None:
     a = kind.make().a
-    items: list[Any] = [None, (), asyncio.QueueEmpty(), StopIteration(7), object, a, "text", 1 << 90]
+    items: list[Any] = [
+        None,
+        (),
+        asyncio.QueueEmpty(),
+        StopIteration(7),
+        object,
+        a,
+        "text",
+        1 << 90,
+    ]
     for item in items:
         await a.put(item)
         got = await a.get()

@@ -185,7 +185,7 @@ async def test_threads_are_served_while_the_loop_is_busy_item_by_item(kind: EndK
     await settle(*tasks)
     taker = spawn(lambda: [ends.s.get(timeout=LONG) for _ in range(20)])
     for n in range(20):
-        time.sleep(0.001)
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop is to stand still
         ends.s.put(n)
     got = taker.result(LONG)
     assert sorted(got) == list(range(20))
@@ -448,7 +448,7 @@ def test_a_queue_with_ends_is_freed(kind: EndKind) -> None:
         await getter
 
     ends = kind.make()
-    run(lambda: use(ends))
+    run(use(ends))
     item = Item()
     seen = weakref.ref(item)
     ends.a.put_nowait(item)

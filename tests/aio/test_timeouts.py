@@ -149,7 +149,7 @@ async def test_a_call_that_is_woken_as_its_time_ends_passes_its_turn_on(kind: En
         await passes(1)
         if before:
             a.put_nowait(1)
-        time.sleep(0.02)
+        time.sleep(0.02)  # noqa: ASYNC251 - the loop is to stand still
         if not before:
             a.put_nowait(1)
         await asyncio.wait([short, patient], timeout=LONG, return_when=asyncio.FIRST_COMPLETED)

@@ -162,7 +162,7 @@ def _fastprims(name: str, **promises: Any) -> EndKind:
         cls if bounded else lambda maxsize: cls(),
         _both,
         ours=True,
-        closed=getattr(aio, 'QueueShutDown', None),
+        closed=getattr(aio, "QueueShutDown", None),
         thread_closed=fastprims.ShutDown,
         **promises,
     )
@@ -181,7 +181,7 @@ OURS: list[EndKind] = [
             _own,
             order,
             ours=True,
-            closed=getattr(aio, 'QueueShutDown', None),
+            closed=getattr(aio, "QueueShutDown", None),
             thread_closed=fastprims.ShutDown,
         )
         for name, order in ORDERS.items()
@@ -195,7 +195,8 @@ OTHERS: list[EndKind] = [
     *_peer("culsans", direct=False, turns=False),
 ]
 
-if aio is None: OURS = []  # XXX
+if aio is None:
+    OURS = []  # XXX
 ALL = OTHERS + OURS
 
 Empty, Full = std.Empty, std.Full  # what the ends for threads raise
