@@ -18,11 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import fastprims
-
-try:
-    from fastprims import aio
-except ImportError:  # XXX
-    aio = None  # XXX
+from fastprims import aio
 
 NO_SHUTDOWN = type("NoShutDown", (Exception,), {})
 """What a queue without shutdown() never raises."""
@@ -162,7 +158,7 @@ def _fastprims(name: str, **promises: Any) -> EndKind:
         cls if bounded else lambda maxsize: cls(),
         _both,
         ours=True,
-        closed=getattr(aio, "QueueShutDown", None),
+        closed=aio.QueueShutDown,
         thread_closed=fastprims.ShutDown,
         **promises,
     )
@@ -177,11 +173,11 @@ OURS: list[EndKind] = [
     *(
         EndKind(
             f"fastprims.aio.{name}",
-            getattr(aio, name, None),
+            getattr(aio, name),
             _own,
             order,
             ours=True,
-            closed=getattr(aio, "QueueShutDown", None),
+            closed=aio.QueueShutDown,
             thread_closed=fastprims.ShutDown,
         )
         for name, order in ORDERS.items()
@@ -195,8 +191,6 @@ OTHERS: list[EndKind] = [
     *_peer("culsans", direct=False, turns=False),
 ]
 
-if aio is None:
-    OURS = []  # XXX
 ALL = OTHERS + OURS
 
 Empty, Full = std.Empty, std.Full  # what the ends for threads raise
