@@ -41,6 +41,7 @@ MODULES = {
     "_limits/ext.pyx": THREADS,
     "_queues/ext.pyx": THREADS,
     "_maps/ext.pyx": THREADS,
+    "_aio/ext.pyx": THREADS,
 }
 if sys.platform == "linux":
     MODULES |= {"_shm/ext.pyx": PROCESSES, "_shm/objects.pyx": PROCESSES}

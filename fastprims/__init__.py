@@ -10,7 +10,7 @@ from fastprims._errors import ItemTooLarge, ShutDown
 from fastprims._limits.ext import ObjectPool, RateLimiter
 from fastprims._maps.ext import Ctrie, CtrieSnapshot, Subscription, TopicSnapshot, TopicTrie
 from fastprims._queues.dropin import LifoQueue, PriorityQueue, Queue
-from fastprims._queues.ext import BoundedChannel, MPMCRing, SimpleQueue, SPSCRing
+from fastprims._queues.ext import BoundedChannel, MPMCRing, SimpleQueue, SPSCRing, set_end_maker
 from fastprims._queues.install import build_info, install, uninstall
 
 TYPE_CHECKING = False
@@ -20,6 +20,8 @@ else:  # no futex
     from fastprims._shm.unsupported import ShmQueue, ShmReservation, ShmRing, ShmView
 
 if TYPE_CHECKING:
+    from fastprims._aio.ext import AsyncEnd
+    from fastprims._queues.ext import BaseQueue
     from fastprims._shm.queue import ShmQueue
 
 __all__ = [
@@ -57,6 +59,16 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def _async_end(queue: "BaseQueue[object]") -> "AsyncEnd[object]":
+    """What makes `queue.async_q`. Imports asyncio when that is first used, since it takes long."""
+    from fastprims._aio.ext import AsyncEnd
+
+    return AsyncEnd(queue)
+
+
+set_end_maker(_async_end)
 
 
 def __getattr__(name: str) -> object:

@@ -41,6 +41,12 @@ static bool never(void *c) {
     return false;
 }
 
+int64_t fp_channel_delay(struct fp_channel *c) {
+    int64_t delay;
+    fp_gcra_delay(c->pace, 1, &fp_system_clock, &delay); /* this clock does not fail */
+    return delay;
+}
+
 enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const struct fp_host *host) {
     const struct fp_attempt op = {closed_meanwhile, never, c};
     enum fp_status s;
@@ -48,8 +54,7 @@ enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const str
         s = fp_gcra_try(c->pace, 1, &fp_system_clock);
         if (s != FP_FULL || host == NULL)
             return s;
-        int64_t delay, now = fp_now();
-        fp_gcra_delay(c->pace, 1, &fp_system_clock, &delay); /* this clock does not fail */
+        int64_t delay = fp_channel_delay(c), now = fp_now();
         if (delay > deadline - now)
             return FP_TIMED_OUT;
         s = fp_wait(&c->token_event, &op, now + delay, host);

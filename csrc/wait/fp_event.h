@@ -43,11 +43,19 @@
  * If the notification comes first, the kernel refuses the sleep, since the epoch differs. The last
  * waiter to leave clears the bit.
  *
+ * Listeners (fp_listener.h) wait without a thread: a notification takes the first one off the
+ * event's list and calls it. As long as the list is not empty, it counts as one waiter of the word;
+ * so a notifier needs no further load to learn that nobody waits. The notifier ends the
+ * announcement on behalf of the listener that it takes; no thread's wake-up depends on what
+ * listeners do. If threads wait, too, one of them is woken as well, whether or not the event is
+ * signalled.
+ *
  * Fork copies the word but not the sleepers. A word that carries another process's number counts as
  * one without waiters and flags; the first change in the child makes it so.
  *
  * Progress: the functions that do not sleep are lock-free: a swap fails only because another thread
- * entered, left or notified. So nothing here can stop a non-blocking operation. A notifier that is
+ * entered, left or notified. So nothing here can stop a non-blocking operation, as long as there is
+ * no listener; a short lock guards their list. A notifier that is
  * suspended between its swap and the system call delays the sleepers until it runs again.
  */
 #ifndef FP_EVENT_H
@@ -61,13 +69,17 @@ struct fp_event {
     fp_sync_u64 waits;   /* announcements, for statistics */
     fp_sync_u64 misses;  /* watches without news since the last with news; for fp_wait.c */
     fp_sync_u64 repeats; /* with FP_PLAIN: grows with each notification while one is under way */
-    bool light;          /* the structure is changed by light stores; never changes */
+    fp_sync_u64 listening; /* the lock of the list of listeners; see fp_event.c */
+    fp_sync_u64 first;     /* address of the first listener; 0: there is none */
+    bool light;            /* the structure is changed by light stores; never changes */
 };
 
 #define FP_EVENT_SIGNALLED ((uint64_t)1 << 32)
 #define FP_EVENT_ASLEEP ((uint64_t)1 << 33)
 #define FP_EVENT_PROCESS ((uint64_t)0x3ff << 34)
 #define FP_EVENT_WAITER ((uint64_t)1 << 44)
+
+struct fp_listener;
 
 void fp_event_init(struct fp_event *e);
 
@@ -82,6 +94,11 @@ void fp_event_send_all(struct fp_event *e);
  * store-load pairing described above. */
 static inline uint32_t fp_event_waiters(struct fp_event *e) {
     return (uint32_t)(fp_sync_u64_load_seq_cst(&e->word) >> 44);
+}
+
+/* Only a hint: whether a notification is likely to go to a listener. */
+static inline bool fp_event_has_listeners(struct fp_event *e) {
+    return fp_sync_u64_load_relaxed(&e->first) != 0;
 }
 
 /* Differs from an earlier answer if the notifier has gone on. Only a sign of life: relaxed. */

@@ -60,7 +60,46 @@ cdef extern from "base/fp_park.h" nogil:
 cdef extern from "wait/fp_event.h" nogil:
     struct fp_event:
         fp_sync_u64 waits
+    uint32_t fp_event_waiters(fp_event*)
+    bint fp_event_has_listeners(fp_event*)
+    void fp_event_notify(fp_event*)
     void fp_event_notify_all(fp_event*)
+
+cdef extern from "wait/fp_listener.h":
+    enum fp_listener_place:
+        FP_LISTENER_IDLE
+        FP_LISTENER_LISTED
+        FP_LISTENER_CHOSEN
+    struct fp_listener:
+        fp_listener* next
+        fp_event* event
+        fp_bool (*notify)(fp_listener*) noexcept
+        void* context
+        void* owner
+    ctypedef int (*fp_listener_visitor)(fp_listener*, void*) noexcept
+    void fp_event_listen(fp_event*, fp_listener*, bint)
+    bint fp_event_unlisten(fp_listener*)
+    fp_listener* fp_event_drop_listeners(fp_event*)
+    int fp_event_visit_listeners(fp_event*, fp_listener_visitor, void*)
+    fp_listener_place get_place "fp_listener_place"(fp_listener*)
+
+cdef extern from "wait/fp_hub.h":
+    const uint64_t FP_HUB_CLOSED
+    const uint64_t FP_HUB_AWAY
+    struct fp_hub:
+        int read_fd
+    fp_status fp_hub_open(fp_hub*)
+    fp_bool fp_hub_notify(fp_listener*)
+    void fp_hub_clear(fp_hub*)
+    fp_listener* fp_hub_take(fp_hub*)
+    void fp_hub_return(fp_listener*)
+    void fp_hub_own(fp_hub*)
+    bint fp_hub_has_due(fp_hub*)
+    void fp_hub_set_away(fp_hub*, bint)
+    uint64_t fp_hub_state(fp_hub*)
+    void fp_hub_close(fp_hub*)
+    void fp_hub_end(fp_hub*)
+    int fp_hub_visit(fp_hub*, fp_listener_visitor, void*)
 
 cdef extern from "wait/fp_wait.h":
     struct fp_host:
@@ -85,6 +124,8 @@ cdef extern from "wait/fp_lock.h":
 
 cdef extern from "base/fp_thread.h" nogil:
     uint64_t fp_thread_serial()
+    uint64_t fp_thread_forks()
+    void fp_thread_watch_forks()
 
 cdef extern from "queues/fp_queue.h":
     const uint64_t FP_UNBOUNDED
@@ -140,6 +181,7 @@ cdef extern from "queues/fp_channel.h":
     fp_channel* fp_channel_create(uint64_t limit, fp_bool evicts, fp_bool gated)
     fp_status fp_channel_set_rate(fp_channel*, double rate, uint64_t burst)
     fp_status fp_channel_pace(fp_channel*, int64_t, const fp_host*)
+    int64_t fp_channel_delay(fp_channel*)
     fp_status fp_channel_store(fp_channel*, uint64_t)
     size_t fp_channel_trim(fp_channel*, uint64_t*, size_t)
     void fp_channel_count_drop(fp_channel*, fp_drop_reason, uint64_t)

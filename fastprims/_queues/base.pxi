@@ -166,6 +166,77 @@ cdef class BaseQueue:
             self.raise_for_status(status)
         return batch.done
 
+    # For event loops. -----------------------------------------------------------------------------
+
+    cdef fp_status conclude_attempt(self, fp_status status) except *:
+        """Raises what isn't an answer of an attempt."""
+        if status != _core.FP_OK and not must_wait(status):
+            self.raise_for_status(status)
+        return status
+
+    cdef fp_status attempt_get(self, PyObject** item) except *:
+        cdef uint64_t word = 0
+        if self.check_open() or self.indirect:
+            return self.get_publicly(item)
+        cdef fp_status status = self.get_one(self.core, &word)
+        if status == _core.FP_OK:
+            item[0] = fp_receive(<PyObject*>word, &self.crossing)
+            return status
+        if status == _core.FP_MOVED:
+            return self.get_publicly(item)
+        return self.conclude_attempt(status)
+
+    cdef fp_status attempt_put(self, Offered* offered) except *:
+        if self.check_open() or self.indirect:
+            return self.put_publicly(<object>offered.item)
+        cdef fp_status status = give(self, offered.item)
+        if status == _core.FP_MOVED:
+            return self.put_publicly(<object>offered.item)
+        return self.conclude_attempt(status)
+
+    cdef fp_status get_publicly(self, PyObject** item) except *:
+        try:
+            found = self.get(False)
+        except (Empty, opened.known_as(Empty)):
+            return _core.FP_EMPTY
+        item[0] = fp_new_reference(found)
+        return _core.FP_OK
+
+    cdef fp_status put_publicly(self, object item) except *:
+        try:
+            self.put(item, False)
+        except (Full, opened.known_as(Full)):
+            return _core.FP_FULL
+        return _core.FP_OK
+
+    cdef int give_up(self, Offered* offered) except -1:
+        return 0
+
+    cdef int before_wait(self) except -1:
+        return 0
+
+    cdef _core.fp_event* all_done_event(self) noexcept:
+        return NULL
+
+    cdef bint is_all_done(self) except -1:
+        return True
+
+    cdef _core.fp_event* event_number(self, int i) noexcept:
+        if i == 0:
+            return self.ops.not_empty(self.core)
+        return self.ops.not_full(self.core) if i == 1 else NULL
+
+    @property
+    def async_q(self):
+        """The end of this queue for event loops: `await q.async_q.get()`. See fastprims.aio."""
+        self.check_open()  # raises if there is no structure
+        return end_of(self)
+
+    @property
+    def sync_q(self):
+        """The queue itself: its end for threads."""
+        return self
+
     # The protocol. --------------------------------------------------------------------------------
 
     def put(self, item, block=True, timeout=None):

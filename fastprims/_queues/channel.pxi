@@ -235,6 +235,42 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         self.measure(item)
         return self.conclude(self.offer(item, &wait, False))
 
+    cdef fp_status attempt_put(self, Offered* offered) except *:
+        cdef fp_status status
+        cdef Wait wait = AT_ONCE
+        self.check_open()
+        if self.indirect and type(self).put is not BoundedChannel.put:
+            return self.put_publicly(<object>offered.item)
+        if self.policy != BLOCK:
+            if not offered.measured:
+                self.measure(<object>offered.item)
+            status = self.offer(<object>offered.item, &wait, False)
+            self.conclude(status)
+            return _core.FP_OK if status == _core.FP_FULL else status
+        if not offered.measured:
+            self.measure(<object>offered.item)
+            offered.measured = True
+        if self.has_rate and not offered.has_token:
+            status = _core.fp_channel_pace(self.channel(), 0, NULL)
+            if status == _core.FP_FULL:
+                offered.delay = _core.fp_channel_delay(self.channel())
+                return self.conclude_attempt(
+                    _core.FP_CLOSED if self.ops.is_closed(self.core) else _core.FP_NOT_YET)
+            offered.has_token = True
+        fp_hand_over(offered.item, &self.crossing)
+        status = _core.fp_channel_store(self.channel(), <uint64_t>offered.item)
+        if status != _core.FP_OK:
+            DECREF(offered.item)
+        return self.conclude_attempt(status)
+
+    cdef int give_up(self, Offered* offered) except -1:
+        lacks_token = self.has_rate and not offered.has_token
+        return self.count_drop(_core.FP_DROP_RATE if lacks_token else _core.FP_DROP_FULL, 1)
+
+    cdef int before_wait(self) except -1:
+        self.report(True)  # as in wait()
+        return 0
+
     cdef int conclude(self, fp_status status) except -1:
         """Raises what put() raises for this status."""
         if status != _core.FP_OK and (status != _core.FP_FULL or self.policy < DROP_NEWEST):

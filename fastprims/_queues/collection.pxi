@@ -34,11 +34,43 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
+cdef int visit_listener(_core.fp_listener* l, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>l.owner, (<Visit*>arg).arg)
+
+
+# What waits for a queue stays alive by that: the list of an event owns a reference.
+cdef int visit_listeners(BaseQueue self, Visit* visit) noexcept:
+    cdef int i = 0, answer = 0
+    cdef _core.fp_event* event = self.event_number(i)
+    while event != NULL and answer == 0:
+        answer = _core.fp_event_visit_listeners(event, visit_listener, visit)
+        i += 1
+        event = self.event_number(i)
+    return answer
+
+
+cdef void drop_listeners(BaseQueue self) noexcept:
+    cdef int i = 0
+    cdef _core.fp_listener* l
+    cdef _core.fp_listener* following
+    cdef _core.fp_event* event = self.event_number(i)
+    while event != NULL:
+        l = _core.fp_event_drop_listeners(event)
+        while l != NULL:
+            following = l.next
+            DECREF(<PyObject*>l.owner)
+            l = following
+        i += 1
+        event = self.event_number(i)
+
+
 # Runs while every other thread waits for the GIL or is stopped outside of the structure's
 # functions. Changes nothing.
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef Visit visit = [fn, arg]
     cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
+    if answer == 0:
+        answer = visit_listeners(<BaseQueue>self, &visit)
     return answer if answer else attributes_of(self).traverse(self, fn, arg)
 
 
@@ -49,6 +81,7 @@ cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
 cdef int clear(PyObject* self) noexcept:
     (<BaseQueue>self).ops.abandon((<BaseQueue>self).core, False)
     (<BaseQueue>self).clear()
+    drop_listeners(<BaseQueue>self)
     return attributes_of(self).clear(self)
 
 

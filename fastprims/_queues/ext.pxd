@@ -1,12 +1,27 @@
 # The base class of all queues, and the parts of it that the fast paths in fastcall.pxi inline.
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_status
 from fastprims._common.cpython_compat cimport DECREF, fp_class_version, fp_hand_over
 from fastprims._common.ext cimport Wait
+
+
+# An item that waits for room. The caller sets the first field; the queue remembers how far it has
+# come, and says when to try again if that isn't a matter of room.
+cdef struct Offered:
+    PyObject* item  # the caller's reference
+    bint measured
+    bint has_token
+    int64_t delay  # nanoseconds; 0: none
+
+# Listeners (csrc/wait/fp_listener.h) of a queue's events are listed by these, since each module has
+# its own copy of the core, with its own count of forks.
+cdef void listen(_core.fp_event* event, _core.fp_listener* l, bint in_front) noexcept
+cdef bint unlisten(_core.fp_listener* l) noexcept
+cdef void pass_turn(_core.fp_event* event) noexcept
 
 
 cdef class BaseQueue:
@@ -27,8 +42,9 @@ cdef class BaseQueue:
     cdef bint indirect
     # An item has changed threads in this queue. Any thread writes it, atomically: handover.h.
     cdef unsigned char crossing
-    # Never written. It makes Cython build a type that the garbage collector knows.
-    cdef object _collected
+    # A weak reference to the end for event loops, once there is one; within the critical section.
+    # (It also makes Cython build a type that the garbage collector knows.)
+    cdef object end
     cdef object __weakref__  # the interpreter's
 
     # The fields that go with a structure are written once. __init__ computes all of them first,
@@ -68,6 +84,24 @@ cdef class BaseQueue:
     cdef size_t put_list(self, list items, size_t before, bint block,
                          object timeout) except? -1
     cdef object get_item(self, bint block, object timeout)
+
+    # For the ends of event loops (fastprims/_aio): one attempt, which never waits. FP_OK, FP_CLOSED,
+    # or an answer for which must_wait() is true; everything else is raised.
+    cdef fp_status conclude_attempt(self, fp_status status) except *
+    cdef fp_status attempt_get(self, PyObject** item) except *
+    # FP_NOT_YET: there is something else to wait for than room; see Offered.
+    cdef fp_status attempt_put(self, Offered* offered) except *
+    cdef fp_status get_publicly(self, PyObject** item) except *
+    cdef fp_status put_publicly(self, object item) except *
+    # The item was not stored in time.
+    cdef int give_up(self, Offered* offered) except -1
+    # Nothing to take: called before a call waits for an item.
+    cdef int before_wait(self) except -1
+    # The event that is notified once no task is unfinished; NULL: the queue counts no tasks.
+    cdef _core.fp_event* all_done_event(self) noexcept
+    cdef bint is_all_done(self) except -1
+    # For each of the queue's events, up to NULL.
+    cdef _core.fp_event* event_number(self, int i) noexcept
 
 
 cdef class QueueWithState(BaseQueue):

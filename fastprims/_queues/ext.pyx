@@ -26,7 +26,7 @@ from fastprims._common.cpython_compat cimport (
     traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
-    AT_ONCE, Layout, Wait, check_role, check_timeout, deadline_of, host, may_poll, poll,
+    AT_ONCE, Layout, Wait, check_role, check_timeout, deadline_of, host, may_poll, must_wait, poll,
     raise_for_status, refuse_again, refuse_pickle, rest_of, to_bool, to_count, to_index, to_most,
     to_size, until, untracked_list,
 )
@@ -49,6 +49,7 @@ from fastprims._queues import channel_options, opened
 from fastprims._queues.standard import LifoQueue, PriorityQueue, Queue
 
 include "attempts.pxi"
+include "listening.pxi"
 include "base.pxi"
 include "fastcall.pxi"
 include "simple.pxi"

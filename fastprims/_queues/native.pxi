@@ -425,6 +425,21 @@ cdef class NativeQueue(BaseQueue):
                 self.raise_for_status(status)
         return None if timeout is None else True
 
+    cdef _core.fp_event* all_done_event(self) noexcept:
+        return &self.all_done
+
+    cdef _core.fp_event* event_number(self, int i) noexcept:
+        return &self.all_done if i == 2 else BaseQueue.event_number(self, i)
+
+    cdef bint is_all_done(self) except -1:
+        cdef uint64_t unfinished
+        if not self.check_open():
+            unfinished = self.unfinished()
+            if unfinished != OPEN_OR_OPENING:
+                return unfinished == 0
+            self.await_opening()
+        return not self.unfinished_tasks
+
     def __bool__(self):
         # A standard queue has no len(); a class that adds one decides by it.
         return not fp_overrides_len(self, NativeQueue) or len(self) != 0

@@ -1,0 +1,1 @@
+"""The ends of queues for event loops."""

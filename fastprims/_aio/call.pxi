@@ -1,0 +1,317 @@
+# One call of an end: what `await` runs.
+#
+# The first attempt is made when the call is awaited, and as a rule it is the last one: then no
+# future is made, and the task goes on at once. Taking the item is the last thing that a call does.
+# A task that is cancelled throws its exception into the call while that waits; the call has taken
+# nothing then.
+
+
+cdef extern from "_aio/awaiting.h":
+    enum:
+        PYGEN_RETURN
+        PYGEN_NEXT
+    ctypedef int (*fp_advance)(PyObject*, PyObject**)
+    int fp_set_advance(object type, fp_advance advance) except -1
+
+cdef enum Kind:
+    GET
+    NEXT  # the same, for `async for`
+    GET_MANY
+    PUT
+    PUT_MANY
+    JOIN
+
+# Phases of a call. A thread that runs it has changed the phase to RUNNING.
+cdef enum:
+    NEW
+    RUNNING
+    WAITING
+    DONE
+
+
+@cython.final
+@cython.no_gc_clear  # __dealloc__ needs the waiter; other objects of each cycle can be cleared
+cdef class Call:
+    """What the methods of an AsyncEnd return: to be awaited, once."""
+
+    cdef _core.fp_sync_u64 phase
+    cdef Kind kind
+    cdef BaseQueue queue
+    cdef object argument  # the item, the list of items, or how many to take
+    cdef object timeout
+    cdef Waiter waiter  # once the call has had to wait
+    cdef Offered offered
+    cdef Py_ssize_t done  # how many items were stored
+    cdef double pause
+
+    def __dealloc__(self):
+        self.leave()
+
+    # The interpreter's side. ----------------------------------------------------------------------
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise SystemError  # replaced below
+
+    def send(self, value):
+        """As a coroutine's: go on, until there is something to wait for or the call ends."""
+        cdef PyObject* result = NULL
+        if advance(<PyObject*>self, &result) == PYGEN_NEXT:
+            return fp_steal(result)
+        raise StopIteration(fp_steal(result))
+
+    def throw(self, kind, value=None, traceback=None):
+        """As a coroutine's: end the call, which has no effect then, with this exception."""
+        cdef object error = kind
+        self.enter()
+        self.end()
+        if isinstance(kind, type):
+            error = value if isinstance(value, BaseException) else (
+                kind() if value is None else kind(value))
+        if traceback is not None:
+            error = error.with_traceback(traceback)
+        raise error
+
+    def close(self):
+        """As a coroutine's: end the call, which has no effect then."""
+        if _core.fp_sync_u64_load_acquire(&self.phase) != DONE:
+            self.enter()
+            self.end()
+
+    cdef int enter(self) except -1:
+        """Makes this thread the one that runs the call."""
+        cdef uint64_t seen = _core.fp_sync_u64_load_relaxed(&self.phase)
+        # Acquire half: pairs with the release at the end of advance().
+        while seen == NEW or seen == WAITING:
+            if _core.fp_sync_u64_cas_seq_cst(&self.phase, &seen, RUNNING):
+                return 0
+        if seen == RUNNING:
+            raise ValueError("this call is being awaited already")
+        raise RuntimeError("this call has been awaited already: call the method again")
+
+    cdef int end(self) except -1:
+        self.leave()
+        _core.fp_sync_u64_store_release(&self.phase, DONE)
+        if self.waiter is not None:
+            self.waiter.cancel_timers()
+        return 0
+
+    cdef void leave(self) noexcept:
+        """Does not wait any more, and had no success: if it had a turn, the next one gets it."""
+        if self.waiter is not None and self.waiter.leave():
+            self.notify()
+
+    cdef void leave_with_success(self) noexcept:
+        """One notification may stand for many items: if there are more, the next one gets a turn.
+        """
+        cdef uint64_t puts, gets
+        if self.waiter is None:
+            return
+        self.waiter.leave()
+        if self.kind == JOIN or not _core.fp_event_waiters(self.waiter.node.event):
+            return
+        self.queue.ops.count(self.queue.core, &puts, &gets)
+        takes = self.kind < PUT
+        if puts != gets if takes else puts - gets < self.queue.ops.limit(self.queue.core):
+            self.notify()
+
+    cdef void notify(self) noexcept:
+        # Writes to the descriptor even of the own loop: futures must not be resolved here, since
+        # the call may be ending in a finalizer.
+        pass_turn(self.waiter.node.event)
+
+    # One attempt, and what to do after it. --------------------------------------------------------
+
+    cdef int advance(self, PyObject** result) except -1:
+        if self.try_once(result):
+            self.leave_with_success()
+            return PYGEN_RETURN
+        if self.waiter is None:
+            self.prepare()
+        if self.waiter.expired:
+            self.expire(result)
+            return PYGEN_RETURN
+        while self.list_again():
+            if self.try_once(result):
+                self.leave_with_success()
+                return PYGEN_RETURN
+            if not self.waiter.has_turn:  # it may have got one during the attempt, from the own hub
+                break
+        result[0] = fp_new_reference(self.waiter.wait())
+        return PYGEN_NEXT
+
+    cdef int prepare(self) except -1:
+        """The first attempt has failed."""
+        if self.kind < PUT:
+            self.queue.before_wait()
+        if self.kind == NEXT or self.timeout is None:
+            seconds = None
+        else:
+            deadline_of(self.timeout)  # raises if it is too large, or nan
+            seconds = float(self.timeout)
+        loop = get_running_loop()
+        waiter = new_waiter(self.queue, loop)
+        waiter.node.event = self.event()
+        if seconds is not None:
+            if seconds > 0:
+                waiter.limit = loop.call_later(seconds, waiter.expire)
+            else:
+                waiter.expired = True
+        self.waiter = waiter
+        return 0
+
+    cdef fp_event* event(self) noexcept:
+        """What the call waits for."""
+        if self.kind == JOIN:
+            return self.queue.all_done_event()
+        return (self.queue.ops.not_empty(self.queue.core) if self.kind < PUT
+                else self.queue.ops.not_full(self.queue.core))
+
+    cdef bint list_again(self) except -1:
+        """True: the waiter is in the list, and the call has to try once more."""
+        if self.queue.check_open():
+            # An open queue has conditions, which know no event loops.
+            self.waiter.wait_at_most(self.pause)
+            self.pause = min(self.pause + 0.001, 0.02)
+            return False
+        if self.offered.delay != 0:
+            self.waiter.wait_at_most(self.offered.delay / 1e9)
+            self.offered.delay = 0
+        return self.waiter.list_again(self.waiter.node.event)
+
+    cdef int expire(self, PyObject** result) except -1:
+        """The time-out has passed, and the last attempt has failed."""
+        if self.kind < PUT:
+            raise QueueEmpty
+        if self.kind == JOIN:
+            result[0] = fp_constant(False)
+        elif self.kind == PUT:
+            self.queue.give_up(&self.offered)
+            raise QueueFull
+        else:
+            self.give_up_rest()
+            if self.done == 0:
+                raise QueueFull
+            result[0] = fp_new_reference(self.done)
+        self.leave()
+        return 0
+
+    cdef int give_up_rest(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(self.done, len(<list>self.argument)):
+            self.queue.give_up(&self.offered)
+            self.offered.has_token = False
+        return 0
+
+    cdef bint try_once(self, PyObject** result) except -1:
+        """True: the call is done, and this is its result."""
+        cdef Hub hub
+        cdef fp_event* others = (self.queue.ops.not_full(self.queue.core) if self.kind < PUT
+                                 else self.queue.ops.not_empty(self.queue.core))
+        if not _core.fp_event_has_listeners(others):
+            return self.attempt(result)
+        hub = begin_own()
+        try:
+            return self.attempt(result)
+        finally:
+            end_own(hub)
+
+    cdef bint attempt(self, PyObject** result) except -1:
+        cdef fp_status status
+        if self.kind == GET or self.kind == NEXT:
+            status = self.queue.attempt_get(result)
+            return status == _core.FP_OK
+        if self.kind == PUT:
+            self.offered.item = <PyObject*>self.argument
+            status = self.queue.attempt_put(&self.offered)
+            if status == _core.FP_OK:
+                result[0] = fp_constant(None)
+            return status == _core.FP_OK
+        if self.kind == GET_MANY:
+            return self.attempt_get_many(result)
+        if self.kind == PUT_MANY:
+            return self.attempt_put_many(result)
+        if self.queue.is_all_done():
+            result[0] = fp_constant(None if self.timeout is None else True)
+            return True
+        return False
+
+    cdef bint attempt_get_many(self, PyObject** result) except -1:
+        try:
+            items = self.queue.get_many(self.argument, False)
+        except (Empty, opened.known_as(Empty)):
+            return False
+        result[0] = fp_new_reference(items)
+        return True
+
+    cdef bint attempt_put_many(self, PyObject** result) except -1:
+        cdef list items = self.argument
+        cdef fp_status status = _core.FP_OK
+        while self.done < len(items) and status == _core.FP_OK:
+            self.offered.item = <PyObject*>items[self.done]
+            try:
+                status = self.queue.attempt_put(&self.offered)
+            except Exception as error:
+                if self.done == 0 or not is_refusal(error):
+                    raise
+                break
+            if status == _core.FP_OK:
+                self.done += 1
+                self.offered.measured = self.offered.has_token = False
+        if must_wait(status):
+            return False
+        result[0] = fp_new_reference(self.done)
+        return True
+
+
+cdef bint is_refusal(object error) except -1:
+    return isinstance(error, opened.refusals())
+
+
+cdef int raise_as_loops_do(Call call, object error) except -1:
+    """The exceptions of the ends for threads become those of asyncio."""
+    if isinstance(error, (ShutDown, opened.known_as(ShutDown))):
+        if call.kind == NEXT:
+            raise StopAsyncIteration
+        if not isinstance(error, QueueShutDown):
+            raise QueueShutDown from None
+    elif isinstance(error, (Empty, opened.known_as(Empty))):
+        raise QueueEmpty from None
+    elif isinstance(error, (Full, opened.known_as(Full))):
+        raise QueueFull from None
+    raise error
+
+
+cdef int advance(PyObject* object, PyObject** result) except -1:
+    cdef Call call = <Call>object
+    cdef int answer
+    call.enter()
+    try:
+        answer = call.advance(result)
+    except BaseException as error:
+        call.end()
+        raise_as_loops_do(call, error)
+    if answer == PYGEN_NEXT:
+        # Release: pairs with enter().
+        _core.fp_sync_u64_store_release(&call.phase, WAITING)
+    else:
+        _core.fp_sync_u64_store_release(&call.phase, DONE)
+        if call.waiter is not None:
+            call.waiter.cancel_timers()
+    return answer
+
+
+fp_set_advance(Call, <fp_advance>advance)
+
+
+cdef Call new_call(BaseQueue queue, Kind kind, object argument, object timeout):
+    cdef Call call = Call.__new__(Call)
+    if timeout is not None:
+        check_timeout(timeout)
+    call.queue, call.kind, call.argument, call.timeout = queue, kind, argument, timeout
+    return call

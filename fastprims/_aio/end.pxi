@@ -1,0 +1,190 @@
+# The end of a queue for event loops.
+
+
+cdef class AsyncEnd:
+    """AsyncEnd(queue)
+
+    The end of a queue for tasks of event loops: what `queue.async_q` is. It has the interface of
+    asyncio.Queue, batches, time-outs, and `async for`. It belongs to no loop: tasks of any number
+    of loops, in any threads, use it beside the threads that use the queue itself.
+
+    A task that finds nothing (or no room) waits without blocking its loop. Tasks get their turns in
+    the order of their coming. A task that is cancelled, or whose time-out passes, has taken or
+    stored nothing, and its turn passes on to the next one.
+    """
+
+    cdef readonly BaseQueue sync_q
+    """The queue: its end for threads."""
+    cdef object __weakref__
+
+    def __init__(self, BaseQueue queue not None):
+        if self.sync_q is not None:
+            raise RuntimeError("this AsyncEnd was made already; make a new one")
+        self.sync_q = queue
+
+    cdef BaseQueue queue(self):
+        if self.sync_q is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} was not initialised: a subclass that defines __init__ "
+                "must call super().__init__() with what the class needs")
+        return self.sync_q
+
+    @property
+    def async_q(self):
+        """This object."""
+        return self
+
+    def get(self, timeout=None):
+        """Await it to remove and return the next item. If there is none, wait, at most `timeout`
+        seconds. Raises asyncio.QueueEmpty if none came in time, QueueShutDown after shutdown() once
+        the queue is drained.
+        """
+        return new_call(self.queue(), GET, None, timeout)
+
+    def put(self, item, timeout=None):
+        """Await it to store `item`. If there is no room, wait, at most `timeout` seconds. Raises
+        asyncio.QueueFull if there was no room in time, QueueShutDown after shutdown().
+        """
+        return new_call(self.queue(), PUT, item, timeout)
+
+    def get_many(self, max_items, timeout=None):
+        """Await it to wait for the first item as get() does, then take the items that are there,
+        `max_items` at most, and get them as a list.
+        """
+        to_most(max_items)
+        return new_call(self.queue(), GET_MANY, max_items, timeout)
+
+    def put_many(self, iterable, timeout=None):
+        """Await it to store the items one after the other, and get their number: all, or fewer if
+        there was no room in time or the queue was shut down meanwhile. Raises asyncio.QueueFull
+        (QueueShutDown) if not a single item could be stored. The iterable is read to its end at
+        once. After a cancellation, the items stored so far remain in the queue.
+        """
+        return new_call(self.queue(), PUT_MANY, list(iterable), timeout)
+
+    def join(self, timeout=None):
+        """Await it to wait until task_done() was called for every item put. With a timeout in
+        seconds, the result tells whether that happened in time.
+        """
+        self.check_counts("join")
+        return new_call(self.queue(), JOIN, None, timeout)
+
+    def __aiter__(self):
+        """`async for` takes item after item, until shutdown() and the queue is drained."""
+        return Items(self)
+
+    cdef int check_counts(self, str method) except -1:
+        if self.queue().all_done_event() == NULL:
+            raise AttributeError(
+                f"{method}() is for queues that count tasks, which a "
+                f"{type(self.sync_q).__name__} does not: use a Queue", name=method, obj=self)
+        return 0
+
+    def get_nowait(self):
+        """Remove and return the next item, or raise asyncio.QueueEmpty."""
+        return finish(new_call(self.queue(), GET, None, 0))
+
+    def put_nowait(self, item):
+        """Store `item` if there is room now, else raise asyncio.QueueFull."""
+        finish(new_call(self.queue(), PUT, item, 0))
+
+    def task_done(self):
+        """Report that an item has been processed. Raises ValueError if called more often than items
+        were put.
+        """
+        self.check_counts("task_done")
+        cdef Hub hub = begin_own()
+        try:
+            self.queue().task_done()
+        finally:
+            end_own(hub)
+
+    @property
+    def unfinished_tasks(self):
+        """How many items were put for which task_done() has not been called."""
+        self.check_counts("unfinished_tasks")
+        return self.queue().unfinished_tasks
+
+    def qsize(self):
+        """The number of items."""
+        return self.queue().qsize()
+
+    def empty(self):
+        """True if there was no item at some moment during the call."""
+        return self.queue().empty()
+
+    def full(self):
+        """True if there was no room at some moment during the call."""
+        return self.queue().full()
+
+    @property
+    def maxsize(self):
+        """The queue's."""
+        return self.queue().maxsize
+
+    def shutdown(self, immediate=False):
+        """From now on every put raises QueueShutDown; gets deliver the items that are left and then
+        raise it too. immediate=True drops these items. Wakes all that wait, tasks and threads.
+        """
+        cdef Hub hub = begin_own()
+        try:
+            self.queue().shutdown(immediate)
+        finally:
+            end_own(hub)
+
+    @property
+    def is_shutdown(self):
+        """True once shutdown() was called."""
+        return bool(self.queue().is_shutdown)
+
+    @property
+    def closed(self):
+        """The same, by janus's name."""
+        return self.is_shutdown
+
+    def __repr__(self):
+        return (f"<{type(self).__module__}.{type(self).__qualname__} of {self.sync_q!r} "
+                f"at {<size_t><PyObject*>self:#x}>")
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """Generic alias: AsyncEnd[int]."""
+        return types.GenericAlias(cls, item)
+
+    def __reduce_ex__(self, protocol, /):
+        refuse_pickle(self, "Send its items, or use a queue made for processes")
+
+
+cdef object finish(Call call):
+    """Makes the one attempt of a call that does not wait."""
+    cdef PyObject* result = NULL
+    call.enter()
+    try:
+        if call.try_once(&result):
+            return fp_steal(result)
+        if call.kind == PUT:
+            call.queue.give_up(&call.offered)
+    except BaseException as error:
+        raise_as_loops_do(call, error)
+    finally:
+        _core.fp_sync_u64_store_release(&call.phase, DONE)
+    raise QueueFull if call.kind == PUT else QueueEmpty
+
+
+@cython.final
+cdef class Items:
+    """The iterator of `async for`."""
+
+    cdef AsyncEnd end
+
+    def __init__(self, AsyncEnd end):
+        self.end = end
+
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        return new_call(self.end.queue(), NEXT, None, None)
+
+
+fp_publish(AsyncEnd, "fastprims.aio.AsyncEnd", ())

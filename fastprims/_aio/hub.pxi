@@ -1,0 +1,210 @@
+# The hub of an event loop: what is due in it, and how it learns that (csrc/wait/fp_hub.h).
+#
+# Who owns whom. The loop has the Bell, as the callback of the hub's descriptor, and nothing else
+# has. So the Bell's end tells that the loop was closed or is gone. Bell, waiters and the registry
+# own the Hub. An event's list, or the hub's, owns a reference to each Waiter in it; the collector
+# sees these by way of the queue, or the hub.
+
+
+cdef class Hub:
+    """One for each event loop."""
+
+    cdef fp_hub core
+    cdef bint made
+    cdef uint64_t forks  # before it was made
+    cdef PyObject* loop  # only to compare: the hub is closed before the loop's memory is used again
+    cdef object _collected  # never written: makes Cython build a type that the collector knows
+
+    def __cinit__(self):
+        _core.fp_thread_watch_forks()
+        self.forks = _core.fp_thread_forks()
+        self.made = _core.fp_hub_open(&self.core) == _core.FP_OK
+        if not self.made:
+            raise OSError(
+                "no file descriptor to wake the event loop with: too many are open, or this "
+                "platform has neither eventfd nor pipes that an event loop can watch")
+
+    def __dealloc__(self):
+        if self.made:
+            self.close()
+            _core.fp_hub_end(&self.core)
+
+    cdef int wake(self) except -1:
+        """Resolves the futures of those that are due. They take their items themselves, later, when
+        their tasks run."""
+        cdef fp_listener* l = _core.fp_hub_take(&self.core)
+        cdef fp_listener* following
+        cdef object error = None
+        while l != NULL:
+            following = l.next
+            waiter = <Waiter>l.owner
+            DECREF(<PyObject*>l.owner)  # not the last reference
+            waiter.has_turn = True
+            _core.fp_hub_return(l)
+            try:
+                waiter.resolve()
+            except BaseException as e:  # a signal handler; the others must not suffer
+                error = e
+            l = following
+        if error is not None:
+            raise error
+        return 0
+
+    cdef int pass_turns(self, bint for_good) noexcept:
+        """Those that are due will not run, as far as is known: the next in line get their turns."""
+        cdef fp_listener* l = _core.fp_hub_take(&self.core)
+        cdef fp_listener* following
+        while l != NULL:
+            following = l.next
+            waiter = <Waiter>l.owner
+            if for_good:
+                DECREF(<PyObject*>l.owner)
+                _core.fp_hub_return(l)
+            else:
+                _core.fp_hub_notify(l)  # due again, in case that the loop runs again
+            pass_turn(l.event)
+            l = following
+        return 0
+
+    cdef int close(self) noexcept:
+        _core.fp_hub_close(&self.core)
+        self.pass_turns(True)
+        return 0
+
+
+cdef class Bell:
+    """What the loop calls when its descriptor is readable."""
+
+    cdef Hub hub
+
+    def __init__(self, Hub hub):
+        self.hub = hub
+
+    def __call__(self):
+        presence_of(self.hub)
+        _core.fp_hub_clear(&self.hub.core)
+        self.hub.wake()
+
+    def __dealloc__(self):
+        if self.hub is not None:
+            self.hub.close()
+
+
+cdef class Presence:
+    """A thread that runs the hub's loop has this, until it ends or runs another loop."""
+
+    cdef Hub hub
+
+    def __init__(self, Hub hub):
+        self.hub = hub
+
+    def __dealloc__(self):
+        if self.hub is not None:
+            _core.fp_hub_set_away(&self.hub.core, True)
+            self.hub.pass_turns(False)
+
+
+here = threading.local()
+hubs = WeakKeyDictionary()
+hubs_lock = threading.Lock()
+
+
+cdef int presence_of(Hub hub) except -1:
+    """Called by the thread that runs the hub's loop."""
+    presence = getattr(here, "presence", None)
+    if presence is None or (<Presence>presence).hub is not hub:
+        here.presence = Presence(hub)
+        _core.fp_hub_set_away(&hub.core, False)
+    elif _core.fp_hub_state(&hub.core) & _core.FP_HUB_AWAY:
+        _core.fp_hub_set_away(&hub.core, False)
+    return 0
+
+
+cdef Hub own_hub(object loop):
+    """The hub of the loop that runs in this thread, if it is the last one that had need of a hub here;
+    else None."""
+    presence = getattr(here, "presence", None)
+    if presence is None:
+        return None
+    hub = (<Presence>presence).hub
+    if (hub.loop != <PyObject*>loop or hub.forks != _core.fp_thread_forks()
+            or _core.fp_hub_state(&hub.core) != 0):
+        return None
+    return hub
+
+
+cdef Hub hub_of(object loop):
+    """The hub of the running loop, which is made when it is first needed."""
+    cdef Hub hub = own_hub(loop)
+    if hub is not None:
+        return hub
+    with hubs_lock:
+        hub = hubs.get(loop)
+    if hub is not None and _core.fp_hub_state(&hub.core) & _core.FP_HUB_CLOSED:
+        hub = None  # a custom loop has dropped its callbacks
+    if hub is None:
+        hub = Hub()
+        hub.loop = <PyObject*>loop
+        try:
+            loop.add_reader(hub.core.read_fd, Bell(hub))
+        except NotImplementedError:
+            raise RuntimeError(
+                f"{type(loop).__name__} cannot watch file descriptors (add_reader), which "
+                "fastprims needs to wake it: use asyncio.SelectorEventLoop or uvloop") from None
+        with hubs_lock:
+            hubs[loop] = hub
+    elif hub.forks != _core.fp_thread_forks():
+        raise RuntimeError(
+            "this event loop belongs to the parent process: make a new one in the forked child, "
+            "with asyncio.run() for example")
+    presence_of(hub)
+    return hub
+
+
+# Between these two, a notification of a listener of the own loop costs no system call, and its task is
+# scheduled before the second one returns.
+
+cdef Hub begin_own():
+    cdef Hub hub = own_hub(loop_here())
+    if hub is not None:
+        _core.fp_hub_own(&hub.core)
+    return hub
+
+
+cdef int end_own(Hub hub) except -1:
+    _core.fp_hub_own(NULL)
+    if hub is not None and _core.fp_hub_has_due(&hub.core):
+        hub.wake()
+    return 0
+
+
+# Garbage collection: what is due in a hub is owned by it. ------------------------------------------
+
+cdef struct Visit:
+    visitproc fn
+    void* arg
+
+
+cdef int visit_due(fp_listener* l, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>l.owner, (<Visit*>arg).arg)
+
+
+cdef traverseproc traverse_attributes
+cdef inquiry clear_attributes
+
+
+cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
+    cdef Visit visit = [fn, arg]
+    cdef int answer = 0
+    if (<Hub>self).made:
+        answer = _core.fp_hub_visit(&(<Hub>self).core, visit_due, &visit)
+    return answer if answer else traverse_attributes(self, fn, arg)
+
+
+cdef int clear(PyObject* self) noexcept:
+    if (<Hub>self).made:
+        (<Hub>self).close()
+    return clear_attributes(self)
+
+
+fp_set_gc(Hub, traverse, clear, &traverse_attributes, &clear_attributes)
