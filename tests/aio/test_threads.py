@@ -24,7 +24,7 @@ async def test_a_thread_wakes_a_task(kind: EndKind) -> None:
     assert await soon(getter) == 1
 
 
-@on("threads", "bounded")
+@on("threads", "bounded", "shared")
 async def test_a_thread_that_takes_wakes_a_task_that_stores(kind: EndKind) -> None:
     ends = kind.make(1)
     await ends.a.put(1)
@@ -43,7 +43,7 @@ async def test_a_task_wakes_a_thread(kind: EndKind) -> None:
     assert await in_thread(getter.result) == 1
 
 
-@on("threads", "bounded")
+@on("threads", "bounded", "shared")
 async def test_a_task_that_takes_wakes_a_thread_that_stores(kind: EndKind) -> None:
     ends = kind.make(1)
     await in_thread(ends.s.put, 1)
@@ -103,7 +103,7 @@ async def test_a_task_ends_the_waits_of_threads(kind: EndKind) -> None:
 @on("threads", "fifo")
 async def test_a_thread_sends_and_a_task_receives_in_order(kind: EndKind) -> None:
     count = 3000 if kind.fast else 300
-    ends = kind.make(7)
+    ends = kind.make(7 if kind.bounded else 0)
     sender = spawn(lambda: [ends.s.put(n) for n in range(count)])
     got = [await ends.a.get() for _ in range(count)]
     assert got == list(range(count))
@@ -113,7 +113,7 @@ async def test_a_thread_sends_and_a_task_receives_in_order(kind: EndKind) -> Non
 @on("threads", "fifo")
 async def test_a_task_sends_and_a_thread_receives_in_order(kind: EndKind) -> None:
     count = 3000 if kind.fast else 300
-    ends = kind.make(7)
+    ends = kind.make(7 if kind.bounded else 0)
     receiver = spawn(lambda: [ends.s.get() for _ in range(count)])
     for n in range(count):
         await ends.a.put(n)
@@ -401,11 +401,11 @@ def test_an_end_is_made_anywhere_and_used_anywhere(kind: EndKind, loop_kind: str
         getter = asyncio.create_task(ends.a.get())
         await settle(getter)
         await ends.a.put(1)
+        item = await getter
         kind.hand_over(ends)
-        return await getter
+        return item
 
     for _ in range(3):
-        kind.hand_over(ends)
         assert run(use, loop_kind) == 1
         assert spawn_loop(use, loop_kind).result() == 1
 
