@@ -31,7 +31,17 @@ class OurAsyncio(types.ModuleType):
         return getattr(aio if name in NAMES else asyncio, name)
 
 
-LEFT_OUT: dict[str, str] = {}
+FORMAT = "the text is another: who waits, and the items, are not listed"
+WAITERS = "looks into _getters or _putters: lists of futures of one loop, which ours has not"
+
+LEFT_OUT: dict[str, str] = {
+    "test_repr": FORMAT,
+    "test_str": FORMAT,
+    "test_format": FORMAT,
+    "test_get_with_putters": WAITERS,
+    "test_cancelled_getters_not_being_held_in_self_getters": WAITERS,
+    "test_cancelled_puts_not_being_held_in_self_putters": WAITERS,
+}
 """Tests of CPython's that ask for the inside of its queues, each with the reason."""
 
 
@@ -69,7 +79,7 @@ def test_enough_tests_are_run() -> None:
     loader = unittest.defaultTestLoader
     count = sum(len(loader.getTestCaseNames(cls)) for cls in CASES.values())  # type: ignore[arg-type]
     # 3.13 added the tests of shutdown().
-    assert count >= (50 if sys.version_info >= (3, 13) else 36) - len(LEFT_OUT)
+    assert count >= (50 if sys.version_info >= (3, 13) else 32)
 
 
 def test_what_is_left_out_is_still_there() -> None:
