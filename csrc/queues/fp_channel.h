@@ -81,7 +81,8 @@ enum fp_status fp_channel_set_rate(struct fp_channel *c, double rate, uint64_t b
  * FP_CLOSED; no token was taken then. */
 enum fp_status fp_channel_pace(struct fp_channel *c, int64_t deadline, const struct fp_host *host);
 
-/* Nanoseconds until a token is due, of a channel that has a rate: for a host that waits by itself. */
+/* Nanoseconds until a token is due, of a channel that has a rate: for a host that waits by itself.
+ */
 int64_t fp_channel_delay(struct fp_channel *c);
 
 /* The short way, ops.put: FP_OK or, with no effect, the answer of fp_segq_put; FP_FULL at once if

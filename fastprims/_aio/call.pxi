@@ -21,6 +21,8 @@ cdef enum Kind:
     PUT_MANY
     JOIN
 
+cdef tuple NAMES = ("get", "__anext__", "get_many", "put", "put_many", "join")
+
 # Phases of a call. A thread that runs it has changed the phase to RUNNING.
 cdef enum:
     NEW
@@ -47,9 +49,21 @@ cdef class Call:
     def __dealloc__(self):
         self.leave()
 
+    # What the representation of a task shows.
+
+    @property
+    def __name__(self):
+        return NAMES[<int>self.kind]
+
+    @property
+    def __qualname__(self):
+        return f"AsyncEnd.{NAMES[<int>self.kind]}"
+
     # The interpreter's side. ----------------------------------------------------------------------
 
     def __await__(self):
+        if _core.fp_sync_u64_load_relaxed(&self.phase) != NEW:
+            self.refuse()
         return self
 
     def __iter__(self):
@@ -90,9 +104,11 @@ cdef class Call:
         while seen == NEW or seen == WAITING:
             if _core.fp_sync_u64_cas_seq_cst(&self.phase, &seen, RUNNING):
                 return 0
-        if seen == RUNNING:
-            raise ValueError("this call is being awaited already")
-        raise RuntimeError("this call has been awaited already: call the method again")
+        self.refuse()
+
+    cdef int refuse(self) except -1:
+        when = "has been" if _core.fp_sync_u64_load_relaxed(&self.phase) == DONE else "is being"
+        raise RuntimeError(f"this call {when} awaited already: call the method again")
 
     cdef int end(self) except -1:
         self.leave()
@@ -291,6 +307,10 @@ cdef int advance(PyObject* object, PyObject** result) except -1:
     cdef Call call = <Call>object
     cdef int answer
     call.enter()
+    if call.waiter is not None and not call.waiter.future.done():
+        # Another task than the one that waits. Release: as below.
+        _core.fp_sync_u64_store_release(&call.phase, WAITING)
+        call.refuse()
     try:
         answer = call.advance(result)
     except BaseException as error:

@@ -5,12 +5,50 @@ cdef class AsyncEnd:
     """AsyncEnd(queue)
 
     The end of a queue for tasks of event loops: what `queue.async_q` is. It has the interface of
-    asyncio.Queue, batches, time-outs, and `async for`. It belongs to no loop: tasks of any number
-    of loops, in any threads, use it beside the threads that use the queue itself.
+    asyncio.Queue, and batches, time-outs and `async for` until shutdown. It belongs to no loop:
+    tasks of any number of loops, in any threads, use it beside the threads that use the queue.
 
-    A task that finds nothing (or no room) waits without blocking its loop. Tasks get their turns in
-    the order of their coming. A task that is cancelled, or whose time-out passes, has taken or
-    stored nothing, and its turn passes on to the next one.
+    A task that finds no item (no room) waits without blocking its loop. Tasks get their turns in
+    the order of their coming. The item is taken by the call that returns it, as its last step: a
+    task that is cancelled, or whose time-out passes, has taken or stored nothing, and its turn
+    passes on to the next one that waits, as do the turns of a loop that is closed or whose thread
+    has ended. (A loop that is merely stopped keeps its turns until it runs again.)
+
+    The calls without `await` serve threads, too. A loop needs add_reader(): any of asyncio on Unix,
+    and uvloop. An open queue (see `Queue`) is polled, every 20 ms at most.
+
+    Errors: gets raise asyncio.QueueEmpty, puts asyncio.QueueFull, if they could not go on in time;
+        both raise QueueShutDown after shutdown(), gets once the queue is drained. RuntimeError: no
+        running loop where a call has to wait, one that cannot watch file descriptors, or that
+        belongs to the parent of a forked process; a call that is awaited twice. AttributeError:
+        join() and task_done() of a queue that counts no tasks. Also what the queue raises.
+    Complexity: as the queue's. A call that need not wait makes no future. A notification is O(1),
+        whatever number of tasks waits; it writes to a file descriptor, of which each loop has one,
+        only if nothing else is due in that loop.
+    Progress: as the queue's; while tasks wait, a short lock orders them, and a thread suspended
+        while it holds the lock stops others that notify.
+    Source: an eventcount with listeners; csrc/wait/fp_listener.h and csrc/wait/fp_hub.h.
+    Example:
+        >>> import asyncio
+        >>> from fastprims import Queue
+        >>> async def main(queue):
+        ...     end = queue.async_q
+        ...     await end.put("a")
+        ...     end.put_nowait("b")
+        ...     queue.put("c")  # as any thread may do
+        ...     print(await end.get(), end.get_nowait(), await end.get_many(10))
+        ...     for _ in range(end.unfinished_tasks):
+        ...         end.task_done()
+        ...     print(await end.join(timeout=1), end.sync_q is queue, end.async_q is end)
+        ...     await end.put_many("de")
+        ...     print(end.qsize(), end.empty(), end.full(), end.maxsize)
+        ...     end.shutdown()
+        ...     print([item async for item in end], end.is_shutdown, end.closed)
+        >>> asyncio.run(main(Queue(maxsize=5)))
+        a b ['c']
+        True True True
+        2 False False 5
+        ['d', 'e'] True True
     """
 
     cdef readonly BaseQueue sync_q
@@ -18,9 +56,14 @@ cdef class AsyncEnd:
     cdef object __weakref__
 
     def __init__(self, BaseQueue queue not None):
-        if self.sync_q is not None:
-            raise RuntimeError("this AsyncEnd was made already; make a new one")
-        self.sync_q = queue
+        queue.check_open()  # raises if there is no structure
+        cdef bint first
+        with cython.critical_section(self):
+            first = self.sync_q is None
+            if first:
+                self.sync_q = queue
+        if not first:
+            refuse_again(self)
 
     cdef BaseQueue queue(self):
         if self.sync_q is None:

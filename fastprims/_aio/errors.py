@@ -13,5 +13,22 @@ if sys.version_info >= (3, 13):
 else:
 
     class QueueShutDown(ShutDown):
-        """Raised by the end for event loops of a queue after shutdown(); asyncio's own from Python
-        3.13 on."""
+        """Raised by the ends of queues for event loops after shutdown(); asyncio's own from Python
+        3.13 on.
+
+        Errors: it is a ShutDown.
+        Complexity: O(1).
+        Progress: the call that raises it has taken or stored nothing.
+        Source: an exception; fastprims/_aio/errors.py.
+        Example:
+            >>> from fastprims import ShutDown, aio
+            >>> queue = aio.Queue()
+            >>> queue.shutdown()
+            >>> try:
+            ...     queue.get_nowait()
+            ... except aio.QueueShutDown:
+            ...     print("no more")
+            no more
+        """
+
+        __module__ = "fastprims.aio"

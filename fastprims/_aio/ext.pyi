@@ -1,12 +1,17 @@
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, final, overload
 
 from fastprims._queues.ext import BaseQueue
 
 _T = TypeVar("_T")
 
+@final
 class Call(Coroutine[Any, None, _T]):
+    @property
+    def __name__(self) -> str: ...
+    @property
+    def __qualname__(self) -> str: ...
     def __await__(self) -> Any: ...
     def __iter__(self) -> Any: ...
     def __next__(self) -> Any: ...
@@ -57,6 +62,7 @@ class AsyncEnd(Generic[_T]):
     @classmethod
     def __class_getitem__(cls, item: Any) -> GenericAlias: ...
 
+@final
 class Items(AsyncIterator[_T]):
     def __init__(self, end: AsyncEnd[_T]) -> None: ...
     def __aiter__(self) -> Items[_T]: ...

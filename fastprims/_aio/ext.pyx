@@ -8,7 +8,7 @@ One module, in parts; each part builds on those before it.
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_event, fp_hub, fp_listener, fp_status
@@ -16,7 +16,9 @@ from fastprims._common.cpython_compat cimport (
     DECREF, INCREF, fp_constant, fp_new_reference,
     fp_publish, fp_set_gc, fp_steal, inquiry, traverseproc, visitproc,
 )
-from fastprims._common.ext cimport check_timeout, deadline_of, must_wait, refuse_pickle, to_most
+from fastprims._common.ext cimport (
+    check_timeout, deadline_of, must_wait, refuse_again, refuse_pickle, to_most,
+)
 from fastprims._queues.ext cimport BaseQueue, Offered, listen, pass_turn, unlisten
 
 import threading

@@ -32,38 +32,38 @@ cdef class Hub:
     cdef int wake(self) except -1:
         """Resolves the futures of those that are due. They take their items themselves, later, when
         their tasks run."""
-        cdef fp_listener* l = _core.fp_hub_take(&self.core)
+        cdef fp_listener* node = _core.fp_hub_take(&self.core)
         cdef fp_listener* following
         cdef object error = None
-        while l != NULL:
-            following = l.next
-            waiter = <Waiter>l.owner
-            DECREF(<PyObject*>l.owner)  # not the last reference
+        while node != NULL:
+            following = node.next
+            waiter = <Waiter>node.owner
+            DECREF(<PyObject*>node.owner)  # not the last reference
             waiter.has_turn = True
-            _core.fp_hub_return(l)
+            _core.fp_hub_return(node)
             try:
                 waiter.resolve()
             except BaseException as e:  # a signal handler; the others must not suffer
                 error = e
-            l = following
+            node = following
         if error is not None:
             raise error
         return 0
 
     cdef int pass_turns(self, bint for_good) noexcept:
         """Those that are due will not run, as far as is known: the next in line get their turns."""
-        cdef fp_listener* l = _core.fp_hub_take(&self.core)
+        cdef fp_listener* node = _core.fp_hub_take(&self.core)
         cdef fp_listener* following
-        while l != NULL:
-            following = l.next
-            waiter = <Waiter>l.owner
+        while node != NULL:
+            following = node.next
+            waiter = <Waiter>node.owner
             if for_good:
-                DECREF(<PyObject*>l.owner)
-                _core.fp_hub_return(l)
+                DECREF(<PyObject*>node.owner)
+                _core.fp_hub_return(node)
             else:
-                _core.fp_hub_notify(l)  # due again, in case that the loop runs again
-            pass_turn(l.event)
-            l = following
+                _core.fp_hub_notify(node)  # due again, in case that the loop runs again
+            pass_turn(node.event)
+            node = following
         return 0
 
     cdef int close(self) noexcept:
@@ -121,8 +121,8 @@ cdef int presence_of(Hub hub) except -1:
 
 
 cdef Hub own_hub(object loop):
-    """The hub of the loop that runs in this thread, if it is the last one that had need of a hub here;
-    else None."""
+    """The hub of the loop that runs in this thread, if that is the last one that had need of a hub
+    here; else None."""
     presence = getattr(here, "presence", None)
     if presence is None:
         return None
@@ -161,8 +161,8 @@ cdef Hub hub_of(object loop):
     return hub
 
 
-# Between these two, a notification of a listener of the own loop costs no system call, and its task is
-# scheduled before the second one returns.
+# Between these two, a notification of a listener of the own loop costs no system call, and its task
+# is scheduled before the second one returns.
 
 cdef Hub begin_own():
     cdef Hub hub = own_hub(loop_here())
@@ -178,15 +178,15 @@ cdef int end_own(Hub hub) except -1:
     return 0
 
 
-# Garbage collection: what is due in a hub is owned by it. ------------------------------------------
+# Garbage collection: what is due in a hub is owned by it. -----------------------------------------
 
 cdef struct Visit:
     visitproc fn
     void* arg
 
 
-cdef int visit_due(fp_listener* l, void* arg) noexcept:
-    return (<Visit*>arg).fn(<PyObject*>l.owner, (<Visit*>arg).arg)
+cdef int visit_due(fp_listener* node, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
 
 
 cdef traverseproc traverse_attributes

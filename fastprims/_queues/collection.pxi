@@ -34,8 +34,8 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
-cdef int visit_listener(_core.fp_listener* l, void* arg) noexcept:
-    return (<Visit*>arg).fn(<PyObject*>l.owner, (<Visit*>arg).arg)
+cdef int visit_listener(_core.fp_listener* node, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
 
 
 # What waits for a queue stays alive by that: the list of an event owns a reference.
@@ -51,15 +51,15 @@ cdef int visit_listeners(BaseQueue self, Visit* visit) noexcept:
 
 cdef void drop_listeners(BaseQueue self) noexcept:
     cdef int i = 0
-    cdef _core.fp_listener* l
+    cdef _core.fp_listener* node
     cdef _core.fp_listener* following
     cdef _core.fp_event* event = self.event_number(i)
     while event != NULL:
-        l = _core.fp_event_drop_listeners(event)
-        while l != NULL:
-            following = l.next
-            DECREF(<PyObject*>l.owner)
-            l = following
+        node = _core.fp_event_drop_listeners(event)
+        while node != NULL:
+            following = node.next
+            DECREF(<PyObject*>node.owner)
+            node = following
         i += 1
         event = self.event_number(i)
 

@@ -64,6 +64,8 @@ class Queue(NativeQueue, StandardQueue):  # type: ignore[misc]
         ...     q.task_done()
         >>> q.join(timeout=0.01), q.stats().puts
         (True, 5)
+        >>> q.async_q.sync_q is q.sync_q is q  # its end for event loops: fastprims.aio
+        True
         >>> q.shutdown()
         >>> q.is_shutdown
         True

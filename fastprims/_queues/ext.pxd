@@ -19,8 +19,8 @@ cdef struct Offered:
 
 # Listeners (csrc/wait/fp_listener.h) of a queue's events are listed by these, since each module has
 # its own copy of the core, with its own count of forks.
-cdef void listen(_core.fp_event* event, _core.fp_listener* l, bint in_front) noexcept
-cdef bint unlisten(_core.fp_listener* l) noexcept
+cdef void listen(_core.fp_event* event, _core.fp_listener* node, bint in_front) noexcept
+cdef bint unlisten(_core.fp_listener* node) noexcept
 cdef void pass_turn(_core.fp_event* event) noexcept
 
 
@@ -85,8 +85,8 @@ cdef class BaseQueue:
                          object timeout) except? -1
     cdef object get_item(self, bint block, object timeout)
 
-    # For the ends of event loops (fastprims/_aio): one attempt, which never waits. FP_OK, FP_CLOSED,
-    # or an answer for which must_wait() is true; everything else is raised.
+    # For the ends of event loops (fastprims/_aio): one attempt, which never waits. FP_OK, or an
+    # answer for which must_wait() is true; everything else is raised.
     cdef fp_status conclude_attempt(self, fp_status status) except *
     cdef fp_status attempt_get(self, PyObject** item) except *
     # FP_NOT_YET: there is something else to wait for than room; see Offered.

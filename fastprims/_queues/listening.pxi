@@ -2,12 +2,12 @@
 # listeners on its events.
 
 
-cdef void listen(_core.fp_event* event, _core.fp_listener* l, bint in_front) noexcept:
-    _core.fp_event_listen(event, l, in_front)
+cdef void listen(_core.fp_event* event, _core.fp_listener* node, bint in_front) noexcept:
+    _core.fp_event_listen(event, node, in_front)
 
 
-cdef bint unlisten(_core.fp_listener* l) noexcept:
-    return _core.fp_event_unlisten(l)
+cdef bint unlisten(_core.fp_listener* node) noexcept:
+    return _core.fp_event_unlisten(node)
 
 
 cdef void pass_turn(_core.fp_event* event) noexcept:

@@ -16,6 +16,7 @@ import fastprims
 
 NAMES = ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"]
 PROTOCOL = {"try_put", "try_get", "put_many", "get_many", "stats", "shutdown", "is_shutdown"}
+PROTOCOL |= {"async_q", "sync_q"}
 EXTRA = dict.fromkeys(NAMES, PROTOCOL)
 EXTRA["SimpleQueue"] = PROTOCOL | {"full", "maxsize"}
 

@@ -4,6 +4,7 @@ from mutants.mutant import Mutant
 
 EVENT = "wait/fp_event.c"
 WAIT = "wait/fp_wait.c"
+HUB = "wait/fp_hub.c"
 
 MUTANTS = [
     # The eventcount and waiting.
@@ -34,6 +35,112 @@ MUTANTS = [
     ),
     Mutant(
         "event: asleep is cleared with every waiter", EVENT, "if (left < FP_EVENT_WAITER)\n", ""
+    ),
+    # Listeners and hubs.
+    Mutant(
+        "listener: the list is not counted among the waiters",
+        EVENT,
+        "if (first == NULL)\n        announce(e);",
+        "if (0)\n        announce(e);",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: every node counts as a waiter",
+        EVENT,
+        "if (first == NULL)\n        announce(e);",
+        "if (1)\n        announce(e);",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: the last one does not end the announcement",
+        EVENT,
+        "set_first(e, NULL);\n        withdraw(e);\n    } else {",
+        "set_first(e, NULL);\n    } else {",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: none is in front",
+        EVENT,
+        "first == NULL || in_front",
+        "first == NULL",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: one that refuses keeps the turn",
+        EVENT,
+        "while (chosen != NULL && !chosen->notify(chosen));",
+        "while (chosen != NULL && (chosen->notify(chosen), false));",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: a notification goes to it or to a thread",
+        EVENT,
+        "*wake = raise_epoch(e, l == NULL",
+        "*wake = l == NULL && raise_epoch(e, l == NULL",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: the list counts as a thread",
+        EVENT,
+        "first_listener(e) == NULL ? 0 : FP_EVENT_WAITER);",
+        "0);",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "listener: the parent's are the child's",
+        EVENT,
+        "fp_sync_u64_store_relaxed(&e->first, 0); /* the parent's */",
+        ";",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "hub: the loop is not told",
+        HUB,
+        "if (before == 0 && own != h",
+        "if (0 && own != h",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "hub: the own thread writes, too",
+        HUB,
+        "before == 0 && own != h &&",
+        "before == 0 &&",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "hub: the newest comes first",
+        HUB,
+        "        oldest = l;\n        l = next;\n    }\n    return oldest;",
+        "        oldest = l;\n        l = next;\n    }\n"
+        "    return (struct fp_listener *)(uintptr_t)newest;",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "hub: a closed one keeps the turn",
+        HUB,
+        "return state == 0;",
+        "return true;",
+        ("steps",),
+        program="listener",
+    ),
+    Mutant(
+        "hub: closed twice",
+        HUB,
+        "if (fp_sync_u64_exchange_seq_cst(&h->descriptor, 0) != 0)\n        close",
+        "if (1)\n        close",
+        ("steps",),
+        program="listener",
     ),
     Mutant(
         "wait: no look after the announcement",
