@@ -330,3 +330,35 @@ def test_a_call_begun_in_one_loop_is_not_continued_in_another(
     gone.close()
     ends.s.put(1)
     assert ends.s.get_nowait() == 1
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["waiting", "told"])
+@on("shared", ours=True)
+def test_a_task_and_a_queue_that_only_know_each_other_are_freed(
+    kind: EndKind, loop_kind: str, told: bool
+) -> None:
+    """A cycle through the list of those that wait: queue, call, future, task, and the queue again."""
+
+    class Mark:
+        pass
+
+    async def wait(ends: Any, mark: Mark) -> None:
+        await ends.a.get()
+
+    async def start() -> weakref.ref[Mark]:
+        ends, mark = kind.make(), Mark()
+        task = asyncio.ensure_future(wait(ends, mark))
+        await settle(task)
+        if told:
+            await asyncio.get_running_loop().run_in_executor(None, ends.s.put, 1)
+        return weakref.ref(mark)
+
+    loop = LOOPS[loop_kind]()
+    loop.set_exception_handler(lambda *_: None)  # it reports a task destroyed while it waits
+    seen = loop.run_until_complete(start())
+    if told:
+        loop.run_until_complete(settle())  # the task takes its item and ends
+    gc.collect()
+    assert seen() is None
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

@@ -1,7 +1,7 @@
 """Random cancellations and time-outs at both ends, with a ledger: whatever was stored is received
 once, and nothing else is.
 
-The quick form makes some thousands of calls, `--stress 200` a million.
+The quick form makes some thousand calls a case, `--stress 500` a million.
 """
 
 from __future__ import annotations
@@ -262,6 +262,34 @@ def test_nothing_is_lost_within_one_loop(
 
     run(main, loop_kind, limit)
     book.check()
+
+
+OPENED = [kind for kind in having("tasks", ours=True) if not kind.name.startswith("fastprims.aio")]
+
+
+@pytest.mark.parametrize("bound", [1, 3, 0])
+@pytest.mark.parametrize("kind", OPENED, ids=str)
+def test_nothing_is_lost_when_the_queue_opens(kind: EndKind, bound: int, scale: Scale) -> None:
+    """A thread uses the queue's inside amid the traffic, which makes it a standard queue."""
+    for lap in range(scale(3)):
+        book = Book(kind, kind.make(bound), 60)
+
+        async def produce(book: Book = book, lap: int = lap) -> None:
+            await asyncio.gather(*(producing_tasks(book, lap + n) for n in range(3)))
+
+        async def consume(book: Book = book, lap: int = lap) -> None:
+            await asyncio.gather(*(consuming_tasks(book, lap + n) for n in range(3)))
+
+        consumers = [spawn_loop(consume), spawn(consuming_thread, book, lap)]
+        producers = [spawn_loop(produce), spawn(producing_thread, book, lap)]
+        threading.Event().wait(0.002 * (lap % 5))
+        assert len(book.ends.queue.queue) >= 0
+        for producer in producers:
+            producer.result()
+        book.ends.s.shutdown()
+        for consumer in consumers:
+            consumer.result()
+        book.check()
 
 
 @pytest.mark.parametrize("immediate", [False, True])
