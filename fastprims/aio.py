@@ -19,14 +19,17 @@ from fastprims._aio.classes import LifoQueue, PriorityQueue, Queue
 from fastprims._aio.errors import QueueShutDown
 from fastprims._aio.ext import AsyncEnd
 from fastprims._errors import ShutDown as SyncQueueShutDown
+from fastprims._queues.dropin import Queue as SyncQueue
 
 # janus's names.
+AsyncQueue = AsyncEnd
 AsyncQueueEmpty = QueueEmpty
 AsyncQueueFull = QueueFull
 AsyncQueueShutDown = QueueShutDown
 
 __all__ = [
     "AsyncEnd",
+    "AsyncQueue",
     "AsyncQueueEmpty",
     "AsyncQueueFull",
     "AsyncQueueShutDown",
@@ -36,6 +39,7 @@ __all__ = [
     "QueueEmpty",
     "QueueFull",
     "QueueShutDown",
+    "SyncQueue",
     "SyncQueueEmpty",
     "SyncQueueFull",
     "SyncQueueShutDown",

@@ -75,6 +75,8 @@ cdef class Call:
     def send(self, value):
         """As a coroutine's: go on, until there is something to wait for or the call ends."""
         cdef PyObject* result = NULL
+        if value is not None and _core.fp_sync_u64_load_relaxed(&self.phase) == NEW:
+            raise TypeError("can't send non-None value to a just-started coroutine")
         if advance(<PyObject*>self, &result) == PYGEN_NEXT:
             return fp_steal(result)
         raise StopIteration(fp_steal(result))
@@ -289,10 +291,10 @@ cdef bint is_refusal(object error) except -1:
     return isinstance(error, opened.refusals())
 
 
-cdef int raise_as_loops_do(Call call, object error) except -1:
+cdef int raise_as_loops_do(bint iterates, object error) except -1:
     """The exceptions of the ends for threads become those of asyncio."""
     if isinstance(error, (ShutDown, opened.known_as(ShutDown))):
-        if call.kind == NEXT:
+        if iterates:
             raise StopAsyncIteration
         if not isinstance(error, QueueShutDown):
             raise QueueShutDown from None
@@ -315,7 +317,7 @@ cdef int advance(PyObject* object, PyObject** result) except -1:
         answer = call.advance(result)
     except BaseException as error:
         call.end()
-        raise_as_loops_do(call, error)
+        raise_as_loops_do(call.kind == NEXT, error)
     if answer == PYGEN_NEXT:
         # Release: pairs with enter().
         _core.fp_sync_u64_store_release(&call.phase, WAITING)

@@ -125,11 +125,44 @@ cdef class AsyncEnd:
 
     def get_nowait(self):
         """Remove and return the next item, or raise asyncio.QueueEmpty."""
-        return finish(new_call(self.queue(), GET, None, 0))
+        cdef BaseQueue queue = self.queue()
+        cdef Hub hub = None
+        cdef bint own = _core.fp_event_has_listeners(queue.ops.not_full(queue.core))
+        cdef PyObject* item = NULL
+        cdef fp_status status
+        if own:
+            hub = begin_own()
+        try:
+            status = queue.attempt_get(&item)
+        except BaseException as error:
+            raise_as_loops_do(False, error)
+        finally:
+            if own:
+                end_own(hub)
+        if status != _core.FP_OK:
+            raise QueueEmpty
+        return fp_steal(item)
 
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise asyncio.QueueFull."""
-        finish(new_call(self.queue(), PUT, item, 0))
+        cdef BaseQueue queue = self.queue()
+        cdef Hub hub = None
+        cdef bint own = _core.fp_event_has_listeners(queue.ops.not_empty(queue.core))
+        cdef Offered offered = [<PyObject*>item, False, False, 0]
+        cdef fp_status status
+        if own:
+            hub = begin_own()
+        try:
+            status = queue.attempt_put(&offered)
+            if status != _core.FP_OK:
+                queue.give_up(&offered)
+        except BaseException as error:
+            raise_as_loops_do(False, error)
+        finally:
+            if own:
+                end_own(hub)
+        if status != _core.FP_OK:
+            raise QueueFull
 
     def task_done(self):
         """Report that an item has been processed. Raises ValueError if called more often than items
@@ -196,22 +229,6 @@ cdef class AsyncEnd:
 
     def __reduce_ex__(self, protocol, /):
         refuse_pickle(self, "Send its items, or use a queue made for processes")
-
-
-cdef object finish(Call call):
-    """Makes the one attempt of a call that does not wait."""
-    cdef PyObject* result = NULL
-    call.enter()
-    try:
-        if call.try_once(&result):
-            return fp_steal(result)
-        if call.kind == PUT:
-            call.queue.give_up(&call.offered)
-    except BaseException as error:
-        raise_as_loops_do(call, error)
-    finally:
-        _core.fp_sync_u64_store_release(&call.phase, DONE)
-    raise QueueFull if call.kind == PUT else QueueEmpty
 
 
 @cython.final

@@ -16,7 +16,8 @@ import fastprims
 
 NAMES = ["Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"]
 PROTOCOL = {"try_put", "try_get", "put_many", "get_many", "stats", "shutdown", "is_shutdown"}
-PROTOCOL |= {"async_q", "sync_q"}
+PROPERTIES = {"is_shutdown", "async_q", "sync_q"}
+PROTOCOL |= PROPERTIES
 EXTRA = dict.fromkeys(NAMES, PROTOCOL)
 EXTRA["SimpleQueue"] = PROTOCOL | {"full", "maxsize"}
 
@@ -106,7 +107,7 @@ def test_help_describes_every_method(name: str) -> None:
     cls = getattr(fastprims, name)
     for shown in (cls, cls()):
         text = pydoc.plain(pydoc.render_doc(shown))
-        for method in public(dir(getattr(std, name))) | PROTOCOL - {"is_shutdown"}:
+        for method in public(dir(getattr(std, name))) | PROTOCOL - PROPERTIES:
             assert f" {method}(" in text, method
 
 
