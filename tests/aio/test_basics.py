@@ -340,3 +340,38 @@ async def test_a_get_that_does_not_wait_leaves_the_waiting_ones_in_place(kind: E
     else:
         a.put_nowait(3)
         assert {await soon(first), await soon(second)} == {2, 3}
+
+
+@on("shared", ours=True)
+async def test_a_call_that_was_woken_for_nothing_keeps_its_place(kind: EndKind) -> None:
+    """asyncio's own queue sends it to the end of the line."""
+    a = kind.make().a
+    getters = []
+    for _ in range(3):
+        getters.append(asyncio.create_task(a.get()))
+        await passes(1)
+    for _ in range(3):
+        a.put_nowait("taken by another")
+        assert a.get_nowait() == "taken by another"
+        await settle(*getters)
+    for item, getter in enumerate(getters):
+        a.put_nowait(item)
+        assert await soon(getter) == item
+
+
+@on("shared", "bounded", ours=True)
+async def test_a_put_that_was_woken_for_nothing_keeps_its_place(kind: EndKind) -> None:
+    a = kind.make(1).a
+    a.put_nowait(9)
+    putters = []
+    for item in range(3):
+        putters.append(asyncio.create_task(a.put(item)))
+        await passes(1)
+    for _ in range(3):
+        a.get_nowait()
+        a.put_nowait(9)  # into the room that was free for a moment
+        await settle(*putters)
+    assert a.get_nowait() == 9
+    for item, putter in enumerate(putters):
+        await soon(putter)
+        assert await soon(a.get()) == item

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.ends import EndKind, on
-from support.loops import passes, settle, soon
+from support.loops import in_thread, passes, settle, soon
 
 
 @on(ours=True)
@@ -111,6 +111,26 @@ async def test_a_batch_wakes_all_that_wait_for_its_items(kind: EndKind) -> None:
     await settle(*getters)
     await a.put_many(range(20))
     assert sorted(await soon(asyncio.gather(*getters))) == list(range(20))
+
+
+@on("shared", ours=True)
+async def test_a_batch_of_a_thread_wakes_all_that_wait_for_its_items(kind: EndKind) -> None:
+    ends = kind.make()
+    getters = [asyncio.create_task(ends.a.get()) for _ in range(20)]
+    await settle(*getters)
+    await in_thread(ends.s.put_many, list(range(20)))
+    assert sorted(await soon(asyncio.gather(*getters))) == list(range(20))
+
+
+@on("shared", "bounded", ours=True)
+async def test_a_batch_taken_by_a_thread_wakes_all_that_wait_for_its_room(kind: EndKind) -> None:
+    ends = kind.make(10)
+    await ends.a.put_many(range(10))
+    putters = [asyncio.create_task(ends.a.put(n)) for n in range(10)]
+    await settle(*putters)
+    assert len(await in_thread(ends.s.get_many, 10)) == 10
+    await soon(asyncio.gather(*putters))
+    assert ends.a.qsize() == 10
 
 
 @on("shared", "bounded", ours=True)
