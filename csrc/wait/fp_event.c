@@ -172,7 +172,7 @@ int fp_event_visit_listeners(struct fp_event *e, int (*fn)(struct fp_listener *l
 /* Raises the epoch if a thread waits and `unless` is not set yet. True: a thread may sleep.
  * `others` is FP_EVENT_WAITER if the list of listeners is counted in the word, and stays so
  * meanwhile. */
-static bool raise_epoch(struct fp_event *e, uint64_t unless, uint64_t others) {
+static inline bool raise_epoch(struct fp_event *e, uint64_t unless, uint64_t others) {
     uint64_t word = fp_sync_u64_load_seq_cst(&e->word), now, next;
     /* A waiter that was signalled before may miss a light store that came before this load. If it
      * then gives up while others sleep, no notification would reach them. The read-modify-write is
@@ -213,20 +213,24 @@ static struct fp_listener *choose(struct fp_event *e, bool *wake) {
     return l;
 }
 
-FP_NOINLINE void fp_event_send(struct fp_event *e) {
-    struct fp_listener *chosen = NULL;
-    bool wake;
+static void wake_one(struct fp_event *e) { fp_unpark_one(futex_word(e)); }
+
+static FP_NOINLINE void send_to_listener(struct fp_event *e) {
+    struct fp_listener *chosen;
     do {
-        if (first_listener(e) == NULL) {
-            chosen = NULL;
-            wake = raise_epoch(e, FP_EVENT_SIGNALLED, 0);
-        } else {
-            chosen = choose(e, &wake);
-        }
+        bool wake;
+        chosen = choose(e, &wake);
         if (wake)
-            fp_unpark_one(futex_word(e));
+            wake_one(e);
         FP_STEP();
     } while (chosen != NULL && !chosen->notify(chosen));
+}
+
+FP_NOINLINE void fp_event_send(struct fp_event *e) {
+    if (FP_UNLIKELY(first_listener(e) != NULL))
+        send_to_listener(e);
+    else if (raise_epoch(e, FP_EVENT_SIGNALLED, 0))
+        wake_one(e);
 }
 
 struct fp_listener *fp_event_drop_listeners(struct fp_event *e) {

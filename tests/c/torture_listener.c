@@ -91,6 +91,7 @@ static void beside_a_thread(void) {
     fp_event_listen(&e, &l[0], false);
     fp_event_listen(&e, &l[1], false);
     fp_event_notify(&e);
+    CHECK(!(fp_sync_u64_load_relaxed(&e.word) & FP_EVENT_SIGNALLED), "no thread was signalled");
     uint64_t key = fp_event_enter(&e);
     fp_event_notify(&e);
     CHECK(told_count == 2, "%d told", told_count);
