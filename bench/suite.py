@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
+from bench.aio import AIO
 from bench.atomics import ATOMICS
 from bench.limits import LIMITS
 from bench.maps.ctrie import MAPS
@@ -13,7 +14,7 @@ from bench.queues.cases import QUEUES
 from bench.run.case import Case
 from bench.run.runner import FULL, Effort
 
-SUITE: tuple[Case, ...] = (*QUEUES, *ATOMICS, *LIMITS, *MAPS, *TOPIC_CASES)
+SUITE: tuple[Case, ...] = (*QUEUES, *AIO, *ATOMICS, *LIMITS, *MAPS, *TOPIC_CASES)
 
 
 def _is_full(effort: Effort) -> bool:

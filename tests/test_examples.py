@@ -407,6 +407,27 @@ sys.exit(bus.main(sys.argv[1:]))
     assert "not accounted for" in done.stderr
 
 
+# --- crawler.py
+
+
+def test_crawler_fetches_every_page_once(tmp_path: Path) -> None:
+    options = ("--pages", "150", "--words", "20", "--fetchers", "7", "--threads", "3")
+    result = run_json(tmp_path, "crawler.py", *options, "--bound", "2")["results"]
+    assert result["served"] == result["fetched"] == 150
+    assert result["words"] == 150 * 20
+
+
+def test_crawler_notices_a_page_that_is_lost() -> None:
+    source = """
+import crawler
+
+offer = crawler.Crawl.offer
+crawler.Crawl.offer = lambda self, address: address == "/7" or offer(self, address)
+sys.exit(crawler.main(["--pages", "20", "--words", "5"]))
+"""
+    assert "lost" in run_snippet(source, status=1).stderr
+
+
 # --- service.py
 
 SMALL_LOAD = ("--load", "3", "--seconds", "0.5", "--workers", "2", "--bound", "4")

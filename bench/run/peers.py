@@ -10,7 +10,7 @@ import sysconfig
 from functools import cache
 from typing import Any
 
-PEERS = ("cereggii", "ft_utils.concurrency", "immutables")
+PEERS = ("cereggii", "culsans", "ft_utils.concurrency", "immutables", "janus")
 # Extensions that do not declare support for running without the GIL: importing one switches the GIL
 # on, unless the interpreter was told to keep it off.
 NEEDS_GIL = {"faster_fifo", "immutables"}
