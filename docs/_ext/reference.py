@@ -24,13 +24,13 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 import fastprims
-from fastprims import metrics, queue, raw
+from fastprims import aio, metrics, queue, raw
 
 PARTS = ("Errors", "Complexity", "Progress", "Source", "Example")
 PART = re.compile(rf"^({'|'.join(PARTS)}):(.*)$")
 CODE = re.compile(r"(``?)(.+?)\1")
 SPECIAL = re.compile(r"[\\*_|]")
-MODULES = {"": fastprims, "queue.": queue, "metrics.": metrics, "raw.": raw}
+MODULES = {"": fastprims, "aio.": aio, "queue.": queue, "metrics.": metrics, "raw.": raw}
 
 
 def to_rst(lines: list[str]) -> Iterator[str]:
@@ -76,7 +76,8 @@ def _joined(lines: list[str]) -> list[str]:
     return joined
 
 
-# Signatures: {"Queue": {"put": definition}}, and the functions of modules under "".
+# Signatures: {"Queue": {"put": definition}}, and the functions of modules under "". The classes of
+# fastprims.aio, which have the names of others, are "aio.Queue" and so on.
 Stubs = dict[str, dict[str, ast.FunctionDef]]
 
 
@@ -84,13 +85,14 @@ def read_stubs(package: Path) -> Stubs:
     stubs: Stubs = {"": {}}
     bases: dict[str, list[str]] = {}
     for file in sorted(package.rglob("*.pyi")):
+        prefix = "aio." if file.parent.name == "_aio" else ""
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef):
                 stubs[""][node.name] = node
             elif isinstance(node, ast.ClassDef):
                 found = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
-                stubs[node.name] = found
-                bases[node.name] = [_base(base) for base in node.bases]
+                stubs[prefix + node.name] = found
+                bases[prefix + node.name] = [prefix + _base(base) for base in node.bases]
 
     def whole(name: str) -> dict[str, ast.FunctionDef]:
         inherited: dict[str, ast.FunctionDef] = {}
@@ -123,10 +125,10 @@ def process_signature(
         return None
     owner, _, member = name.rpartition(".")
     if what == "class":
-        members = STUBS.get(member, {})
+        members = STUBS.get(_key(name), {})
         found = members.get("__init__") or members.get("__new__")
     elif what == "method":
-        found = STUBS.get(owner.rpartition(".")[2], {}).get(member)
+        found = STUBS.get(_key(owner), {}).get(member)
     else:
         found = STUBS[""].get(member) if what == "function" else None
     if found is None:
@@ -140,6 +142,12 @@ def process_signature(
     if what != "function" and not static:
         _drop_first(arguments := _copy(arguments))
     return f"({_plain(arguments)})", answer
+
+
+def _key(cls: str) -> str:
+    """Of a class, by its full name."""
+    module, _, name = cls.rpartition(".")
+    return "aio." * (module == "fastprims.aio") + name
 
 
 def _plain(node: ast.AST) -> str:

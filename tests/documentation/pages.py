@@ -88,14 +88,24 @@ def parts_of(entry: Tag) -> dict[str, str]:
 
 
 def public_names(modules: list[ModuleType]) -> Iterator[tuple[str, object]]:
-    """Full name and object; a name of two modules counts for the first."""
+    """Full name and object; a name of two modules counts for the first. Left out are second names of
+    one object, and the standard library's objects that a later module has, too."""
     seen: set[int] = set()
     for module in modules:
         for name in module.__all__:
             value = getattr(module, name)
+            first_name = getattr(value, "__name__", name)
+            if first_name != name and first_name in module.__all__:
+                continue
+            if module is not modules[0] and not in_package(value):
+                continue
             if id(value) not in seen:
                 seen.add(id(value))
                 yield f"{module.__name__}.{name}", value
+
+
+def in_package(value: object) -> bool:
+    return (getattr(value, "__module__", None) or "fastprims").startswith("fastprims")
 
 
 def members(cls: type) -> set[str]:
