@@ -324,7 +324,10 @@ cdef int advance(PyObject* object, PyObject** result) except -1:
     else:
         _core.fp_sync_u64_store_release(&call.phase, DONE)
         if call.waiter is not None:
-            call.waiter.cancel_timers()
+            try:
+                call.waiter.cancel_timers()
+            except BaseException as error:
+                raise_later(call.waiter.loop, error)
     return answer
 
 

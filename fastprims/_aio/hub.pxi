@@ -161,6 +161,16 @@ cdef Hub hub_of(object loop):
     return hub
 
 
+def rethrow(error):
+    raise error
+
+
+cdef void raise_later(object loop, object error) noexcept:
+    """For what an interrupt raises once a call has had its effect: if the call failed now, its item
+    would be lost, or stored and offered again. The loop raises it, at its next callback."""
+    loop.call_soon(rethrow, error)
+
+
 # Between these two, a notification of a listener of the own loop costs no system call, and its task
 # is scheduled before the second one returns.
 
@@ -171,11 +181,13 @@ cdef Hub begin_own():
     return hub
 
 
-cdef int end_own(Hub hub) except -1:
+cdef void end_own(Hub hub) noexcept:
     _core.fp_hub_own(NULL)
     if hub is not None and _core.fp_hub_has_due(&hub.core):
-        hub.wake()
-    return 0
+        try:
+            hub.wake()
+        except BaseException as error:
+            raise_later(loop_here(), error)
 
 
 # Garbage collection: what is due in a hub is owned by it. -----------------------------------------
