@@ -70,7 +70,7 @@ cdef class Call:
         return self
 
     def __next__(self):
-        raise SystemError  # replaced below
+        return self.send(None)  # of those that call it by name; the interpreter's is set below
 
     def send(self, value):
         """As a coroutine's: go on, until there is something to wait for or the call ends."""

@@ -81,6 +81,18 @@ async def test_the_first_value_sent_into_a_call_is_none(kind: EndKind) -> None:
 
 
 @on(ours=True)
+async def test_a_call_may_be_driven_by_name(kind: EndKind) -> None:
+    a = kind.make().a
+    a.put_nowait(7)
+    for step in ("__next__", "send"):
+        call: Any = a.get()
+        with pytest.raises(StopIteration) as ended:
+            getattr(call, step)(*[None] * (step == "send"))
+        assert ended.value.value == 7
+        a.put_nowait(7)
+
+
+@on(ours=True)
 def test_what_an_end_says_of_itself(kind: EndKind) -> None:
     a = kind.make().a
     text = repr(a)

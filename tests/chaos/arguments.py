@@ -223,6 +223,11 @@ def _several(world: World, rng: random.Random) -> Any:
     return Slowly(world, values)
 
 
+def _keys(world: World, rng: random.Random) -> Any:
+    keys = [world.key(rng) for _ in range(rng.choice((0, 1, 3, 17)))]
+    return keys if rng.random() < 0.6 else Slowly(world, keys)
+
+
 def _contents(world: World, rng: random.Random) -> Any:
     """What a map may be made of: pairs, few or thousands, or another map."""
     if rng.random() < 0.2 and isinstance(kept := world.kept(rng), fastprims.Ctrie):
@@ -317,6 +322,7 @@ MAKERS: dict[str, Maker] = {
     "item": _item,
     "iterable": _iterable,
     "key": _key,
+    "keys": _keys,
     "kind": _one_of(None, ValueError),
     "kwargs": _anything,
     "lanes": _one_of(1, 2, 8),
