@@ -77,24 +77,30 @@ enum fp_status fp_hub_open(struct fp_hub *h) {
     fp_sync_u64_store_relaxed(&h->due, 0);
     fp_sync_u64_store_relaxed(&h->users, 1);
     fp_sync_u64_store_relaxed(&h->state, 0);
-    fp_sync_u64_store_relaxed(&h->descriptor, 1);
+    h->process = fp_thread_forks();
     return FP_OK;
 }
 
+/* Waits until no more than so many use the hub. They are at work for some instructions each; but
+ * those that a fork has left behind never leave. */
+static void await_users(struct fp_hub *h, uint64_t most) {
+    /* Seq_cst: after the change of the state; pairs with fp_hub_notify, as that does. */
+    while (h->process == fp_thread_forks() && fp_sync_u64_load_seq_cst(&h->users) > most)
+        fp_give_way();
+}
+
+/* The hub may be gone when this returns. */
 static void leave(struct fp_hub *h) {
-    /* Release half: what the notifier did comes before the closing, by the acquire half. */
-    if (fp_sync_u64_fetch_add_seq_cst(&h->users, (uint64_t)-1) != 1)
-        return;
-    /* Notifiers that come later find the hub closed, but the last of them is here again. */
-    if (fp_sync_u64_exchange_seq_cst(&h->descriptor, 0) != 0)
-        close_descriptor(h);
+    /* Release half: what the notifier did comes before what await_users waits for. */
+    fp_sync_u64_fetch_add_seq_cst(&h->users, (uint64_t)-1);
 }
 
 /* Listeners. ----------------------------------------------------------------------------------- */
 
 bool fp_hub_notify(struct fp_listener *l) {
     struct fp_hub *h = l->context;
-    /* The node keeps the hub alive, but not after it was pushed. */
+    /* The node keeps the hub alive, but not after it was pushed. Seq_cst: before the look at the
+     * state; pairs with await_users. */
     fp_sync_u64_fetch_add_seq_cst(&h->users, 1);
     uint64_t before = fp_sync_u64_load_relaxed(&h->due);
     do {
@@ -134,15 +140,16 @@ void fp_hub_set_away(struct fp_hub *h, bool away) {
 
 void fp_hub_close(struct fp_hub *h) {
     /* Seq_cst: as above. */
-    if (!(fp_sync_u64_fetch_or_seq_cst(&h->state, FP_HUB_CLOSED) & FP_HUB_CLOSED))
-        leave(h);
+    if (fp_sync_u64_fetch_or_seq_cst(&h->state, FP_HUB_CLOSED) & FP_HUB_CLOSED)
+        return;
+    await_users(h, 1); /* a notifier that comes now finds the hub closed, and does not write */
+    close_descriptor(h);
+    leave(h);
 }
 
 void fp_hub_end(struct fp_hub *h) {
     fp_hub_close(h);
-    /* Acquire: pairs with the release half of leave(). */
-    while (fp_sync_u64_load_acquire(&h->users) != 0)
-        fp_give_way();
+    await_users(h, 0);
 }
 
 int fp_hub_visit(struct fp_hub *h, int (*fn)(struct fp_listener *l, void *arg), void *arg) {

@@ -17,8 +17,9 @@
  * turn on; if both do, the second notification is superfluous. FP_HUB_AWAY is the same for a loop
  * that may run again: its thread has ended.
  *
- * The descriptor is closed by the last to leave of the hub's owner and the notifiers at work, so
- * none writes to a descriptor that belongs to another file by then.
+ * The closing thread waits for the notifiers at work before it closes the descriptor, so none writes
+ * to a descriptor that belongs to another file by then: a notifier counts itself first and looks for
+ * FP_HUB_CLOSED afterwards, the closing thread sets that first and looks at the count afterwards.
  *
  * Contract: fp_hub_notify: any thread. Everything else: the loop's thread, or alone. Lock-free. */
 #ifndef FP_HUB_H
@@ -30,7 +31,7 @@ struct fp_hub {
     fp_sync_u64 due;   /* address of the listener that was pushed last; 0: none */
     fp_sync_u64 users; /* notifiers at work, and 1 for the owner while the hub is open */
     fp_sync_u64 state; /* of the bits below */
-    fp_sync_u64 descriptor; /* 1: open */
+    uint64_t process; /* number of forks before it was opened */
     int read_fd, write_fd;
 };
 

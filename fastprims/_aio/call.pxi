@@ -101,6 +101,8 @@ cdef class Call:
 
     cdef int enter(self) except -1:
         """Makes this thread the one that runs the call."""
+        if self.queue is None:
+            raise RuntimeError("this call was not made by a method of an AsyncEnd")
         cdef uint64_t seen = _core.fp_sync_u64_load_relaxed(&self.phase)
         # Acquire half: pairs with the release at the end of advance().
         while seen == NEW or seen == WAITING:
@@ -158,8 +160,10 @@ cdef class Call:
             if self.try_once(result):
                 self.leave_with_success()
                 return PYGEN_RETURN
-            if not self.waiter.has_turn:  # it may have got one during the attempt, from the own hub
+            # It may have got a turn during the attempt, from the own hub; or lacks something else.
+            if not self.waiter.has_turn and self.waiter.node.event == self.event():
                 break
+        self.set_timer()
         result[0] = fp_new_reference(self.waiter.wait())
         return PYGEN_NEXT
 
@@ -174,7 +178,7 @@ cdef class Call:
             seconds = float(self.timeout)
         loop = get_running_loop()
         waiter = new_waiter(self.queue, loop)
-        waiter.node.event = self.event()
+        waiter.node.event = self.event()  # where it would be listed
         if seconds is not None:
             if seconds > 0:
                 waiter.limit = loop.call_later(seconds, waiter.expire)
@@ -187,20 +191,24 @@ cdef class Call:
         """What the call waits for."""
         if self.kind == JOIN:
             return self.queue.all_done_event()
+        if self.offered.delay != 0:
+            return self.queue.token_event()
         return (self.queue.ops.not_empty(self.queue.core) if self.kind < PUT
                 else self.queue.ops.not_full(self.queue.core))
 
     cdef bint list_again(self) except -1:
         """True: the waiter is in the list, and the call has to try once more."""
+        return not self.queue.check_open() and self.waiter.list_again(self.event())
+
+    cdef int set_timer(self) except -1:
+        """Wakes the call when there is something to try that no event tells of."""
         if self.queue.check_open():
             # An open queue has conditions, which know no event loops.
             self.waiter.wait_at_most(self.pause)
             self.pause = min(self.pause + 0.001, 0.02)
-            return False
-        if self.offered.delay != 0:
+        elif self.offered.delay != 0:
             self.waiter.wait_at_most(self.offered.delay / 1e9)
-            self.offered.delay = 0
-        return self.waiter.list_again(self.waiter.node.event)
+        return 0
 
     cdef int expire(self, PyObject** result) except -1:
         """The time-out has passed, and the last attempt has failed."""
@@ -270,6 +278,13 @@ cdef class Call:
     cdef bint attempt_put_many(self, PyObject** result) except -1:
         cdef list items = self.argument
         cdef fp_status status = _core.FP_OK
+        if self.queue.never_waits():
+            result[0] = fp_new_reference(self.queue.put_many(items, False))
+            return True
+        if not self.offered.measured:
+            for item in items:  # all of them before the first is stored
+                self.queue.measure(item)
+            self.offered.measured = True
         while self.done < len(items) and status == _core.FP_OK:
             self.offered.item = <PyObject*>items[self.done]
             try:
@@ -280,7 +295,7 @@ cdef class Call:
                 break
             if status == _core.FP_OK:
                 self.done += 1
-                self.offered.measured = self.offered.has_token = False
+                self.offered.has_token = False
         if must_wait(status):
             return False
         result[0] = fp_new_reference(self.done)

@@ -237,13 +237,15 @@ cdef class Items:
 
     cdef AsyncEnd end
 
-    def __init__(self, AsyncEnd end):
+    def __init__(self, AsyncEnd end not None):
         self.end = end
 
     def __aiter__(self):
         return self
 
     def __anext__(self):
+        if self.end is None:
+            raise RuntimeError("this iterator was not made by `async for`")
         return new_call(self.end.queue(), NEXT, None, None)
 
 

@@ -26,7 +26,7 @@ import types
 from asyncio import QueueEmpty, QueueFull, get_running_loop
 from asyncio import _get_running_loop as loop_here
 from queue import Empty, Full
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from fastprims._aio.errors import QueueShutDown
 from fastprims._errors import ShutDown

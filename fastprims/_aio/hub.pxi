@@ -1,8 +1,8 @@
 # The hub of an event loop: what is due in it, and how it learns that (csrc/wait/fp_hub.h).
 #
 # Who owns whom. The loop has the Bell, as the callback of the hub's descriptor, and nothing else
-# has. So the Bell's end tells that the loop was closed or is gone. Bell, waiters and the registry
-# own the Hub. An event's list, or the hub's, owns a reference to each Waiter in it; the collector
+# has. So the Bell's end tells that the loop was closed or is gone. Bell and waiters own the Hub;
+# registry and threads know it weakly, since it may have waiters that have the loop. An event's list, or the hub's, owns a reference to each Waiter in it; the collector
 # sees these by way of the queue, or the hub.
 
 
@@ -14,6 +14,7 @@ cdef class Hub:
     cdef uint64_t forks  # before it was made
     cdef PyObject* loop  # only to compare: the hub is closed before the loop's memory is used again
     cdef object _collected  # never written: makes Cython build a type that the collector knows
+    cdef object __weakref__
 
     def __cinit__(self):
         _core.fp_thread_watch_forks()
@@ -81,6 +82,8 @@ cdef class Bell:
         self.hub = hub
 
     def __call__(self):
+        if self.hub is None:
+            raise RuntimeError("this object was not made for an event loop")
         presence_of(self.hub)
         _core.fp_hub_clear(&self.hub.core)
         self.hub.wake()
@@ -93,15 +96,19 @@ cdef class Bell:
 cdef class Presence:
     """A thread that runs the hub's loop has this, until it ends or runs another loop."""
 
-    cdef Hub hub
+    cdef object hub  # a weak reference
 
     def __init__(self, Hub hub):
-        self.hub = hub
+        self.hub = ref(hub)
+
+    cdef Hub get(self):
+        return None if self.hub is None else self.hub()
 
     def __dealloc__(self):
-        if self.hub is not None:
-            _core.fp_hub_set_away(&self.hub.core, True)
-            self.hub.pass_turns(False)
+        hub = self.get()
+        if hub is not None:
+            _core.fp_hub_set_away(&hub.core, True)
+            hub.pass_turns(False)
 
 
 here = threading.local()
@@ -112,7 +119,7 @@ hubs_lock = threading.RLock()  # a finalizer may run while it is held, and use a
 cdef int presence_of(Hub hub) except -1:
     """Called by the thread that runs the hub's loop."""
     presence = getattr(here, "presence", None)
-    if presence is None or (<Presence>presence).hub is not hub:
+    if presence is None or (<Presence>presence).get() is not hub:
         here.presence = Presence(hub)
         _core.fp_hub_set_away(&hub.core, False)
     elif _core.fp_hub_state(&hub.core) & _core.FP_HUB_AWAY:
@@ -126,8 +133,8 @@ cdef Hub own_hub(object loop):
     presence = getattr(here, "presence", None)
     if presence is None:
         return None
-    hub = (<Presence>presence).hub
-    if (hub.loop != <PyObject*>loop or hub.forks != _core.fp_thread_forks()
+    hub = (<Presence>presence).get()
+    if (hub is None or hub.loop != <PyObject*>loop or hub.forks != _core.fp_thread_forks()
             or _core.fp_hub_state(&hub.core) != 0):
         return None
     return hub
@@ -139,7 +146,8 @@ cdef Hub hub_of(object loop):
     if hub is not None:
         return hub
     with hubs_lock:
-        hub = hubs.get(loop)
+        known = hubs.get(loop)
+    hub = None if known is None else known()
     if hub is not None and _core.fp_hub_state(&hub.core) & _core.FP_HUB_CLOSED:
         hub = None  # a custom loop has dropped its callbacks
     if hub is None:
@@ -152,7 +160,7 @@ cdef Hub hub_of(object loop):
                 f"{type(loop).__name__} cannot watch file descriptors (add_reader), which "
                 "fastprims needs to wake it: use asyncio.SelectorEventLoop or uvloop") from None
         with hubs_lock:
-            hubs[loop] = hub
+            hubs[loop] = ref(hub)
     elif hub.forks != _core.fp_thread_forks():
         raise RuntimeError(
             "this event loop belongs to the parent process: make a new one in the forked child, "

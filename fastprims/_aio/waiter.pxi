@@ -39,10 +39,15 @@ cdef class Waiter:
         return 0
 
     cdef bint list_again(self, fp_event* event) except -1:
-        """True: it is in the list now, and the caller has to try once more."""
+        """True: it is in the list of this event now, and the caller has to try once more."""
+        elsewhere = self.node.event != event
+        if elsewhere and unlisten(&self.node):
+            DECREF(<PyObject*>self)  # the caller has another reference
         if _core.get_place(&self.node) != _core.FP_LISTENER_IDLE:
             return False
-        in_front = self.has_turn
+        if elsewhere and self.has_turn:
+            pass_turn(self.node.event)
+        in_front = self.has_turn and not elsewhere
         self.has_turn = False
         INCREF(<PyObject*>self)  # the list's
         listen(event, &self.node, in_front)
@@ -50,12 +55,14 @@ cdef class Waiter:
 
     cdef bint leave(self) noexcept:
         """Takes it off the list. True: it had a turn."""
-        turn = self.has_turn
-        self.has_turn = False
+        turn = False
         if unlisten(&self.node):
             DECREF(<PyObject*>self)  # the caller has another reference
-        elif _core.get_place(&self.node) == _core.FP_LISTENER_CHOSEN:
-            turn = True
+        else:
+            turn = _core.get_place(&self.node) == _core.FP_LISTENER_CHOSEN
+        # Afterwards: the hub sets it before it gives the node back, in another thread perhaps.
+        turn = turn or self.has_turn
+        self.has_turn = False
         return turn
 
     cdef int cancel_timers(self) except -1:

@@ -181,6 +181,7 @@ cdef extern from "queues/fp_channel.h":
         FP_DROPS
     struct fp_channel:
         fp_bool evicts
+        fp_event token_event
     const fp_queue_ops fp_channel_ops
     fp_channel* fp_channel_create(uint64_t limit, fp_bool evicts, fp_bool gated)
     fp_status fp_channel_set_rate(fp_channel*, double rate, uint64_t burst)

@@ -212,6 +212,15 @@ cdef class BaseQueue:
     cdef int give_up(self, Offered* offered) except -1:
         return 0
 
+    cdef int measure(self, object item) except -1:
+        return 0
+
+    cdef bint never_waits(self) noexcept:
+        return False
+
+    cdef _core.fp_event* token_event(self) noexcept:
+        return NULL
+
     cdef int before_wait(self) except -1:
         return 0
 

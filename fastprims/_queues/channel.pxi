@@ -239,8 +239,15 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         cdef fp_status status
         cdef Wait wait = AT_ONCE
         self.check_open()
+        offered.delay = 0
         if self.indirect and type(self).put is not BoundedChannel.put:
-            return self.put_publicly(<object>offered.item)
+            if self.policy != BLOCK:
+                self.put(<object>offered.item, False)  # what it raises is the answer
+                return _core.FP_OK
+            status = self.put_publicly(<object>offered.item)
+            if status == _core.FP_FULL and self.has_rate:
+                offered.delay = _core.fp_channel_delay(self.channel())  # 0: it lacks room
+            return status
         if self.policy != BLOCK:
             if not offered.measured:
                 self.measure(<object>offered.item)
@@ -266,6 +273,15 @@ rate=None, on_pressure=None, pressure_interval=1.0)
     cdef int give_up(self, Offered* offered) except -1:
         lacks_token = self.has_rate and not offered.has_token
         return self.count_drop(_core.FP_DROP_RATE if lacks_token else _core.FP_DROP_FULL, 1)
+
+    cdef bint never_waits(self) noexcept:
+        return self.policy != BLOCK
+
+    cdef _core.fp_event* token_event(self) noexcept:
+        return &self.channel().token_event
+
+    cdef _core.fp_event* event_number(self, int i) noexcept:
+        return self.token_event() if i == 2 else BaseQueue.event_number(self, i)
 
     cdef int before_wait(self) except -1:
         self.report(True)  # as in wait()

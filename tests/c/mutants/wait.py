@@ -137,8 +137,8 @@ MUTANTS = [
     Mutant(
         "hub: closed twice",
         HUB,
-        "if (fp_sync_u64_exchange_seq_cst(&h->descriptor, 0) != 0)\n        close",
-        "if (1)\n        close",
+        "fetch_or_seq_cst(&h->state, FP_HUB_CLOSED) & FP_HUB_CLOSED)\n        return;",
+        "fetch_or_seq_cst(&h->state, FP_HUB_CLOSED) > FP_HUB_CLOSED + 2)\n        return;",
         ("steps",),
         program="listener",
     ),
