@@ -17,9 +17,10 @@
  * turn on; if both do, the second notification is superfluous. FP_HUB_AWAY is the same for a loop
  * that may run again: its thread has ended.
  *
- * The closing thread waits for the notifiers at work before it closes the descriptor, so none writes
- * to a descriptor that belongs to another file by then: a notifier counts itself first and looks for
- * FP_HUB_CLOSED afterwards, the closing thread sets that first and looks at the count afterwards.
+ * The closing thread waits for the notifiers at work before it closes the descriptor, so none
+ * writes to a descriptor that belongs to another file by then: a notifier counts itself first and
+ * looks for FP_HUB_CLOSED afterwards, the closing thread sets that first and looks at the count
+ * afterwards.
  *
  * Contract: fp_hub_notify: any thread. Everything else: the loop's thread, or alone. Lock-free. */
 #ifndef FP_HUB_H

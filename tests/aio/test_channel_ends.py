@@ -38,7 +38,7 @@ class Intruding(asyncio.SelectorEventLoop):
 
     channel: Any = None
 
-    def call_later(self, delay: float, *args: Any, **kwargs: Any) -> Any:
+    def call_later(self, delay: float, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         if delay == 100 and self.channel is not None:
             channel, self.channel = self.channel, None
             channel.get_many(2)
