@@ -278,7 +278,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         return self.policy != BLOCK
 
     cdef _core.fp_event* token_event(self) noexcept:
-        return &self.channel().token_event
+        # The collector asks for it at any moment, before there is a structure, too.
+        return &self.channel().token_event if self.core != NULL else NULL
 
     cdef _core.fp_event* event_number(self, int i) noexcept:
         return self.token_event() if i == 2 else BaseQueue.event_number(self, i)
