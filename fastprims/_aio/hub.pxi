@@ -2,9 +2,9 @@
 #
 # Who owns whom. The loop has the Bell, as the callback of the hub's descriptor, and nothing else
 # has. So the Bell's end tells that the loop was closed or is gone. Bell and waiters own the Hub;
-# registry and threads know it weakly, since it may have waiters that have the loop. An event's list,
-# or the hub's, owns a reference to each Waiter in it; the collector sees these by way of the queue,
-# or the hub.
+# registry and threads know it weakly, since it may have waiters that have the loop. An event's
+# list, or the hub's, owns a reference to each Waiter in it; the collector sees these by way of the
+# queue, or the hub.
 
 
 cdef class Hub:
