@@ -76,7 +76,8 @@ def headline(results: dict[str, Any]) -> Figure:
     middle = (len(interpreters) - 1) / 2
     axes.set_yticks([n * step + middle for n in range(len(rows))], [words for words, _ in rows])
     axes.set_xscale("log")
-    highest = max(ratio for _, ratios in rows for ratio in ratios if ratio is not None)
+    shown = [ratio for _, ratios in rows for ratio in ratios if ratio is not None]
+    highest = max(shown, default=1.0)  # --only may have left out all of these cases
     axes.set_xlim(0.5, max(highest, 2.0) * 2)
     axes.set_ylim(len(rows) * step - 0.9, -0.8)
     axes.axvline(1, color=MUTED, linewidth=1, zorder=3)
