@@ -48,10 +48,15 @@ def _ratio(result: dict[str, Any], key: str, ours: str, theirs: str) -> float | 
     return None
 
 
-def headline(results: dict[str, Any]) -> Figure:
+def _rows(results: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
+    """The words and ratios of each case that was measured."""
     interpreters = results["interpreters"]
     rows = [(words, [_ratio(result, *row) for result in interpreters]) for *row, words in SHOWN]
-    rows = [(words, ratios) for words, ratios in rows if any(ratios)]
+    return [(words, ratios) for words, ratios in rows if any(ratios)]
+
+
+def headline(results: dict[str, Any]) -> Figure:
+    interpreters, rows = results["interpreters"], _rows(results)
     step = len(interpreters) + 0.7
     note = textwrap.fill(_note(results), int(WIDTH * NOTE_LETTERS))
     above, below = 0.95, 0.17 * (note.count("\n") + 1) + 0.45
@@ -76,8 +81,7 @@ def headline(results: dict[str, Any]) -> Figure:
     middle = (len(interpreters) - 1) / 2
     axes.set_yticks([n * step + middle for n in range(len(rows))], [words for words, _ in rows])
     axes.set_xscale("log")
-    shown = [ratio for _, ratios in rows for ratio in ratios if ratio is not None]
-    highest = max(shown, default=1.0)  # --only may have left out all of these cases
+    highest = max(ratio for _, ratios in rows for ratio in ratios if ratio is not None)
     axes.set_xlim(0.5, max(highest, 2.0) * 2)
     axes.set_ylim(len(rows) * step - 0.9, -0.8)
     axes.axvline(1, color=MUTED, linewidth=1, zorder=3)
@@ -133,6 +137,8 @@ def _effort(results: dict[str, Any]) -> list[str]:
 
 
 def draw_headline(results: dict[str, Any], path: Path) -> None:
+    if not _rows(results):  # --only has left them all out
+        return
     figure = headline(results)
     # The same results give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "fastprims"}):
