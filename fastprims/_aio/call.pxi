@@ -236,12 +236,9 @@ cdef class Call:
 
     cdef bint try_once(self, PyObject** result) except -1:
         """True: the call is done, and this is its result."""
-        cdef Hub hub
-        cdef fp_event* others = (self.queue.ops.not_full(self.queue.core) if self.kind < PUT
-                                 else self.queue.ops.not_empty(self.queue.core))
-        if not _core.fp_event_has_listeners(others):
-            return self.attempt(result)
-        hub = begin_own()
+        cdef Hub hub = begin_own_beside(
+            self.queue.ops.not_full(self.queue.core) if self.kind < PUT
+            else self.queue.ops.not_empty(self.queue.core))
         try:
             return self.attempt(result)
         finally:
@@ -282,8 +279,7 @@ cdef class Call:
             result[0] = fp_new_reference(self.queue.put_many(items, False))
             return True
         if not self.offered.measured:
-            for item in items:  # all of them before the first is stored
-                self.queue.measure(item)
+            self.queue.measure_all(items)  # before the first is stored
             self.offered.measured = True
         while self.done < len(items) and status == _core.FP_OK:
             self.offered.item = <PyObject*>items[self.done]

@@ -126,19 +126,15 @@ cdef class AsyncEnd:
     def get_nowait(self):
         """Remove and return the next item, or raise asyncio.QueueEmpty."""
         cdef BaseQueue queue = self.queue()
-        cdef Hub hub = None
-        cdef bint own = _core.fp_event_has_listeners(queue.ops.not_full(queue.core))
+        cdef Hub hub = begin_own_beside(queue.ops.not_full(queue.core))
         cdef PyObject* item = NULL
         cdef fp_status status
-        if own:
-            hub = begin_own()
         try:
             status = queue.attempt_get(&item)
         except BaseException as error:
             raise_as_loops_do(False, error)
         finally:
-            if own:
-                end_own(hub)
+            end_own(hub)
         if status != _core.FP_OK:
             raise QueueEmpty
         return fp_steal(item)
@@ -146,12 +142,9 @@ cdef class AsyncEnd:
     def put_nowait(self, item):
         """Store `item` if there is room now, else raise asyncio.QueueFull."""
         cdef BaseQueue queue = self.queue()
-        cdef Hub hub = None
-        cdef bint own = _core.fp_event_has_listeners(queue.ops.not_empty(queue.core))
+        cdef Hub hub = begin_own_beside(queue.ops.not_empty(queue.core))
         cdef Offered offered = [<PyObject*>item, False, False, 0]
         cdef fp_status status
-        if own:
-            hub = begin_own()
         try:
             status = queue.attempt_put(&offered)
             if status != _core.FP_OK:
@@ -159,8 +152,7 @@ cdef class AsyncEnd:
         except BaseException as error:
             raise_as_loops_do(False, error)
         finally:
-            if own:
-                end_own(hub)
+            end_own(hub)
         if status != _core.FP_OK:
             raise QueueFull
 

@@ -190,9 +190,16 @@ cdef Hub begin_own():
     return hub
 
 
+cdef inline Hub begin_own_beside(fp_event* notified):
+    """For a call that notifies only this event; None if nothing listens there."""
+    return begin_own() if _core.fp_event_has_listeners(notified) else None
+
+
 cdef void end_own(Hub hub) noexcept:
+    if hub is None:
+        return
     _core.fp_hub_own(NULL)
-    if hub is not None and _core.fp_hub_has_due(&hub.core):
+    if _core.fp_hub_has_due(&hub.core):
         try:
             hub.wake()
         except BaseException as error:

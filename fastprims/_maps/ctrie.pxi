@@ -291,8 +291,9 @@ cdef class CtrieSnapshot(CtrieBase):
         raise TypeError("a CtrieSnapshot does not change; use snapshot() for a copy that does")
 
     def __hash__(self):
-        cdef _core.fp_version* shown = self.take_snapshot()  # an error if nothing is shown
-        _core.fp_version_release(shown)  # this object has a reference
+        cdef _core.fp_version* shown = self.shown
+        if shown == NULL:
+            self.take_snapshot()  # raises
         # Several snapshots show this version, and several threads may come first: one hash wins.
         cdef uint64_t unknown = 0, hashed = _core.fp_sync_u64_load_relaxed(&shown.hash)
         if hashed == 0:

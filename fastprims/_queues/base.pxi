@@ -212,7 +212,7 @@ cdef class BaseQueue:
     cdef int give_up(self, Offered* offered) except -1:
         return 0
 
-    cdef int measure(self, object item) except -1:
+    cdef int measure_all(self, list items) except -1:
         return 0
 
     cdef bint never_waits(self) noexcept:

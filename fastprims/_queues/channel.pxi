@@ -191,6 +191,12 @@ rate=None, on_pressure=None, pressure_interval=1.0)
                 f"{self.most}): send it in parts, or allow larger items")
         return 0
 
+    cdef int measure_all(self, list items) except -1:
+        if self.measured:
+            for item in items:
+                self.measure(item)
+        return 0
+
     cdef fp_status offer(self, object item, Wait* wait, bint has_token) except *:
         """FP_OK: stored; FP_FULL: not stored, and counted. `has_token`: the item has its token."""
         cdef Offer offer = [self.channel(), <uint64_t><PyObject*>item]
@@ -328,10 +334,8 @@ rate=None, on_pressure=None, pressure_interval=1.0)
         # The list is hidden while size_of, on_pressure and finalizers run: the items that are
         # stored are the ones that were measured.
         cdef list items = untracked_list(iterable, -1)
-        cdef size_t n = <size_t>len(items), done = 0, i
-        if self.measured:
-            for i in range(n):
-                self.measure(items[i])
+        cdef size_t n = <size_t>len(items), done = 0
+        self.measure_all(items)
         if self.policy == DROP_OLDEST or self.has_rate:
             return self.put_each(items, may_wait, timeout)
         cdef bint silent = self.policy == DROP_NEWEST

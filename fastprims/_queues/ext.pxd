@@ -95,8 +95,8 @@ cdef class BaseQueue:
     cdef fp_status put_publicly(self, object item) except *
     # The item was not stored in time.
     cdef int give_up(self, Offered* offered) except -1
-    # Raises what put() would raise of the item, whatever the queue contains.
-    cdef int measure(self, object item) except -1
+    # Raises what put() would raise of one of these items, whatever the queue contains.
+    cdef int measure_all(self, list items) except -1
     # A put that finds no room is refused, or drops, at once.
     cdef bint never_waits(self) noexcept
     # What is notified when a wait for something else than room is to end.
