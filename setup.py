@@ -5,6 +5,7 @@ Environment:
 FASTPRIMS_CACHELINE   bytes between words that different threads write (csrc/base/fp_config.h)
 FASTPRIMS_ATOMICS     1: real atomics, even in an interpreter with a GIL
 FASTPRIMS_SANITIZE    "thread" or "address,undefined": build with these sanitizers
+FASTPRIMS_HOME        address of the repository, for the project URLs in the metadata
 """
 
 from __future__ import annotations
@@ -74,6 +75,19 @@ NO_HEADERS = (
     "fastprims: Python.h, the header of Python {version}, was not found in {folder}. On Debian and "
     "Ubuntu: apt-get install python3-dev (or python{version}-dev)"
 )
+
+
+def project_urls() -> dict[str, str]:
+    """The release's workflow names the repository that it runs in; other builds name none."""
+    home = os.environ.get("FASTPRIMS_HOME", "").rstrip("/")
+    pages = {
+        "Source": "",
+        "Documentation": "/tree/HEAD/docs",
+        "Changelog": "/blob/HEAD/CHANGELOG.md",
+        "Issues": "/issues",
+        "Security": "/security/policy",
+    }
+    return {name: home + page for name, page in pages.items()} if home else {}
 
 
 def definitions(flavour: str) -> list[tuple[str, str | None]]:
@@ -306,4 +320,5 @@ if has_cffi():
 setup(
     ext_modules=modules,
     cmdclass={"build_ext": BuildExtensions, "bdist_wheel": WheelWithBillOfMaterials},
+    project_urls=project_urls(),
 )

@@ -89,10 +89,24 @@ def results(interpreters: int) -> dict[str, Any]:
     }
 
 
+def beyond_the_axes(figure: Figure) -> Iterator[Text]:
+    """The labels of ticks outside the axes, which matplotlib keeps and does not draw."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not low <= tick.get_loc() <= high:
+                yield from (tick.label1, tick.label2)
+
+
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    shown = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+    hidden = set(beyond_the_axes(figure))
+    shown = [
+        t
+        for t in figure.findobj(Text)
+        if t.get_text().strip() and t.get_visible() and t not in hidden
+    ]
     return [(t.get_text(), t.get_window_extent(renderer)) for t in shown]
 
 

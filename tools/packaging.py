@@ -64,6 +64,28 @@ def check_wheel(wheel: Path, extras: list[str]) -> None:
         raise Stop(f"{wheel.name} lacks the static library")
 
 
+URLS = """
+import build.util, sys
+print(*build.util.project_wheel_metadata(sys.argv[1]).get_all("Project-URL", []), sep="\\n")
+"""
+
+
+def check_urls(python: Path) -> None:
+    """The metadata names the pages of the repository that a release says it is made in."""
+    home = "https://example.org/fastprims"
+    answer = subprocess.run(
+        [str(python), "-c", URLS, str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "FASTPRIMS_HOME": f"{home}/"},
+    )
+    named = dict(line.split(", ") for line in answer.stdout.splitlines())
+    pages = ["Changelog", "Documentation", "Issues", "Security", "Source"]
+    if sorted(named) != pages or not all(url.startswith(home) for url in named.values()):
+        raise Stop(f"the project URLs of the metadata are {named}")
+
+
 def check_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -259,6 +281,7 @@ def main(interpreters: list[Interpreter]) -> int:
     _logged([tools, "-m", "build", "--sdist", "--outdir", dist, ROOT], env)
     (sdist,) = dist.glob("*.tar.gz")
     check_sdist(sdist)
+    check_urls(tools)
     check_installs(interpreters[0], sdist)
     for interpreter in interpreters:
         build_wheel(tools, interpreter, sdist, env)
