@@ -1,6 +1,7 @@
 """Concurrency primitives for Python that are fast under the GIL and scale without it."""
 
 import sys
+from importlib import import_module
 from queue import Empty, Full
 
 from fastprims._common.interpreter import share  # isort: skip # first: it may raise; see there
@@ -20,7 +21,7 @@ else:  # no futex
     from fastprims._shm.unsupported import ShmQueue, ShmReservation, ShmRing, ShmView
 
 if TYPE_CHECKING:
-    from fastprims._aio.ext import AsyncEnd
+    from fastprims._aio.ext import AsyncEnd, Selected, Selector, after, select
     from fastprims._queues.ext import BaseQueue
     from fastprims._shm.queue import ShmQueue
 
@@ -41,6 +42,8 @@ __all__ = [
     "Queue",
     "RateLimiter",
     "SPSCRing",
+    "Selected",
+    "Selector",
     "ShmQueue",
     "ShmReservation",
     "ShmRing",
@@ -50,10 +53,12 @@ __all__ = [
     "Subscription",
     "TopicSnapshot",
     "TopicTrie",
+    "after",
     "build_info",
     "get_include",
     "get_library",
     "install",
+    "select",
     "share",
     "uninstall",
 ]
@@ -71,11 +76,18 @@ def _async_end(queue: "BaseQueue[object]") -> "AsyncEnd[object]":
 set_end_maker(_async_end)
 
 
-def __getattr__(name: str) -> object:
-    """Imports ShmQueue when it is first used, since that takes long."""
-    if name != "ShmQueue":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    global ShmQueue
-    from fastprims._shm.queue import ShmQueue
+# What is imported when it is first used, since that takes long.
+_LATER = {
+    "ShmQueue": "fastprims._shm.queue",
+    "Selected": "fastprims._aio.ext",
+    "Selector": "fastprims._aio.ext",
+    "after": "fastprims._aio.ext",
+    "select": "fastprims._aio.ext",
+}
 
-    return ShmQueue
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value

@@ -18,6 +18,7 @@ from queue import Full as SyncQueueFull
 from fastprims._aio.classes import LifoQueue, PriorityQueue, Queue
 from fastprims._aio.errors import QueueShutDown
 from fastprims._aio.ext import AsyncEnd
+from fastprims._aio.ext import select_async as select
 from fastprims._errors import ShutDown as SyncQueueShutDown
 from fastprims._queues.dropin import Queue as SyncQueue
 
@@ -43,4 +44,5 @@ __all__ = [
     "SyncQueueEmpty",
     "SyncQueueFull",
     "SyncQueueShutDown",
+    "select",
 ]

@@ -4,6 +4,8 @@
 #include "base/fp_backoff.h"
 #include "base/fp_thread.h"
 
+#include <string.h>
+
 #if !defined(_WIN32)
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +27,7 @@ void fp_hub_own(struct fp_hub *h) { own = h; }
 static bool open_descriptor(struct fp_hub *h) { return (void)h, false; }
 static void write_descriptor(struct fp_hub *h) { (void)h; }
 static void close_descriptor(struct fp_hub *h) { (void)h; }
-void fp_hub_clear(struct fp_hub *h) { (void)h; }
+static void clear_descriptor(struct fp_hub *h) { (void)h; }
 
 #else
 
@@ -62,7 +64,7 @@ static void close_descriptor(struct fp_hub *h) {
         close(h->write_fd);
 }
 
-void fp_hub_clear(struct fp_hub *h) {
+static void clear_descriptor(struct fp_hub *h) {
     uint64_t count[8];
     while (read(h->read_fd, count, sizeof count) < 0 && errno == EINTR)
         ;
@@ -70,15 +72,97 @@ void fp_hub_clear(struct fp_hub *h) {
 
 #endif
 
+/* The bell. ------------------------------------------------------------------------------------ */
+
+static bool has_descriptor(const struct fp_hub *h) { return h->read_fd >= 0; }
+
+/* The half of the word that has the value. */
+static const void *parking_place(struct fp_hub *h) {
+    const uint32_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return (const char *)&h->bell + (first ? 0 : 4);
+}
+
+static void ring(struct fp_hub *h) {
+    if (has_descriptor(h))
+        write_descriptor(h);
+    /* Release half: what was pushed is seen by the thread that finds the bell rung; pairs with
+     * fp_hub_clear and fall_asleep. */
+    else if (fp_sync_u64_exchange_seq_cst(&h->bell, FP_BELL_RUNG) == FP_BELL_ASLEEP)
+        fp_unpark_one(parking_place(h));
+}
+
+void fp_hub_clear(struct fp_hub *h) {
+    if (has_descriptor(h))
+        clear_descriptor(h);
+    else /* acquire half: pairs with ring */
+        fp_sync_u64_exchange_seq_cst(&h->bell, FP_BELL_SILENT);
+}
+
+/* Sleeps unless the bell was rung since it was cleared. */
+static void fall_asleep(struct fp_hub *h, int64_t deadline) {
+    uint64_t seen = FP_BELL_SILENT;
+    FP_STEP();
+    /* Acquire half: pairs with ring. */
+    if (fp_sync_u64_cas_seq_cst(&h->bell, &seen, FP_BELL_ASLEEP))
+        fp_park(parking_place(h), FP_BELL_ASLEEP, deadline);
+}
+
+static void watch(struct fp_hub *h, int64_t end) {
+    while (!fp_hub_has_due(h) && fp_now() < end)
+        fp_give_way();
+}
+
+/* A signal that arrives before the sleep does not end it: the sleep is cut into slices, as in
+ * fp_wait.c. */
+enum { FIRST_SLICE = 50 * 1000000 };
+
+enum fp_status fp_hub_wait(struct fp_hub *h, int64_t deadline, const struct fp_host *host) {
+    int64_t slice = FIRST_SLICE, to_watch = host->watch;
+    for (;;) {
+        fp_hub_clear(h);
+        FP_STEP();
+        /* Afterwards: what is pushed after this look rings after it, and is not cleared. */
+        if (fp_hub_has_due(h))
+            return FP_OK;
+        if (host->interrupted())
+            return FP_INTERRUPTED;
+        int64_t now = fp_now();
+        if (now >= deadline)
+            return FP_TIMED_OUT;
+        void *state = host->before_sleep();
+        if (to_watch != 0)
+            watch(h, deadline - now < to_watch ? deadline : now + to_watch);
+        else
+            fall_asleep(h, deadline - now < slice ? deadline : now + slice);
+        host->after_sleep(state);
+        if (to_watch == 0)
+            slice *= 2;
+        to_watch = 0;
+    }
+}
+
+static void open_hub(struct fp_hub *h, uint64_t state) {
+    fp_sync_u64_store_relaxed(&h->due, 0);
+    fp_sync_u64_store_relaxed(&h->users, 1);
+    fp_sync_u64_store_relaxed(&h->state, state);
+    fp_sync_u64_store_relaxed(&h->bell, FP_BELL_SILENT);
+    h->process = fp_thread_forks();
+}
+
 enum fp_status fp_hub_open(struct fp_hub *h) {
     fp_thread_watch_forks();
     if (!open_descriptor(h))
         return FP_FAILED;
-    fp_sync_u64_store_relaxed(&h->due, 0);
-    fp_sync_u64_store_relaxed(&h->users, 1);
-    fp_sync_u64_store_relaxed(&h->state, 0);
-    h->process = fp_thread_forks();
+    open_hub(h, 0);
     return FP_OK;
+}
+
+void fp_hub_open_for_thread(struct fp_hub *h) {
+    fp_thread_watch_forks();
+    h->read_fd = h->write_fd = -1;
+    open_hub(h, FP_HUB_AWAY);
 }
 
 /* Waits until no more than so many use the hub. They are at work for some instructions each; but
@@ -111,7 +195,7 @@ bool fp_hub_notify(struct fp_listener *l) {
     FP_STEP();
     uint64_t state = fp_hub_state(h); /* after the push: pairs with those that change it */
     if (before == 0 && own != h && !(state & FP_HUB_CLOSED))
-        write_descriptor(h);
+        ring(h);
     FP_STEP();
     leave(h);
     return state == 0;
@@ -143,7 +227,8 @@ void fp_hub_close(struct fp_hub *h) {
     if (fp_sync_u64_fetch_or_seq_cst(&h->state, FP_HUB_CLOSED) & FP_HUB_CLOSED)
         return;
     await_users(h, 1); /* a notifier that comes now finds the hub closed, and does not write */
-    close_descriptor(h);
+    if (has_descriptor(h))
+        close_descriptor(h);
     leave(h);
 }
 

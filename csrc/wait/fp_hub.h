@@ -1,4 +1,5 @@
-/* fp_hub.h - how notifiers in any thread tell an event loop which of its listeners are due.
+/* fp_hub.h - how notifiers in any thread tell an event loop, or a thread that waits for several
+ * events at once, which of its listeners are due.
  *
  * A loop has one hub for all events. Notifiers push chosen listeners on a stack; the loop takes all
  * of them at once. A file descriptor that the loop watches wakes it: an eventfd, or a pipe where
@@ -7,6 +8,11 @@
  *
  * The loop clears the descriptor first and takes the stack afterwards. A notifier that finds the
  * stack empty pushed after the loop took it, and writes after that; so the loop comes round again.
+ *
+ * A thread's hub has a word in place of the descriptor, on which the thread parks (fp_hub_wait). The
+ * word says whether it was rung since it was cleared, and whether the thread sleeps; so ringing
+ * costs a system call only then. The rest is the same. A thread that does not wait at the moment is
+ * AWAY, see below: what becomes due meanwhile stays in the stack, and the turns pass on.
  *
  * A thread may mark a hub as its own for a moment (fp_hub_own), and takes the stack at the end of
  * that moment. Meanwhile it does not write: calls within the loop cost no system call.
@@ -22,19 +28,24 @@
  * looks for FP_HUB_CLOSED afterwards, the closing thread sets that first and looks at the count
  * afterwards.
  *
- * Contract: fp_hub_notify: any thread. Everything else: the loop's thread, or alone. Lock-free. */
+ * Contract: fp_hub_notify: any thread. Everything else: the loop's thread (that which waits), or
+ * alone. Lock-free. */
 #ifndef FP_HUB_H
 #define FP_HUB_H
 
 #include "wait/fp_listener.h"
+#include "wait/fp_wait.h"
 
 struct fp_hub {
     fp_sync_u64 due;   /* address of the listener that was pushed last; 0: none */
     fp_sync_u64 users; /* notifiers at work, and 1 for the owner while the hub is open */
     fp_sync_u64 state; /* of the bits below */
     uint64_t process; /* number of forks before it was opened */
-    int read_fd, write_fd;
+    int read_fd, write_fd; /* -1: a thread's */
+    fp_sync_u64 bell;      /* a thread's: enum fp_bell in the half that it parks on */
 };
+
+enum fp_bell { FP_BELL_SILENT, FP_BELL_RUNG, FP_BELL_ASLEEP };
 
 #define FP_HUB_CLOSED ((uint64_t)1)
 #define FP_HUB_AWAY ((uint64_t)2)
@@ -42,11 +53,17 @@ struct fp_hub {
 /* FP_FAILED: the system has no descriptor for it; errno says why. */
 enum fp_status fp_hub_open(struct fp_hub *h);
 
+/* A thread's. It is AWAY. */
+void fp_hub_open_for_thread(struct fp_hub *h);
+
+/* Waits until a listener of the thread's hub is due; FP_TIMED_OUT, FP_INTERRUPTED: as fp_wait. */
+enum fp_status fp_hub_wait(struct fp_hub *h, int64_t deadline, const struct fp_host *host);
+
 /* The `notify` of listeners whose `context` is a hub. False: the loop will not run, as far as is
  * known. */
 bool fp_hub_notify(struct fp_listener *l);
 
-/* Clears the descriptor. */
+/* Clears the descriptor, or the word. */
 void fp_hub_clear(struct fp_hub *h);
 
 /* Takes the listeners that are due, linked by `next` in the order of their coming. Each remains
@@ -66,8 +83,8 @@ static inline bool fp_hub_has_due(struct fp_hub *h) {
     return fp_sync_u64_load_relaxed(&h->due) != 0; /* the caller takes what it pushed itself */
 }
 
-/* The loop has no thread any more, or has one again. In the first case the caller then takes what
- * is due. */
+/* The loop has no thread any more, or has one again; the thread does not wait any more, or does. In
+ * the first case the caller then takes what is due. */
 void fp_hub_set_away(struct fp_hub *h, bool away);
 
 static inline uint64_t fp_hub_state(struct fp_hub *h) {

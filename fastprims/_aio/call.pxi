@@ -124,26 +124,17 @@ cdef class Call:
     cdef void leave(self) noexcept:
         """Does not wait any more, and had no success: if it had a turn, the next one gets it."""
         if self.waiter is not None and self.waiter.leave():
-            self.notify()
+            self.waiter.pass_turn()
 
     cdef void leave_with_success(self) noexcept:
         """One notification may stand for many items: if there are more, the next one gets a turn.
         """
-        cdef uint64_t puts, gets
         if self.waiter is None:
             return
         self.waiter.leave()
-        if self.kind == JOIN or not _core.fp_event_waiters(self.waiter.node.event):
-            return
-        self.queue.ops.count(self.queue.core, &puts, &gets)
-        takes = self.kind < PUT
-        if puts != gets if takes else puts - gets < self.queue.ops.limit(self.queue.core):
-            self.notify()
-
-    cdef void notify(self) noexcept:
-        # Writes to the descriptor even of the own loop: futures must not be resolved here, since
-        # the call may be ending in a finalizer.
-        pass_turn(self.waiter.node.event)
+        if self.kind != JOIN and _core.fp_event_waiters(self.waiter.node.event):
+            if has_more(self.queue, self.kind < PUT):
+                self.waiter.pass_turn()
 
     # One attempt, and what to do after it. --------------------------------------------------------
 
@@ -296,6 +287,13 @@ cdef class Call:
             return False
         result[0] = fp_new_reference(self.done)
         return True
+
+
+cdef bint has_more(BaseQueue queue, bint takes) noexcept:
+    """Another get, or put, could succeed now."""
+    cdef uint64_t puts, gets
+    queue.ops.count(queue.core, &puts, &gets)
+    return puts != gets if takes else puts - gets < queue.ops.limit(queue.core)
 
 
 cdef bint is_refusal(object error) except -1:

@@ -8,7 +8,7 @@
 
 
 cdef class Hub:
-    """One for each event loop."""
+    """One for each event loop, and one for each thread that selects."""
 
     cdef fp_hub core
     cdef bint made
@@ -17,10 +17,14 @@ cdef class Hub:
     cdef object _collected  # never written: makes Cython build a type that the collector knows
     cdef object __weakref__
 
-    def __cinit__(self):
+    def __cinit__(self, bint for_thread=False):
         _core.fp_thread_watch_forks()
         self.forks = _core.fp_thread_forks()
-        self.made = _core.fp_hub_open(&self.core) == _core.FP_OK
+        if for_thread:
+            _core.fp_hub_open_for_thread(&self.core)
+            self.made = True
+        else:
+            self.made = _core.fp_hub_open(&self.core) == _core.FP_OK
         if not self.made:
             raise OSError(
                 "no file descriptor to wake the event loop with: too many are open, or this "
@@ -64,7 +68,7 @@ cdef class Hub:
                 _core.fp_hub_return(node)
             else:
                 _core.fp_hub_notify(node)  # due again, in case that the loop runs again
-            pass_turn(node.event)
+            waiter.pass_turn()
             node = following
         return 0
 

@@ -1,6 +1,7 @@
 # What waits in the list of an event, on behalf of a call.
 
 
+@cython.no_gc_clear  # as long as it is listed it keeps the event; the queue's own clear takes it off
 cdef class Waiter:
     cdef fp_listener node
     cdef Hub hub
@@ -10,6 +11,20 @@ cdef class Waiter:
     cdef object poll  # the handle of another timer
     cdef bint has_turn  # the node came back from the hub, and the call has not tried since
     cdef bint expired  # the time-out has passed
+
+    # For events of other modules than the queues' these are overridden: each module has its own
+    # copy of the core.
+
+    cdef void listen(self, fp_event* event, bint in_front) noexcept:
+        listen(event, &self.node, in_front)
+
+    cdef bint unlisten(self) noexcept:
+        return unlisten(&self.node)
+
+    cdef void pass_turn(self) noexcept:
+        # Writes to the descriptor even of the own loop: futures must not be resolved here, since
+        # the call may be ending in a finalizer.
+        pass_turn(self.node.event)
 
     cdef int resolve(self) except -1:
         future = self.future
@@ -41,22 +56,22 @@ cdef class Waiter:
     cdef bint list_again(self, fp_event* event) except -1:
         """True: it is in the list of this event now, and the caller has to try once more."""
         elsewhere = self.node.event != event
-        if elsewhere and unlisten(&self.node):
+        if elsewhere and self.unlisten():
             DECREF(<PyObject*>self)  # the caller has another reference
         if _core.get_place(&self.node) != _core.FP_LISTENER_IDLE:
             return False
         if elsewhere and self.has_turn:
-            pass_turn(self.node.event)
+            self.pass_turn()
         in_front = self.has_turn and not elsewhere
         self.has_turn = False
         INCREF(<PyObject*>self)  # the list's
-        listen(event, &self.node, in_front)
+        self.listen(event, in_front)
         return True
 
     cdef bint leave(self) noexcept:
         """Takes it off the list. True: it had a turn."""
         turn = False
-        if unlisten(&self.node):
+        if self.unlisten():
             DECREF(<PyObject*>self)  # the caller has another reference
         else:
             turn = _core.get_place(&self.node) == _core.FP_LISTENER_CHOSEN
@@ -75,10 +90,15 @@ cdef class Waiter:
         return 0
 
 
+    cdef void belong_to(self, Hub hub) noexcept:
+        self.hub = hub
+        self.node.notify = _core.fp_hub_notify
+        self.node.context = &hub.core
+        self.node.owner = <void*>self
+
+
 cdef Waiter new_waiter(BaseQueue queue, object loop):
     cdef Waiter waiter = Waiter.__new__(Waiter)
-    waiter.queue, waiter.loop, waiter.hub = queue, loop, hub_of(loop)
-    waiter.node.notify = _core.fp_hub_notify
-    waiter.node.context = &waiter.hub.core
-    waiter.node.owner = <void*>waiter
+    waiter.queue, waiter.loop = queue, loop
+    waiter.belong_to(hub_of(loop))
     return waiter

@@ -1,15 +1,6 @@
 # AtomicFlag over fp_flag.
 
 
-cdef extern from "atomics/fp_flag.h":
-    struct fp_flag:
-        _core.fp_event changed
-    void fp_flag_init(fp_flag*)
-    bint fp_flag_test(fp_flag*)
-    bint fp_flag_exchange(fp_flag*, fp_bool)
-    fp_status fp_flag_wait(fp_flag*, fp_bool, int64_t, const _core.fp_host*)
-
-
 cdef class AtomicFlag:
     """AtomicFlag()
 
@@ -35,11 +26,6 @@ cdef class AtomicFlag:
         >>> done.clear(), done.wait(0.01), done.stats().value
         (True, False, False)
     """
-
-    cdef fp_flag core
-    # Never written. It makes Cython build a type that the garbage collector knows, for share().
-    cdef object _collected
-    cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
         fp_flag_init(&self.core)
@@ -100,4 +86,49 @@ cdef class AtomicFlag:
         refuse_pickle(self, "Send its state: f.test()")
 
 
+# For select (fastprims/_aio), as in _queues/listening.pxi.
+
+cdef void listen_to_flag(AtomicFlag flag, fp_listener* node) noexcept:
+    _core.fp_event_listen(&flag.core.changed, node, False)
+
+
+cdef bint unlisten_to_flag(fp_listener* node) noexcept:
+    return _core.fp_event_unlisten(node)
+
+
+cdef bint test_flag(AtomicFlag flag) noexcept:
+    return fp_flag_test(&flag.core)
+
+
+cdef struct Visit:
+    visitproc fn
+    void* arg
+
+
+cdef int visit_listener(fp_listener* node, void* arg) noexcept:
+    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
+
+
+cdef traverseproc traverse_flag_attributes
+cdef inquiry clear_flag_attributes
+
+
+cdef int traverse_flag(PyObject* self, visitproc fn, void* arg) noexcept:
+    cdef Visit visit = [fn, arg]
+    cdef int answer = _core.fp_event_visit_listeners(
+        &(<AtomicFlag>self).core.changed, visit_listener, &visit)
+    return answer if answer else traverse_flag_attributes(self, fn, arg)
+
+
+cdef int clear_flag(PyObject* self) noexcept:
+    cdef fp_listener* node = _core.fp_event_drop_listeners(&(<AtomicFlag>self).core.changed)
+    cdef fp_listener* following
+    while node != NULL:
+        following = node.next
+        DECREF(<PyObject*>node.owner)
+        node = following
+    return clear_flag_attributes(self)
+
+
+fp_set_gc(AtomicFlag, traverse_flag, clear_flag, &traverse_flag_attributes, &clear_flag_attributes)
 fp_publish(AtomicFlag, "fastprims.AtomicFlag", ())

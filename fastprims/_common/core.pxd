@@ -87,24 +87,6 @@ cdef extern from "wait/fp_listener.h":
     int fp_event_visit_listeners(fp_event*, fp_listener_visitor, void*)
     fp_listener_place get_place "fp_listener_place"(fp_listener*)
 
-cdef extern from "wait/fp_hub.h":
-    const uint64_t FP_HUB_CLOSED
-    const uint64_t FP_HUB_AWAY
-    struct fp_hub:
-        int read_fd
-    fp_status fp_hub_open(fp_hub*)
-    fp_bool fp_hub_notify(fp_listener*)
-    void fp_hub_clear(fp_hub*)
-    fp_listener* fp_hub_take(fp_hub*)
-    void fp_hub_return(fp_listener*)
-    void fp_hub_own(fp_hub*)
-    bint fp_hub_has_due(fp_hub*)
-    void fp_hub_set_away(fp_hub*, bint)
-    uint64_t fp_hub_state(fp_hub*)
-    void fp_hub_close(fp_hub*)
-    void fp_hub_end(fp_hub*)
-    int fp_hub_visit(fp_hub*, fp_listener_visitor, void*)
-
 cdef extern from "wait/fp_wait.h":
     struct fp_host:
         void* (*before_sleep)() noexcept
@@ -118,6 +100,26 @@ cdef extern from "wait/fp_wait.h":
         fp_bool (*more)(void*) noexcept
         void* arg
     fp_status fp_wait(fp_event*, const fp_attempt*, int64_t, const fp_host*)
+
+cdef extern from "wait/fp_hub.h":
+    const uint64_t FP_HUB_CLOSED
+    const uint64_t FP_HUB_AWAY
+    struct fp_hub:
+        int read_fd
+    fp_status fp_hub_open(fp_hub*)
+    void fp_hub_open_for_thread(fp_hub*)
+    fp_status fp_hub_wait(fp_hub*, int64_t, const fp_host*)
+    fp_bool fp_hub_notify(fp_listener*)
+    void fp_hub_clear(fp_hub*)
+    fp_listener* fp_hub_take(fp_hub*)
+    void fp_hub_return(fp_listener*)
+    void fp_hub_own(fp_hub*)
+    bint fp_hub_has_due(fp_hub*)
+    void fp_hub_set_away(fp_hub*, bint)
+    uint64_t fp_hub_state(fp_hub*)
+    void fp_hub_close(fp_hub*)
+    void fp_hub_end(fp_hub*)
+    int fp_hub_visit(fp_hub*, fp_listener_visitor, void*)
 
 cdef extern from "wait/fp_lock.h":
     struct fp_lock:

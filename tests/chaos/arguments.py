@@ -118,7 +118,8 @@ def fill(
         if p.kind is p.VAR_KEYWORD:
             continue
         if p.kind is p.VAR_POSITIONAL:
-            positional += [world.anything(rng) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+            count = rng.choice((0, 0, 1, 1, 2))
+            positional += [argument(world, rng, p.name) for _ in range(count)]
             continue
         # A time-out is never left away: the call may wait for what never comes.
         if p.default is not p.empty and p.name != "timeout" and rng.random() < 0.5:
@@ -303,8 +304,19 @@ def _fn(world: World, rng: random.Random) -> Any:
     return fn
 
 
+def _operation(world: World, rng: random.Random) -> Any:
+    """What takes part in a select."""
+    kept = world.kept(rng)
+    if rng.random() < 0.1:
+        return fastprims.after(rng.choice((0, 0.001)))
+    if rng.random() < 0.5:
+        return (getattr(kept, "put", None), world.value(rng))
+    return getattr(kept, "get", kept)
+
+
 MAKERS: dict[str, Maker] = {
     "anyone": _flag,
+    "biased": _flag,
     "block": _flag,
     "burst": _bound,
     "capacity": lambda world, rng: rng.choice((4096, 1 << 14)) if world.octets else _bound(world, rng),
@@ -326,6 +338,7 @@ MAKERS: dict[str, Maker] = {
     "kind": _one_of(None, ValueError),
     "kwargs": _anything,
     "lanes": _one_of(1, 2, 8),
+    "index": _number,
     "mapping": _contents,
     "max_idle": _one_of(None, 0, 1, 5),
     "max_item_size": _one_of(None, 1, 8, 100),
@@ -339,6 +352,8 @@ MAKERS: dict[str, Maker] = {
     "obj": _kept,
     "object": _anything,
     "on_pressure": _callback,
+    "operation": _operation,
+    "operations": _operation,
     "other": lambda world, rng: world.kept(rng) if rng.random() < 0.5 else _contents(world, rng),
     "overflow": _one_of("block", "reject", "drop_newest", "drop_oldest"),
     "owner": _anything,
@@ -347,6 +362,7 @@ MAKERS: dict[str, Maker] = {
     "protocol": _one_of(0, 2, 4, 5),
     "rate": lambda world, rng: rng.choice((None, 1e6, (1e5, 3), (10.0, 1))),
     "reset": _callback,
+    "seconds": _one_of(0, 0.001),
     "size": _one_of(None, 0, 1, 8, 500),
     "size_of": _size_of,
     "spec": _one_of("", "d", ">5", "x", "?"),

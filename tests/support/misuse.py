@@ -272,6 +272,8 @@ def offspring(m: Misuse, o: Any) -> Iterator[Any]:
         for args in SEEDS:
             if hasattr(o, "put"):
                 m.call("", o.put, b"x", False)  # something to be read
+            if isinstance(o, fastprims.Selector):
+                m.call("", o.add, fastprims.after(0))  # something that is ready
             made = m.call("", m.call("", getattr, o, name), *args)
             if is_ours(type(made)) and type(made) is not type(o):
                 yield made

@@ -1,0 +1,681 @@
+# select: of several operations, the one that can take place first.
+#
+# The selecting thread or task makes all attempts itself, one after the other, and stops at the first
+# that succeeds. Nobody else completes an operation for it, so exactly one takes place, and the
+# losers' items stay where they are.
+#
+# An entry stands for each operation. It is either ready, which means that it has to be tried, or
+# listed on its event, after an attempt that failed. A notification makes it ready. So a call costs
+# what its ready entries cost, not what all of them do. Between calls the entries stay listed, but
+# swallow no turns: the hub of a thread is AWAY (csrc/wait/fp_hub.h); that of a loop hears of it at
+# once, in resolve().
+
+
+cdef enum Operation:
+    TAKE
+    STORE
+    WATCH  # an AtomicFlag
+
+
+@cython.no_gc_clear  # entries use it until they end; the list can be cleared
+cdef class Ready:
+    """What a Selector shares with its entries."""
+
+    cdef list entries  # to be tried, in this order
+    cdef bint asked  # a call is at work
+    cdef object future  # what the calling task waits for
+
+    cdef int add(self, Entry entry) except -1:
+        if not entry.is_ready:
+            self.entries.append(entry)
+            entry.is_ready = True
+        return 0
+
+    cdef int remove(self, Entry entry) except -1:
+        if entry.is_ready:
+            self.entries.remove(entry)
+            entry.is_ready = False
+        return 0
+
+
+@cython.no_gc_clear
+cdef class Entry(Waiter):
+    """An operation of a Selector."""
+
+    cdef Operation kind
+    cdef object index  # in the set
+    cdef object source  # what the user named: a queue, an end, a flag
+    cdef object item
+    cdef Offered offered
+    cdef Ready ready
+    cdef bint is_ready
+    cdef bint left  # the set
+
+    cdef int resolve(self) except -1:
+        """The hub has given the node back."""
+        if self.left:
+            self.refuse_turn()
+            return 0
+        self.ready.add(self)
+        if not self.ready.asked:
+            self.refuse_turn()
+            return 0
+        future = self.ready.future
+        if future is not None and not future.done():
+            future.set_result(None)
+        return 0
+
+    cdef void refuse_turn(self) noexcept:
+        if self.has_turn:
+            self.has_turn = False
+            self.pass_turn()
+
+    cdef void leave_set(self) noexcept:
+        self.left = True
+        if self.leave():
+            self.pass_turn()
+
+    cdef fp_event* event(self) noexcept:
+        if self.offered.delay != 0:
+            return self.queue.token_event()
+        return (self.queue.ops.not_empty(self.queue.core) if self.kind == TAKE
+                else self.queue.ops.not_full(self.queue.core))
+
+    cdef bint is_polled(self) except -1:
+        """No event tells when to try again."""
+        return self.queue.check_open()
+
+    cdef bint is_timed(self) except -1:
+        """It is to be tried again whatever its event tells: no event tells of it, or it waits for a
+        token, or it got a turn in the meantime."""
+        return self.has_turn or self.offered.delay != 0 or self.is_polled()
+
+    cdef object part(self):
+        """That of which there may be one operation only."""
+        return self.source if self.kind == WATCH else self.queue
+
+    cdef Entry copy(self):
+        cdef Entry other = type(self).__new__(type(self))
+        other.kind, other.index, other.source = self.kind, self.index, self.source
+        other.queue, other.item, other.offered = self.queue, self.item, self.offered
+        return other
+
+    cdef bint attempt(self, PyObject** value) except -1:
+        cdef fp_status status
+        cdef Hub hub = begin_own_beside(
+            self.queue.ops.not_full(self.queue.core) if self.kind == TAKE
+            else self.queue.ops.not_empty(self.queue.core))
+        try:
+            if self.kind == TAKE:
+                status = self.queue.attempt_get(value)
+            else:
+                self.offered.item = <PyObject*>self.item
+                status = self.queue.attempt_put(&self.offered)
+                if status == _core.FP_OK:
+                    value[0] = fp_constant(None)
+        finally:
+            end_own(hub)
+        return status == _core.FP_OK
+
+    cdef bint settle(self, PyObject** value) except -1:
+        """Tries it. False: it could not take place, and is listed, due in its hub, or polled."""
+        if self.attempt(value):
+            return True
+        if self.kind == TAKE:
+            self.queue.before_wait()
+        while not self.is_polled() and self.list_again(self.event()):
+            if self.attempt(value):
+                return True
+            if not self.has_turn and self.node.event == self.event():
+                break
+        return False
+
+    cdef void succeeded(self) noexcept:
+        """One notification may stand for many items: if there are more, the next one gets a turn.
+        """
+        cdef fp_event* event
+        self.leave()
+        if self.kind != WATCH:
+            event = self.event()
+            if _core.fp_event_waiters(event) and has_more(self.queue, self.kind == TAKE):
+                pass_turn(event)
+
+
+@cython.no_gc_clear
+cdef class FlagEntry(Entry):
+    cdef void listen(self, fp_event* event, bint in_front) noexcept:
+        listen_to_flag(<AtomicFlag>self.source, &self.node)
+
+    cdef bint unlisten(self) noexcept:
+        return unlisten_to_flag(&self.node)
+
+    cdef void pass_turn(self) noexcept:
+        pass  # a change of the flag notifies all
+
+    cdef fp_event* event(self) noexcept:
+        return &(<AtomicFlag>self.source).core.changed
+
+    cdef bint is_polled(self) except -1:
+        return False
+
+    cdef bint attempt(self, PyObject** value) except -1:
+        if not test_flag(<AtomicFlag>self.source):
+            return False
+        value[0] = fp_constant(True)
+        return True
+
+    cdef bint settle(self, PyObject** value) except -1:
+        if self.attempt(value):
+            return True
+        return self.list_again(self.event()) and self.attempt(value)
+
+
+cdef class after:
+    """after(seconds)
+
+    A moment, so many seconds from now, as an operation of `select`: ready from then on. In a
+    Selector it is ready once.
+
+    Errors: ValueError: the number is negative or not a number. TypeError: not a number.
+    Complexity: O(1).
+    Progress: wait-free.
+    Source: fp_now() in csrc/base/fp_park.h: the monotonic clock.
+    Example:
+        >>> from fastprims import after, select
+        >>> tick = after(0.01)
+        >>> select(tick).source is tick
+        True
+    """
+
+    cdef int64_t deadline
+    cdef readonly double seconds
+    """The argument."""
+
+    def __init__(self, seconds):
+        if seconds is None:
+            raise TypeError("after() takes a number of seconds, not None")
+        check_timeout(seconds)
+        self.deadline = deadline_of(seconds)
+        self.seconds = float(seconds)
+
+    def __repr__(self):
+        return f"fastprims.after({self.seconds})"
+
+
+cdef object operation_of(object operation):
+    """(source, queue, kind, item) of what a user gives to select."""
+    item = None
+    method = operation
+    if type(operation) is tuple:
+        if len(<tuple>operation) != 2:
+            raise TypeError(f"a put in select is a pair (q.put, item), not {operation!r}")
+        method, item = operation
+    source = getattr(method, "__self__", None)
+    queue = (<AsyncEnd>source).queue() if isinstance(source, AsyncEnd) else source
+    name = getattr(method, "__name__", None)
+    if isinstance(queue, BaseQueue):
+        if name == "get" and method is operation:
+            return source, queue, TAKE, None
+        if name == "put" and method is not operation:
+            return source, queue, STORE, item
+    raise TypeError(
+        "select takes q.get, (q.put, item), an AtomicFlag or after(seconds), where q is a queue, "
+        f"ring or channel of this process, or its async_q; not {operation!r}")
+
+
+cdef Entry new_entry(object operation, object index):
+    cdef Entry entry
+    if isinstance(operation, AtomicFlag):
+        entry = FlagEntry.__new__(FlagEntry)
+        entry.source, entry.kind = operation, WATCH
+    else:
+        entry = Entry.__new__(Entry)
+        entry.source, queue, entry.kind, entry.item = operation_of(operation)
+        (<BaseQueue>queue).check_open()  # raises if there is no structure
+        entry.queue = queue
+    entry.index = index
+    return entry
+
+
+def by_index(entry):
+    return (<Entry>entry).index
+
+
+cdef class Selected:
+    """What select() did. Only select() makes such objects.
+
+    Errors: TypeError: instantiation.
+    Complexity: O(1).
+    Progress: wait-free.
+    Source: fastprims/_aio/select.pxi.
+    Example:
+        >>> from fastprims import Queue, select
+        >>> q = Queue()
+        >>> q.put("an item")
+        >>> answer = select(q.get)
+        >>> answer.index, answer.source is q, answer.value, answer.closed
+        (0, True, 'an item', False)
+    """
+
+    cdef readonly object index
+    """The operation's place among the arguments, or the answer of Selector.add()."""
+    cdef readonly object source
+    """What the operation is of: the queue or end, the flag, or the answer of after()."""
+    cdef readonly object value
+    """The item of a get; True for a flag; else None."""
+    cdef readonly bint closed
+    """True: the queue was shut down, and nothing was done."""
+
+    def __init__(self):
+        raise TypeError("Selected is what select() returns")
+
+    def __repr__(self):
+        return (f"Selected(index={self.index!r}, source={self.source!r}, value={self.value!r}, "
+                f"closed={self.closed})")
+
+
+# How often what no event tells of is tried: at first, and at last; in seconds.
+cdef double FIRST_PAUSE = 0.001, LAST_PAUSE = 0.02
+
+
+@cython.no_gc_clear  # __dealloc__ needs the entries
+cdef class Selector:
+    """Selector(*operations, biased=False)
+
+    Several operations, of which each call of select() does one: the first that can take place.
+
+    An operation is `q.get`, a pair `(q.put, item)`, an AtomicFlag (ready while it is set), or
+    `after(seconds)`; `q` is any queue, ring or channel of this process, or its `async_q`. The others
+    have no effect; their items stay where they are. A queue that was shut down counts as ready, and
+    the answer says `closed`.
+
+    Among several that are ready, the Selector goes round, so that each gets its turn; with
+    biased=True the one that was given first is done. What can happen only once leaves the set when
+    it has: a put, the moment of after(), a queue that is closed. The rest stays.
+
+    One thread or task at a time asks it; it may be another one each time. Any number of Selectors,
+    and of other calls, use the same queues beside it. A ring that has one consumer (or producer)
+    counts the thread that selects as that one.
+
+    Errors: TypeError: something else than an operation. ValueError: the same queue or flag twice, or
+        no operation in a call. RuntimeError: asked by two at once; no running loop. Also what the
+        operations raise; after such an error none has taken place.
+    Complexity: O(n) when made, O(1) for each call and each operation that became ready since the
+        last one (with biased=True, O(n log n) of those ready).
+    Progress: as the operations'. A notification of a queue costs O(1) more.
+    Source: attempts by the selecting thread itself, told by listeners; csrc/wait/fp_hub.h.
+    Example:
+        >>> from fastprims import Queue, Selector
+        >>> orders, results = Queue(), Queue()
+        >>> both = Selector(orders.get, results.get)
+        >>> results.put("done")
+        >>> answer = both.select()
+        >>> answer.source is results, answer.value, answer.index
+        (True, 'done', 1)
+        >>> both.select(timeout=0.01) is None
+        True
+        >>> orders.shutdown()
+        >>> both.select().closed, len(both)
+        (True, 1)
+    """
+
+    cdef dict entries  # by index
+    cdef dict timers  # by index
+    cdef dict taking_part  # id of a queue or flag: that object
+    cdef Py_ssize_t next_index
+    cdef bint made
+    cdef bint biased
+    cdef Ready ready
+    cdef Hub hub  # of the thread or loop that asked last
+    cdef Hub own  # for threads
+    cdef uint64_t forks
+    cdef _core.fp_sync_u64 busy
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        self.entries, self.timers, self.taking_part = {}, {}, {}
+        self.ready = new_ready()
+
+    def __init__(self, *operations, biased=False):
+        cdef bint first
+        cdef bint in_order = to_bool(biased, "biased")
+        with cython.critical_section(self):
+            first = not self.made
+            self.made = True
+        if not first:
+            refuse_again(self)
+        self.biased = in_order
+        for operation in operations:
+            self.add(operation)
+
+    def __dealloc__(self):
+        if self.entries is not None:
+            for entry in self.entries.values():
+                (<Entry>entry).leave_set()
+        if self.own is not None:
+            self.own.close()
+
+    # Only one at a time. --------------------------------------------------------------------------
+
+    cdef int enter(self) except -1:
+        # Marked by the number of forks, since the child has not the thread that was asking.
+        cdef uint64_t seen = _core.fp_sync_u64_load_relaxed(&self.busy)
+        cdef uint64_t mine = _core.fp_thread_forks() + 1
+        # Acquire half: pairs with leave().
+        if seen == mine or not _core.fp_sync_u64_cas_seq_cst(&self.busy, &seen, mine):
+            raise RuntimeError(
+                "another thread or task is asking this Selector: make one for each of them")
+        return 0
+
+    cdef void leave(self) noexcept:
+        _core.fp_sync_u64_store_release(&self.busy, 0)  # release: pairs with enter()
+
+    # The set. -------------------------------------------------------------------------------------
+
+    def add(self, operation):
+        """Put an operation into the set. Returns its index, which the answers have; the first one's
+        is 0. Raises TypeError and ValueError as the class does.
+        """
+        self.enter()
+        try:
+            index = self.next_index
+            if isinstance(operation, after):
+                self.timers[index] = operation
+            else:
+                self.take_in(new_entry(operation, index), operation)
+            self.next_index = index + 1
+            return index
+        finally:
+            self.leave()
+
+    def remove(self, index):
+        """Take the operation with that index out of the set. Raises KeyError if it is not there."""
+        self.enter()
+        try:
+            self.drop(index)
+        finally:
+            self.leave()
+
+    def __len__(self):
+        return len(self.entries) + len(self.timers)
+
+    def __repr__(self):
+        return (f"<{type(self).__module__}.{type(self).__qualname__} of {len(self)} "
+                f"operations at {<size_t><PyObject*>self:#x}>")
+
+    def __reduce_ex__(self, protocol, /):
+        refuse_pickle(self, "Make one there")
+
+    cdef int take_in(self, Entry entry, object operation) except -1:
+        part = entry.part()
+        if id(part) in self.taking_part:
+            raise ValueError(
+                f"{operation!r} is of something that is in the set already: a queue or flag takes "
+                "part once")
+        entry.ready = self.ready
+        if self.hub is not None:
+            entry.belong_to(self.hub)
+        self.taking_part[id(part)] = part
+        self.entries[entry.index] = entry
+        self.ready.add(entry)
+        return 0
+
+    cdef int drop(self, object index) except -1:
+        cdef Entry entry
+        if self.timers.pop(index, None) is None:
+            entry = self.entries.pop(index)
+            del self.taking_part[id(entry.part())]
+            entry.leave_set()
+            self.ready.remove(entry)
+        return 0
+
+    cdef int move_to(self, Hub hub) except -1:
+        """The calls are told by this hub from now on: new entries take the places of those that
+        another one knows."""
+        cdef Entry entry
+        cdef list known = self.ready.entries  # in their order; then the others
+        known += [e for e in self.entries.values() if not (<Entry>e).is_ready]
+        self.ready = new_ready()
+        self.hub, self.forks = hub, _core.fp_thread_forks()
+        for entry in known:
+            if entry.hub is not None:
+                entry.leave_set()
+                entry = entry.copy()
+                self.entries[entry.index] = entry
+            entry.is_ready = False
+            entry.ready = self.ready
+            entry.belong_to(hub)
+            self.ready.add(entry)
+        return 0
+
+    # A call. --------------------------------------------------------------------------------------
+
+    cdef int begin(self, Hub hub) except -1:
+        if not self.entries and not self.timers:
+            raise ValueError("select of no operation would wait for ever")
+        if self.hub is not hub or self.forks != _core.fp_thread_forks():
+            self.move_to(hub)
+        self.ready.asked = True
+        if hub is self.own:
+            _core.fp_hub_set_away(&hub.core, False)
+        return 0
+
+    cdef int finish(self) except -1:
+        cdef Entry entry
+        self.ready.asked = False
+        self.ready.future = None
+        if self.hub is self.own and self.own is not None:
+            _core.fp_hub_set_away(&self.own.core, True)
+            self.hub.wake()
+        for entry in self.ready.entries:
+            entry.refuse_turn()
+        return 0
+
+    cdef bint pick(self, Selected answer) except -1:
+        """True if an operation took place. Nothing is allocated after that, and no Python code
+        runs, so nothing can fail then."""
+        cdef Entry entry
+        cdef PyObject* value = NULL
+        cdef bint done, closed
+        if _core.fp_hub_has_due(&self.hub.core):
+            self.hub.wake()
+        for entry in (sorted(self.ready.entries, key=by_index) if self.biased
+                      else self.ready.entries[:]):
+            closed = False
+            if entry.left:  # another thread removed it while its loop was adding it here
+                self.ready.remove(entry)
+                continue
+            try:
+                done = entry.settle(&value)
+            except (ShutDown, opened.known_as(ShutDown)):
+                done = closed = True
+                value = fp_constant(None)
+            if done:
+                answer.index, answer.source, answer.closed = entry.index, entry.source, closed
+                answer.value = fp_steal(value)
+                self.conclude(entry, closed)
+                return True
+            if not entry.is_timed():
+                self.ready.remove(entry)
+        return self.passed_timer(answer)
+
+    cdef int conclude(self, Entry entry, bint closed) except -1:
+        cdef list due = self.ready.entries
+        if not closed:
+            entry.succeeded()
+        if closed or entry.kind == STORE:
+            self.drop(entry.index)
+        elif len(due) > 1:
+            due.remove(entry)
+            due.append(entry)  # has room: the list keeps some when it shrinks, unless it is empty
+        return 0
+
+    cdef bint passed_timer(self, Selected answer) except -1:
+        cdef int64_t now
+        if not self.timers:
+            return False
+        now = _core.fp_now()
+        for index, timer in self.timers.items():
+            if (<after>timer).deadline <= now:
+                answer.index, answer.source = index, timer
+                del self.timers[index]
+                return True
+        return False
+
+    cdef int64_t wake_by(self, int64_t deadline, double pause) except? -1:
+        """When there is something to do even if no event tells of it."""
+        cdef Entry entry
+        cdef int64_t now
+        for timer in self.timers.values():
+            deadline = min(deadline, (<after>timer).deadline)
+        if self.ready.entries:
+            now = _core.fp_now()
+            for entry in self.ready.entries:
+                deadline = min(deadline, now + (entry.offered.delay or <int64_t>(pause * 1e9)))
+        return deadline
+
+    def select(self, timeout=None):
+        """Do the first operation that can take place, and return a `Selected`. Wait for that, at
+        most `timeout` seconds (0: not at all); then return None. An interrupted or failed call has
+        done nothing.
+        """
+        cdef int64_t deadline, until
+        cdef double pause = FIRST_PAUSE
+        cdef Selected answer = Selected.__new__(Selected)
+        cdef fp_status status = _core.FP_OK
+        if timeout is not None:
+            check_timeout(timeout)
+        deadline = deadline_of(timeout)
+        self.enter()
+        try:
+            if self.own is None or self.own.forks != _core.fp_thread_forks():
+                self.own = Hub(True)
+            self.begin(self.own)
+            try:
+                while True:
+                    if self.pick(answer):
+                        return answer
+                    if deadline != _core.FP_FOREVER and _core.fp_now() >= deadline:
+                        return None
+                    until = self.wake_by(deadline, pause)
+                    status = self.sleep(until, pause)
+                    if status == _core.FP_INTERRUPTED:
+                        fp_propagate()
+                    pause = min(pause + FIRST_PAUSE, LAST_PAUSE)
+            finally:
+                self.finish()
+        finally:
+            self.leave()
+
+    cdef fp_status sleep(self, int64_t until, double pause) except *:
+        greenlets = sleep_of_hub() if may_poll() else None
+        if greenlets is None:
+            return _core.fp_hub_wait(&self.own.core, until, &host)
+        greenlets(min(pause, max(0, (until - _core.fp_now()) / 1e9)))
+        return _core.FP_OK
+
+    async def select_async(self, timeout=None):
+        """The same for a task, to be awaited: its event loop runs meanwhile. A cancelled call has
+        done nothing.
+        """
+        cdef int64_t deadline, until
+        cdef double pause = FIRST_PAUSE
+        cdef Selected answer = Selected.__new__(Selected)
+        if timeout is not None:
+            check_timeout(timeout)
+        deadline = deadline_of(timeout)
+        loop = get_running_loop()
+        self.enter()
+        try:
+            self.begin(hub_of(loop))
+            try:
+                while True:
+                    self.ready.future = None
+                    if self.pick(answer):
+                        return answer
+                    if deadline != _core.FP_FOREVER and _core.fp_now() >= deadline:
+                        return None
+                    until = self.wake_by(deadline, pause)
+                    await told(self.ready, loop, until)
+                    pause = min(pause + FIRST_PAUSE, LAST_PAUSE)
+            finally:
+                self.finish()
+        finally:
+            self.leave()
+
+
+async def told(Ready ready, loop, int64_t until):
+    """Until a listener is due, or that moment."""
+    future = ready.future = loop.create_future()
+    if until == _core.FP_FOREVER:
+        await future
+        return
+    timer = loop.call_later(max(0, (until - _core.fp_now()) / 1e9), set_result, future)
+    try:
+        await future
+    finally:
+        timer.cancel()
+
+
+cdef Selector shuffled(tuple operations, object biased):
+    """A Selector for one call, fair by chance."""
+    cdef Selector selector = Selector(*operations, biased=biased)
+    cdef list due = selector.ready.entries
+    cdef Py_ssize_t i, j
+    if not selector.biased:
+        for i in range(len(due) - 1, 0, -1):
+            j = <Py_ssize_t>(<double>random() * (i + 1))
+            due[i], due[j] = due[j], due[i]
+    return selector
+
+
+def select(*operations, timeout=None, biased=False):
+    """Do the first of several operations that can take place, and return a `Selected`: which one
+    (`index`, `source`), and the item of a get (`value`). Wait for that, at most `timeout` seconds
+    (0: not at all); then return None. The other operations have no effect.
+
+    An operation is `q.get`, a pair `(q.put, item)`, an AtomicFlag (ready while it is set), or
+    `after(seconds)`; `q` is any queue, ring or channel of this process, or its `async_q`. A queue
+    that was shut down counts as ready; then `closed` is True. Among several that are ready, chance
+    decides, or, with biased=True, their order.
+
+    Errors: as those of Selector. An interrupted or failed call has done nothing.
+    Complexity: O(n) for n operations. A program that asks often makes a Selector once.
+    Progress: as the operations'.
+    Source: as Selector.
+    Example:
+        >>> from fastprims import Queue, after, select
+        >>> jobs, log = Queue(), Queue(maxsize=1)
+        >>> select(jobs.get, (log.put, "idle"), after(1)).source is log
+        True
+        >>> jobs.put("a job")
+        >>> answer = select(jobs.get, (log.put, "idle"), timeout=1)
+        >>> answer.value, log.qsize()
+        ('a job', 1)
+        >>> select(log.get, jobs.get, biased=True).index
+        0
+        >>> select(log.get, jobs.get, timeout=0) is None
+        True
+    """
+    return shuffled(operations, biased).select(timeout)
+
+
+def select_async(*operations, timeout=None, biased=False):
+    """The same for a task, to be awaited: fastprims.aio.select()."""
+    return shuffled(operations, biased).select_async(timeout)
+
+
+def set_result(future):
+    if not future.done():
+        future.set_result(None)
+
+
+cdef Ready new_ready():
+    cdef Ready ready = Ready.__new__(Ready)
+    ready.entries = []
+    return ready
+
+
+fp_publish(after, "fastprims.after", ())
+fp_publish(Selected, "fastprims.Selected", ())
+fp_publish(Selector, "fastprims.Selector", ())
