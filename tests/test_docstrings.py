@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import fastprims
-from fastprims import metrics, queue
+from fastprims import aio, metrics, queue
 
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 ERRORS_PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "errors.md"
@@ -27,6 +27,7 @@ def documented() -> Iterator[tuple[str, str]]:
         for name in module.__all__:
             if name not in NOT_OURS and (module is not queue or name not in fastprims.__all__):
                 yield f"{module.__name__}.{name}", inspect.getdoc(getattr(module, name)) or ""
+    yield "fastprims.aio.select", inspect.getdoc(aio.select) or ""
 
 
 EXAMPLES = dict(documented())

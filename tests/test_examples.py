@@ -428,6 +428,27 @@ sys.exit(crawler.main(["--pages", "20", "--words", "5"]))
     assert "lost" in run_snippet(source, status=1).stderr
 
 
+# --- sensors.py
+
+
+def test_sensors_are_all_heard(tmp_path: Path) -> None:
+    options = ("--sensors", "5", "--readings", "300", "--bound", "2", "--every", "0.001")
+    result = run_json(tmp_path, "sensors.py", *options)["results"]
+    assert result["received"] == result["sent"] == 1500
+    assert result["reports"] > 0 and len(result["answers"]) == 1
+
+
+def test_sensors_notices_a_reading_that_is_lost() -> None:
+    source = """
+import sensors
+
+hear = sensors.Collector.hear
+sensors.Collector.hear = lambda self, sensor, reading: reading == 7 or hear(self, sensor, reading)
+sys.exit(sensors.main(["--sensors", "3", "--readings", "500"]))
+"""
+    assert "lost" in run_snippet(source, status=1).stderr
+
+
 # --- service.py
 
 SMALL_LOAD = ("--load", "3", "--seconds", "0.5", "--workers", "2", "--bound", "4")

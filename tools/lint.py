@@ -158,7 +158,7 @@ BELOW["_common"] = BELOW["reclaim"] | {"reclaim", "queues", "maps"}  # declared 
 for wing in ("_atomics", "_limits", "_maps", "_shm"):
     BELOW[wing] = {"_common", wing[1:]}
 BELOW["_queues"] = {"_common", "_atomics", "queues"}
-BELOW["_aio"] = {"_common", "_queues"}
+BELOW["_aio"] = {"_common", "_atomics", "_queues"}
 BELOW["_raw"] = {"_common", "capi"}
 CYTHON = {".pyx", ".pxi", ".pxd"}
 USES = re.compile(r'(?:#include|cdef extern from) "(\w+)/|(?:from|import) fastprims\.(_\w+)[. ]')

@@ -9,8 +9,8 @@
  * The loop clears the descriptor first and takes the stack afterwards. A notifier that finds the
  * stack empty pushed after the loop took it, and writes after that; so the loop comes round again.
  *
- * A thread's hub has a word in place of the descriptor, on which the thread parks (fp_hub_wait). The
- * word says whether it was rung since it was cleared, and whether the thread sleeps; so ringing
+ * A thread's hub has a word in place of the descriptor, on which the thread parks (fp_hub_wait).
+ * The word says whether it was rung since it was cleared, and whether the thread sleeps; so ringing
  * costs a system call only then. The rest is the same. A thread that does not wait at the moment is
  * AWAY, see below: what becomes due meanwhile stays in the stack, and the turns pass on.
  *

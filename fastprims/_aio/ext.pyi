@@ -74,11 +74,10 @@ class after:
     @property
     def seconds(self) -> float: ...
 
-_Operation: TypeAlias = (
-    Callable[[], Any] | tuple[Callable[[Any], Any], Any] | AtomicFlag | after
-)
+_Operation: TypeAlias = Callable[[], Any] | tuple[Callable[[Any], Any], Any] | AtomicFlag | after
 
 class Selected:
+    def __init__(self, *args: Any) -> None: ...
     @property
     def index(self) -> int: ...
     @property

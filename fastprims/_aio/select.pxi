@@ -1,8 +1,8 @@
 # select: of several operations, the one that can take place first.
 #
-# The selecting thread or task makes all attempts itself, one after the other, and stops at the first
-# that succeeds. Nobody else completes an operation for it, so exactly one takes place, and the
-# losers' items stay where they are.
+# The selecting thread or task makes all attempts itself, one after the other, and stops at the
+# first that succeeds. Nobody else completes an operation for it, so exactly one takes place, and
+# the losers' items stay where they are.
 #
 # An entry stands for each operation. It is either ready, which means that it has to be tried, or
 # listed on its event, after an attempt that failed. A notification makes it ready. So a call costs
@@ -266,7 +266,7 @@ cdef class Selected:
     cdef readonly bint closed
     """True: the queue was shut down, and nothing was done."""
 
-    def __init__(self):
+    def __init__(self, *args):
         raise TypeError("Selected is what select() returns")
 
     def __repr__(self):
@@ -285,9 +285,9 @@ cdef class Selector:
     Several operations, of which each call of select() does one: the first that can take place.
 
     An operation is `q.get`, a pair `(q.put, item)`, an AtomicFlag (ready while it is set), or
-    `after(seconds)`; `q` is any queue, ring or channel of this process, or its `async_q`. The others
-    have no effect; their items stay where they are. A queue that was shut down counts as ready, and
-    the answer says `closed`.
+    `after(seconds)`; `q` is any queue, ring or channel of this process, or its `async_q`. The
+    others have no effect; their items stay where they are. A queue that was shut down counts as
+    ready, and the answer says `closed`.
 
     Among several that are ready, the Selector goes round, so that each gets its turn; with
     biased=True the one that was given first is done. What can happen only once leaves the set when
@@ -297,9 +297,9 @@ cdef class Selector:
     and of other calls, use the same queues beside it. A ring that has one consumer (or producer)
     counts the thread that selects as that one.
 
-    Errors: TypeError: something else than an operation. ValueError: the same queue or flag twice, or
-        no operation in a call. RuntimeError: asked by two at once; no running loop. Also what the
-        operations raise; after such an error none has taken place.
+    Errors: TypeError: something else than an operation. ValueError: the same queue or flag twice,
+        or no operation in a call. RuntimeError: asked by two at once; no running loop. Also what
+        the operations raise; after such an error none has taken place.
     Complexity: O(n) when made, O(1) for each call and each operation that became ready since the
         last one (with biased=True, O(n log n) of those ready).
     Progress: as the operations'. A notification of a queue costs O(1) more.
@@ -317,6 +317,12 @@ cdef class Selector:
         >>> orders.shutdown()
         >>> both.select().closed, len(both)
         (True, 1)
+        >>> index = both.add((orders.put, "too late"))
+        >>> both.remove(index)
+        >>> import asyncio
+        >>> results.put("more")
+        >>> asyncio.run(both.select_async()).value
+        'more'
     """
 
     cdef dict entries  # by index
@@ -661,7 +667,24 @@ def select(*operations, timeout=None, biased=False):
 
 
 def select_async(*operations, timeout=None, biased=False):
-    """The same for a task, to be awaited: fastprims.aio.select()."""
+    """Await it to do what fastprims.select() does, while the event loop goes on.
+
+    Errors: as those of Selector; RuntimeError: no running loop, or one that cannot watch file
+        descriptors. A cancelled call has done nothing.
+    Complexity: O(n) for n operations.
+    Progress: as the operations'.
+    Source: as Selector.
+    Example:
+        >>> import asyncio
+        >>> from fastprims import Queue, aio
+        >>> jobs, quit = Queue(), Queue()
+        >>> async def main():
+        ...     jobs.put("a job")
+        ...     answer = await aio.select(jobs.get, quit.get, timeout=1)
+        ...     print(answer.value, await aio.select(jobs.get, timeout=0))
+        >>> asyncio.run(main())
+        a job None
+    """
     return shuffled(operations, biased).select_async(timeout)
 
 

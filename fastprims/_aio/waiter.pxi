@@ -1,7 +1,7 @@
 # What waits in the list of an event, on behalf of a call.
 
 
-@cython.no_gc_clear  # as long as it is listed it keeps the event; the queue's own clear takes it off
+@cython.no_gc_clear  # it keeps the event while listed; the queue's own clear takes it off
 cdef class Waiter:
     cdef fp_listener node
     cdef Hub hub
@@ -88,7 +88,6 @@ cdef class Waiter:
         if poll is not None:
             poll.cancel()
         return 0
-
 
     cdef void belong_to(self, Hub hub) noexcept:
         self.hub = hub

@@ -11,12 +11,12 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport (
-    fp_bool, fp_listener, fp_status, fp_u64, fp_u64_fetch_add_relaxed, fp_u64_load_relaxed,
+    fp_listener, fp_status, fp_u64, fp_u64_fetch_add_relaxed, fp_u64_load_relaxed,
 )
 from fastprims._common.cpython_compat cimport (
-    DECREF, INCREF, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, fp_drop, fp_fastcall, fp_propagate,
-    fp_publish, fp_set_fastcall, fp_set_gc, fp_small_int, fp_steal, inquiry, traverseproc,
-    visitproc,
+    DECREF, INCREF, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, fp_drop, fp_fastcall,
+    fp_propagate, fp_publish, fp_set_fastcall, fp_set_gc, fp_small_int, fp_steal, inquiry,
+    traverseproc, visitproc,
 )
 from fastprims._common.ext cimport check_timeout, deadline_of, host, is_bool, refuse_pickle, to_bool
 
