@@ -183,8 +183,8 @@ cdef class after:
     Example:
         >>> from fastprims import after, select
         >>> tick = after(0.01)
-        >>> select(tick).source is tick
-        True
+        >>> select(tick).source is tick, tick.seconds
+        (True, 0.01)
     """
 
     cdef int64_t deadline
