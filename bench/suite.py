@@ -13,8 +13,9 @@ from bench.maps.topics import TOPIC_CASES
 from bench.queues.cases import QUEUES
 from bench.run.case import Case
 from bench.run.runner import FULL, Effort
+from bench.select import SELECT
 
-SUITE: tuple[Case, ...] = (*QUEUES, *AIO, *ATOMICS, *LIMITS, *MAPS, *TOPIC_CASES)
+SUITE: tuple[Case, ...] = (*QUEUES, *SELECT, *AIO, *ATOMICS, *LIMITS, *MAPS, *TOPIC_CASES)
 
 
 def _is_full(effort: Effort) -> bool:
