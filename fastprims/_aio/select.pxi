@@ -22,8 +22,8 @@ cdef class Ready:
     """What a Selector shares with its entries."""
 
     # The entries to be tried, in this order, and those among them that got a turn during the call;
-    # linked by themselves, so that nothing can fail once an operation took place. An entry is in the
-    # first list only as long as it is in the set, which keeps it; the second one keeps it itself.
+    # linked by themselves, so that nothing can fail once an operation took place. An entry is in
+    # the first list only while it is in the set, which keeps it; the second list keeps it itself.
     cdef PyObject* first
     cdef PyObject* last
     cdef PyObject* turns
