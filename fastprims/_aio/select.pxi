@@ -17,25 +17,73 @@ cdef enum Operation:
     WATCH  # an AtomicFlag
 
 
-@cython.no_gc_clear  # entries use it until they end; the list can be cleared
+@cython.no_gc_clear  # entries use it until they end
 cdef class Ready:
     """What a Selector shares with its entries."""
 
-    cdef list entries  # to be tried, in this order
+    # The entries to be tried, in this order, and those among them that got a turn during the call;
+    # linked by themselves, so that nothing can fail once an operation took place. An entry is in
+    # the first list only while it is in the set, which keeps it; the second list keeps it itself.
+    cdef PyObject* first
+    cdef PyObject* last
+    cdef PyObject* turns
+    cdef bint in_order  # of the set; else of their coming
     cdef bint asked  # a call is at work
     cdef object future  # what the calling task waits for
 
-    cdef int add(self, Entry entry) except -1:
-        if not entry.is_ready:
-            self.entries.append(entry)
-            entry.is_ready = True
-        return 0
+    # A loop adds its entries while another thread, which does not ask, changes the set.
 
-    cdef int remove(self, Entry entry) except -1:
-        if entry.is_ready:
-            self.entries.remove(entry)
-            entry.is_ready = False
-        return 0
+    cdef void add(self, Entry entry) noexcept:
+        cdef PyObject* before
+        with cython.critical_section(self):
+            if entry.left or entry.is_ready:
+                return
+            entry.is_ready = True
+            before = self.last
+            if self.in_order and before != NULL:
+                if entry.place < (<Entry>self.first).place:
+                    before = NULL
+                while before != NULL and (<Entry>before).place > entry.place:
+                    before = (<Entry>before).previous
+            entry.previous = before
+            entry.following = self.first if before == NULL else (<Entry>before).following
+            self.link(before, entry.following, <PyObject*>entry, <PyObject*>entry)
+
+    cdef void remove(self, Entry entry) noexcept:
+        with cython.critical_section(self):
+            if entry.is_ready:
+                entry.is_ready = False
+                self.link(entry.previous, entry.following, entry.following, entry.previous)
+
+    cdef void link(self, PyObject* before, PyObject* behind, PyObject* first,
+                   PyObject* last) noexcept:
+        """What comes between these two begins and ends so."""
+        if before == NULL:
+            self.first = first
+        else:
+            (<Entry>before).following = first
+        if behind == NULL:
+            self.last = last
+        else:
+            (<Entry>behind).previous = last
+
+    cdef void add_turn(self, Entry entry) noexcept:
+        if not entry.in_turns:
+            entry.in_turns = True
+            entry.next_turn = self.turns
+            self.turns = <PyObject*>entry
+            INCREF(self.turns)
+
+    cdef void refuse_turns(self) noexcept:
+        """Those that the call has not used pass on."""
+        cdef PyObject* taken
+        while self.turns != NULL:
+            taken = self.turns
+            entry = <Entry>taken
+            self.turns = entry.next_turn
+            entry.in_turns = False
+            entry.refuse_turn()
+            DECREF(taken)
 
 
 @cython.no_gc_clear
@@ -47,8 +95,13 @@ cdef class Entry(Waiter):
     cdef object source  # what the user named: a queue, an end, a flag
     cdef object item
     cdef Offered offered
+    cdef object key  # under which its part is known in the set
+    cdef Py_ssize_t place  # the index, to compare
     cdef Ready ready
-    cdef bint is_ready
+    cdef PyObject* previous
+    cdef PyObject* following
+    cdef PyObject* next_turn
+    cdef bint is_ready, in_turns  # it is in that list
     cdef bint left  # the set
 
     cdef int resolve(self) except -1:
@@ -60,6 +113,7 @@ cdef class Entry(Waiter):
         if not self.ready.asked:
             self.refuse_turn()
             return 0
+        self.ready.add_turn(self)
         future = self.ready.future
         if future is not None and not future.done():
             future.set_result(None)
@@ -71,7 +125,9 @@ cdef class Entry(Waiter):
             self.pass_turn()
 
     cdef void leave_set(self) noexcept:
-        self.left = True
+        with cython.critical_section(self.ready):
+            self.left = True
+        self.ready.remove(self)
         if self.leave():
             self.pass_turn()
 
@@ -97,6 +153,7 @@ cdef class Entry(Waiter):
     cdef Entry copy(self):
         cdef Entry other = type(self).__new__(type(self))
         other.kind, other.index, other.source = self.kind, self.index, self.source
+        other.key, other.place = self.key, self.place
         other.queue, other.item, other.offered = self.queue, self.item, self.offered
         return other
 
@@ -223,7 +280,7 @@ cdef object operation_of(object operation):
         f"ring or channel of this process, or its async_q; not {operation!r}")
 
 
-cdef Entry new_entry(object operation, object index):
+cdef Entry new_entry(object operation, Py_ssize_t index):
     cdef Entry entry
     if isinstance(operation, AtomicFlag):
         entry = FlagEntry.__new__(FlagEntry)
@@ -233,12 +290,9 @@ cdef Entry new_entry(object operation, object index):
         entry.source, queue, entry.kind, entry.item = operation_of(operation)
         (<BaseQueue>queue).check_open()  # raises if there is no structure
         entry.queue = queue
-    entry.index = index
+    entry.index, entry.place = index, index
+    entry.key = id(entry.part())
     return entry
-
-
-def by_index(entry):
-    return (<Entry>entry).index
 
 
 cdef class Selected:
@@ -330,7 +384,6 @@ cdef class Selector:
     cdef dict taking_part  # id of a queue or flag: that object
     cdef Py_ssize_t next_index
     cdef bint made
-    cdef bint biased
     cdef Ready ready
     cdef Hub hub  # of the thread or loop that asked last
     cdef Hub own  # for threads
@@ -340,7 +393,7 @@ cdef class Selector:
 
     def __cinit__(self, *args, **kwargs):
         self.entries, self.timers, self.taking_part = {}, {}, {}
-        self.ready = new_ready()
+        self.ready = Ready.__new__(Ready)
 
     def __init__(self, *operations, biased=False):
         cdef bint first
@@ -350,7 +403,7 @@ cdef class Selector:
             self.made = True
         if not first:
             refuse_again(self)
-        self.biased = in_order
+        self.ready.in_order = in_order
         for operation in operations:
             self.add(operation)
 
@@ -413,15 +466,14 @@ cdef class Selector:
         refuse_pickle(self, "Make one there")
 
     cdef int take_in(self, Entry entry, object operation) except -1:
-        part = entry.part()
-        if id(part) in self.taking_part:
+        if entry.key in self.taking_part:
             raise ValueError(
                 f"{operation!r} is of something that is in the set already: a queue or flag takes "
                 "part once")
         entry.ready = self.ready
         if self.hub is not None:
             entry.belong_to(self.hub)
-        self.taking_part[id(part)] = part
+        self.taking_part[entry.key] = entry.part()
         self.entries[entry.index] = entry
         self.ready.add(entry)
         return 0
@@ -430,25 +482,29 @@ cdef class Selector:
         cdef Entry entry
         if self.timers.pop(index, None) is None:
             entry = self.entries.pop(index)
-            del self.taking_part[id(entry.part())]
+            del self.taking_part[entry.key]
             entry.leave_set()
-            self.ready.remove(entry)
         return 0
 
     cdef int move_to(self, Hub hub) except -1:
         """The calls are told by this hub from now on: new entries take the places of those that
         another one knows."""
-        cdef Entry entry
-        cdef list known = self.ready.entries  # in their order; then the others
-        known += [e for e in self.entries.values() if not (<Entry>e).is_ready]
-        self.ready = new_ready()
-        self.hub, self.forks = hub, _core.fp_thread_forks()
-        for entry in known:
-            if entry.hub is not None:
+        cdef Entry entry, other
+        cdef Ready ready
+        if self.hub is not None:
+            ready = Ready.__new__(Ready)
+            ready.in_order = self.ready.in_order
+            entries = {index: (<Entry>each).copy() for index, each in self.entries.items()}
+            while self.ready.first != NULL:
+                entry = <Entry>self.ready.first
+                self.ready.remove(entry)
+                other = entries[entry.index]
+                ready.add(other)
+            for entry in self.entries.values():
                 entry.leave_set()
-                entry = entry.copy()
-                self.entries[entry.index] = entry
-            entry.is_ready = False
+            self.ready, self.entries = ready, entries
+        self.hub, self.forks = hub, _core.fp_thread_forks()
+        for entry in self.entries.values():
             entry.ready = self.ready
             entry.belong_to(hub)
             self.ready.add(entry)
@@ -473,24 +529,21 @@ cdef class Selector:
         if self.hub is self.own and self.own is not None:
             _core.fp_hub_set_away(&self.own.core, True)
             self.hub.wake()
-        for entry in self.ready.entries:
-            entry.refuse_turn()
+        self.ready.refuse_turns()
         return 0
 
     cdef bint pick(self, Selected answer) except -1:
         """True if an operation took place. Nothing is allocated after that, and no Python code
         runs, so nothing can fail then."""
         cdef Entry entry
+        cdef PyObject* each
         cdef PyObject* value = NULL
         cdef bint done, closed
         if _core.fp_hub_has_due(&self.hub.core):
             self.hub.wake()
-        for entry in (sorted(self.ready.entries, key=by_index) if self.biased
-                      else self.ready.entries[:]):
-            closed = False
-            if entry.left:  # another thread removed it while its loop was adding it here
-                self.ready.remove(entry)
-                continue
+        each = self.ready.first
+        while each != NULL:
+            entry, closed = <Entry>each, False
             try:
                 done = entry.settle(&value)
             except (ShutDown, opened.known_as(ShutDown)):
@@ -501,19 +554,19 @@ cdef class Selector:
                 answer.value = fp_steal(value)
                 self.conclude(entry, closed)
                 return True
+            each = entry.following
             if not entry.is_timed():
                 self.ready.remove(entry)
         return self.passed_timer(answer)
 
     cdef int conclude(self, Entry entry, bint closed) except -1:
-        cdef list due = self.ready.entries
         if not closed:
             entry.succeeded()
         if closed or entry.kind == STORE:
             self.drop(entry.index)
-        elif len(due) > 1:
-            due.remove(entry)
-            due.append(entry)  # has room: the list keeps some when it shrinks, unless it is empty
+        elif not self.ready.in_order:
+            self.ready.remove(entry)
+            self.ready.add(entry)  # behind the others
         return 0
 
     cdef bint passed_timer(self, Selected answer) except -1:
@@ -530,14 +583,16 @@ cdef class Selector:
 
     cdef int64_t wake_by(self, int64_t deadline, double pause) except? -1:
         """When there is something to do even if no event tells of it."""
-        cdef Entry entry
+        cdef PyObject* each = self.ready.first
         cdef int64_t now
         for timer in self.timers.values():
             deadline = min(deadline, (<after>timer).deadline)
-        if self.ready.entries:
+        if each != NULL:
             now = _core.fp_now()
-            for entry in self.ready.entries:
-                deadline = min(deadline, now + (entry.offered.delay or <int64_t>(pause * 1e9)))
+        while each != NULL:
+            deadline = min(
+                deadline, now + ((<Entry>each).offered.delay or <int64_t>(pause * 1e9)))
+            each = (<Entry>each).following
         return deadline
 
     def select(self, timeout=None):
@@ -626,12 +681,16 @@ async def told(Ready ready, loop, int64_t until):
 cdef Selector shuffled(tuple operations, object biased):
     """A Selector for one call, fair by chance."""
     cdef Selector selector = Selector(*operations, biased=biased)
-    cdef list due = selector.ready.entries
+    cdef list entries
     cdef Py_ssize_t i, j
-    if not selector.biased:
-        for i in range(len(due) - 1, 0, -1):
+    if not selector.ready.in_order:
+        entries = list(selector.entries.values())
+        for i in range(len(entries) - 1, 0, -1):
             j = <Py_ssize_t>(<double>random() * (i + 1))
-            due[i], due[j] = due[j], due[i]
+            entries[i], entries[j] = entries[j], entries[i]
+        for entry in entries:
+            selector.ready.remove(<Entry>entry)
+            selector.ready.add(<Entry>entry)
     return selector
 
 
@@ -691,12 +750,6 @@ def select_async(*operations, timeout=None, biased=False):
 def set_result(future):
     if not future.done():
         future.set_result(None)
-
-
-cdef Ready new_ready():
-    cdef Ready ready = Ready.__new__(Ready)
-    ready.entries = []
-    return ready
 
 
 fp_publish(after, "fastprims.after", ())
