@@ -355,7 +355,7 @@ cdef class Selector:
         or no operation in a call. RuntimeError: asked by two at once; no running loop. Also what
         the operations raise; after such an error none has taken place.
     Complexity: O(n) when made, O(1) for each call and each operation that became ready since the
-        last one (with biased=True, O(n log n) of those ready).
+        last one (with biased=True, O(r) if r others are ready).
     Progress: as the operations'. A notification of a queue costs O(1) more.
     Source: attempts by the selecting thread itself, told by listeners; csrc/wait/fp_hub.h.
     Example:
