@@ -55,6 +55,12 @@ cdef class Ready:
                 entry.is_ready = False
                 self.link(entry.previous, entry.following, entry.following, entry.previous)
 
+    cdef void send_back(self, Entry entry) noexcept:
+        """It had its chance: the others come first, unless their order counts."""
+        if not self.in_order:
+            self.remove(entry)
+            self.add(entry)
+
     cdef void link(self, PyObject* before, PyObject* behind, PyObject* first,
                    PyObject* last) noexcept:
         """What comes between these two begins and ends so."""
@@ -175,7 +181,7 @@ cdef class Entry(Waiter):
         return status == _core.FP_OK
 
     cdef bint settle(self, PyObject** value) except -1:
-        """Tries it. False: it could not take place, and is listed, due in its hub, or polled."""
+        """Tries it. False: it could not take place, and is listed, due in its hub, or timed."""
         if self.attempt(value):
             return True
         if self.kind == TAKE:
@@ -383,7 +389,7 @@ cdef class Selector:
     cdef dict timers  # by index
     cdef dict taking_part  # id of a queue or flag: that object
     cdef Py_ssize_t next_index
-    cdef bint made
+    cdef bint made, is_for_one_call
     cdef Ready ready
     cdef Hub hub  # of the thread or loop that asked last
     cdef Hub own  # for threads
@@ -535,38 +541,45 @@ cdef class Selector:
     cdef bint pick(self, Selected answer) except -1:
         """True if an operation took place. Nothing is allocated after that, and no Python code
         runs, so nothing can fail then."""
-        cdef Entry entry
-        cdef PyObject* each
-        cdef PyObject* value = NULL
-        cdef bint done, closed
         if _core.fp_hub_has_due(&self.hub.core):
             self.hub.wake()
-        each = self.ready.first
+        # For a single call, nothing need be listed if an operation can take place at once.
+        return (self.is_for_one_call and self.go_through(False, answer)
+                or self.go_through(True, answer) or self.passed_timer(answer))
+
+    cdef bint go_through(self, bint lists, Selected answer) except -1:
+        """Tries those that are ready."""
+        cdef Entry entry
+        cdef PyObject* each = self.ready.first
+        cdef PyObject* value = NULL
+        cdef bint done, closed
         while each != NULL:
             entry, closed = <Entry>each, False
             try:
-                done = entry.settle(&value)
+                done = entry.settle(&value) if lists else entry.attempt(&value)
             except (ShutDown, opened.known_as(ShutDown)):
                 done = closed = True
                 value = fp_constant(None)
+            except BaseException:
+                self.ready.send_back(entry)
+                raise
             if done:
                 answer.index, answer.source, answer.closed = entry.index, entry.source, closed
                 answer.value = fp_steal(value)
                 self.conclude(entry, closed)
                 return True
             each = entry.following
-            if not entry.is_timed():
+            if lists and not entry.is_timed():
                 self.ready.remove(entry)
-        return self.passed_timer(answer)
+        return False
 
     cdef int conclude(self, Entry entry, bint closed) except -1:
         if not closed:
             entry.succeeded()
         if closed or entry.kind == STORE:
             self.drop(entry.index)
-        elif not self.ready.in_order:
-            self.ready.remove(entry)
-            self.ready.add(entry)  # behind the others
+        else:
+            self.ready.send_back(entry)
         return 0
 
     cdef bint passed_timer(self, Selected answer) except -1:
@@ -681,6 +694,7 @@ async def told(Ready ready, loop, int64_t until):
 cdef Selector shuffled(tuple operations, object biased):
     """A Selector for one call, fair by chance."""
     cdef Selector selector = Selector(*operations, biased=biased)
+    selector.is_for_one_call = True
     cdef list entries
     cdef Py_ssize_t i, j
     if not selector.ready.in_order:

@@ -494,6 +494,23 @@ def test_what_an_operation_raises_takes_no_effect(ask: Ask) -> None:
     assert taken(ask(selector)) == (0, 1, False)
 
 
+def test_what_raises_again_and_again_leaves_the_others_their_turns(ask: Ask) -> None:
+    class Failing(Queue[int]):
+        def get(self, block: bool = True, timeout: float | None = None) -> int:
+            raise ZeroDivisionError
+
+    bad, good = Failing(), Queue[int]()
+    good.put_many([1, 2])
+    selector = Selector(bad.get, good.get)
+    found = []
+    for _ in range(4):
+        try:
+            found.append(taken(ask(selector))[1])
+        except ZeroDivisionError:
+            found.append(0)
+    assert sorted(found) == [0, 0, 1, 2]
+
+
 async def test_without_a_loop_that_runs() -> None:
     call = aio.select(Queue[int]().get)
     with pytest.raises(RuntimeError, match="no running event loop"):
