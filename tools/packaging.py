@@ -189,7 +189,8 @@ def check_installs(interpreter: Interpreter, archive: Path) -> None:
         )
         extras = Environment(interpreter, ["metrics", "raw"]).extras
         wanted = f"{archive}[{','.join(extras)}]"
-        pip("--only-binary", ":all:", wanted, "mypy", "pytest")  # pytest: the plugin's stubs
+        # The last two: modules of ours need them, and their stubs are compared, too.
+        pip("--only-binary", ":all:", wanted, "mypy", "pytest", "trio")
         if run([python, "-m", "mypy.stubtest", *STUBTEST, "fastprims"], cwd=folder, env=env):
             raise Stop(f"{archive.name}: the stubs differ from the modules")
     say(

@@ -1,7 +1,8 @@
 /* awaiting.h - what an await does with an object, without the generator or coroutine between.
  *
- * An awaitable class has one function, `advance`. It answers PYGEN_NEXT with a future to wait for,
- * PYGEN_RETURN with the result, or PYGEN_ERROR with an exception set. The interpreter asks through
+ * An awaitable class has one function, `advance`. It gets what the event loop sends, and answers
+ * PYGEN_NEXT with a future to wait for (whatever the loop expects), PYGEN_RETURN with the result, or
+ * PYGEN_ERROR with an exception set. The interpreter asks through
  * one of two slots: am_send, which tells these apart by itself, or tp_iternext, where the result is
  * the value of a StopIteration. */
 #ifndef FASTPRIMS_AWAITING_H
@@ -9,13 +10,12 @@
 
 #include <Python.h>
 
-typedef PySendResult (*fp_advance)(PyObject *self, PyObject **result);
+typedef PySendResult (*fp_advance)(PyObject *self, PyObject *value, PyObject **result);
 
 static fp_advance fp_advance_call;
 
 static PySendResult fp_await_send(PyObject *self, PyObject *value, PyObject **result) {
-    (void)value; /* a future sends nothing but None */
-    return fp_advance_call(self, result);
+    return fp_advance_call(self, value, result);
 }
 
 /* Raises StopIteration with this value; takes over the reference. */
@@ -30,7 +30,7 @@ static void fp_stop_with(PyObject *value) {
 
 static PyObject *fp_await_next(PyObject *self) {
     PyObject *result = NULL;
-    switch (fp_advance_call(self, &result)) {
+    switch (fp_advance_call(self, Py_None, &result)) {
     case PYGEN_NEXT:
         return result;
     case PYGEN_RETURN:

@@ -10,7 +10,7 @@ cdef extern from "_aio/awaiting.h":
     enum:
         PYGEN_RETURN
         PYGEN_NEXT
-    ctypedef int (*fp_advance)(PyObject*, PyObject**)
+    ctypedef int (*fp_advance)(PyObject*, PyObject*, PyObject**)
     int fp_set_advance(object type, fp_advance advance) except -1
 
 cdef enum Kind:
@@ -43,6 +43,9 @@ cdef class Call:
     cdef object timeout
     cdef Waiter waiter  # once the call has had to wait
     cdef Offered offered
+    cdef object foreign  # the coroutine that makes this call, in a run of trio
+    cdef object result  # which that one has got
+    cdef bint begun
     cdef Py_ssize_t done  # how many items were stored
     cdef double pause
 
@@ -77,7 +80,7 @@ cdef class Call:
         cdef PyObject* result = NULL
         if value is not None and _core.fp_sync_u64_load_relaxed(&self.phase) == NEW:
             raise TypeError("can't send non-None value to a just-started coroutine")
-        if advance(<PyObject*>self, &result) == PYGEN_NEXT:
+        if advance(<PyObject*>self, <PyObject*>value, &result) == PYGEN_NEXT:
             return fp_steal(result)
         raise StopIteration(fp_steal(result))
 
@@ -114,7 +117,19 @@ cdef class Call:
         when = "has been" if _core.fp_sync_u64_load_relaxed(&self.phase) == DONE else "is being"
         raise RuntimeError(f"this call {when} awaited already: call the method again")
 
+    def step(self):
+        """For `foreign`: what to wait for; None once the call is done, and has its result."""
+        cdef PyObject* result = NULL
+        if _core.fp_sync_u64_load_relaxed(&self.phase) != RUNNING:
+            raise RuntimeError("step() is for the coroutine that makes the call")
+        if self.advance(&result) == PYGEN_NEXT:
+            return fp_steal(result)
+        self.result = fp_steal(result)
+
     cdef int end(self) except -1:
+        foreign, self.foreign = self.foreign, None
+        if foreign is not None:
+            foreign.close()
         self.leave()
         _core.fp_sync_u64_store_release(&self.phase, DONE)
         if self.waiter is not None:
@@ -167,7 +182,7 @@ cdef class Call:
         else:
             deadline_of(self.timeout)  # raises if it is too large, or nan
             seconds = float(self.timeout)
-        loop = get_running_loop()
+        loop = running_loop()
         waiter = new_waiter(self.queue, loop)
         waiter.node.event = self.event()  # where it would be listed
         if seconds is not None:
@@ -314,10 +329,16 @@ cdef int raise_as_loops_do(bint iterates, object error) except -1:
     raise error
 
 
-cdef int advance(PyObject* object, PyObject** result) except -1:
+cdef int advance(PyObject* object, PyObject* value, PyObject** result) except -1:
     cdef Call call = <Call>object
     cdef int answer
     call.enter()
+    if not call.begun:
+        call.begun = True
+        if trio_is_there() and trio_here() is not None:
+            call.foreign = trio_run.run_call(call.step)
+    if call.foreign is not None:
+        return advance_foreign(call, <object>value, result)
     if call.waiter is not None and not call.waiter.future.done():
         # Another task than the one that waits. Release: as below.
         _core.fp_sync_u64_store_release(&call.phase, WAITING)
@@ -327,17 +348,36 @@ cdef int advance(PyObject* object, PyObject** result) except -1:
     except BaseException as error:
         call.end()
         raise_as_loops_do(call.kind == NEXT, error)
-    if answer == PYGEN_NEXT:
+    conclude(call, answer == PYGEN_RETURN)
+    return answer
+
+
+cdef void conclude(Call call, bint done) noexcept:
+    if not done:
         # Release: pairs with enter().
         _core.fp_sync_u64_store_release(&call.phase, WAITING)
-    else:
-        _core.fp_sync_u64_store_release(&call.phase, DONE)
-        if call.waiter is not None:
-            try:
-                call.waiter.cancel_timers()
-            except BaseException as error:
-                raise_later(call.waiter.loop, error)
-    return answer
+        return
+    _core.fp_sync_u64_store_release(&call.phase, DONE)
+    if call.waiter is not None:
+        try:
+            call.waiter.cancel_timers()
+        except BaseException as error:
+            raise_later(call.waiter.loop, error)
+
+
+cdef int advance_foreign(Call call, object value, PyObject** result) except -1:
+    done = False
+    try:
+        answer = call.foreign.send(value)
+    except StopIteration:
+        done, answer = True, call.result
+        call.foreign = call.result = None
+    except BaseException as error:
+        call.end()
+        raise_as_loops_do(call.kind == NEXT, error)
+    result[0] = fp_new_reference(answer)
+    conclude(call, done)
+    return PYGEN_RETURN if done else PYGEN_NEXT
 
 
 fp_set_advance(Call, <fp_advance>advance)

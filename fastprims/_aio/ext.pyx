@@ -16,8 +16,8 @@ from fastprims._atomics.ext cimport (
 from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_event, fp_hub, fp_listener, fp_status
 from fastprims._common.cpython_compat cimport (
-    DECREF, INCREF, fp_constant, fp_new_reference, fp_propagate,
-    fp_publish, fp_set_gc, fp_steal, inquiry, traverseproc, visitproc,
+    DECREF, INCREF, PyDict_Contains, PyImport_GetModuleDict, fp_constant, fp_new_reference,
+    fp_propagate, fp_publish, fp_set_gc, fp_steal, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
     check_timeout, deadline_of, host, may_poll, must_wait, refuse_again, refuse_pickle, to_bool,
@@ -25,10 +25,11 @@ from fastprims._common.ext cimport (
 )
 from fastprims._queues.ext cimport BaseQueue, Offered, listen, pass_turn, unlisten
 
+import sys
 import threading
 import types
 from asyncio import QueueEmpty, QueueFull, get_running_loop
-from asyncio import _get_running_loop as loop_here
+from asyncio import _get_running_loop as asyncio_here
 from queue import Empty, Full
 from random import random
 from weakref import WeakKeyDictionary, ref
@@ -38,6 +39,7 @@ from fastprims._common.hub import sleep_of_hub
 from fastprims._errors import ShutDown
 from fastprims._queues import opened
 
+include "trio.pxi"
 include "hub.pxi"
 include "waiter.pxi"
 include "call.pxi"

@@ -652,43 +652,60 @@ cdef class Selector:
         """The same for a task, to be awaited: its event loop runs meanwhile. A cancelled call has
         done nothing.
         """
-        cdef int64_t deadline, until
-        cdef double pause = FIRST_PAUSE
-        cdef Selected answer = Selected.__new__(Selected)
-        if timeout is not None:
-            check_timeout(timeout)
-        deadline = deadline_of(timeout)
-        loop = get_running_loop()
-        self.enter()
+        if trio_is_there() and trio_here() is not None:
+            return await trio_run.run_coroutine(ask(self, timeout))
+        return await ask(self, timeout)
+
+
+async def ask(Selector self, timeout):
+    """What select_async() does."""
+    cdef int64_t deadline, until
+    cdef double pause = FIRST_PAUSE
+    cdef bint expired = False
+    cdef Selected answer = Selected.__new__(Selected)
+    if timeout is not None:
+        check_timeout(timeout)
+    deadline = deadline_of(timeout)
+    loop = running_loop()
+    self.enter()
+    try:
+        self.begin(hub_of(loop))
         try:
-            self.begin(hub_of(loop))
-            try:
-                while True:
-                    self.ready.future = None
-                    if self.pick(answer):
-                        return answer
-                    if deadline != _core.FP_FOREVER and _core.fp_now() >= deadline:
-                        return None
-                    until = self.wake_by(deadline, pause)
-                    await told(self.ready, loop, until)
-                    pause = min(pause + FIRST_PAUSE, LAST_PAUSE)
-            finally:
-                self.finish()
+            while True:
+                self.ready.future = None
+                if self.pick(answer):
+                    return answer
+                if expired or (deadline != _core.FP_FOREVER and _core.fp_now() >= deadline):
+                    return None
+                until = self.wake_by(deadline, pause)
+                # By the loop's clock, which need not be the core's.
+                expired = await told(self.ready, loop, until) and until == deadline
+                pause = min(pause + FIRST_PAUSE, LAST_PAUSE)
         finally:
-            self.leave()
+            self.finish()
+    finally:
+        self.leave()
 
 
 async def told(Ready ready, loop, int64_t until):
-    """Until a listener is due, or that moment."""
+    """Waits until a listener is due, or that moment. True: that moment has come."""
     future = ready.future = loop.create_future()
     if until == _core.FP_FOREVER:
         await future
-        return
-    timer = loop.call_later(max(0, (until - _core.fp_now()) / 1e9), set_result, future)
+        return False
+    passed = []
+    timer = loop.call_later(max(0, (until - _core.fp_now()) / 1e9), expire, future, passed)
     try:
         await future
     finally:
         timer.cancel()
+    return bool(passed)
+
+
+def expire(future, passed):
+    if not future.done():
+        passed.append(True)
+        future.set_result(None)
 
 
 cdef Selector shuffled(tuple operations, object biased):
@@ -759,11 +776,6 @@ def select_async(*operations, timeout=None, biased=False):
         a job None
     """
     return shuffled(operations, biased).select_async(timeout)
-
-
-def set_result(future):
-    if not future.done():
-        future.set_result(None)
 
 
 fp_publish(after, "fastprims.after", ())

@@ -1,0 +1,35 @@
+# Which library runs the task that is running. A run of trio is an event loop like any other, by way
+# of trio_run.py. That module is imported only if the program has imported trio.
+
+
+cdef str TRIO = sys.intern("trio")
+cdef object trio_run = None, here_in_trio = None  # the module, once imported, and a function of it
+
+
+cdef bint trio_is_there() except -1:
+    return PyDict_Contains(PyImport_GetModuleDict(), TRIO)
+
+
+cdef object trio_here():
+    """The loop of trio in which a task is running here, or None."""
+    global here_in_trio, trio_run
+    if here_in_trio is None:
+        from fastprims._aio import trio_run as module
+        trio_run, here_in_trio = module, module.loop_here
+    return here_in_trio()
+
+
+cdef object loop_here():
+    """The loop in which a task is running here, or None. Costs little where there is no trio."""
+    found = None
+    if trio_is_there():
+        found = trio_here()
+    return asyncio_here() if found is None else found
+
+
+cdef object running_loop():
+    """The same; raises RuntimeError if there is none."""
+    found = None
+    if trio_is_there():
+        found = trio_here()
+    return get_running_loop() if found is None else found
