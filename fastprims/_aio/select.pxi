@@ -253,6 +253,9 @@ cdef class after:
     cdef int64_t deadline
     cdef readonly double seconds
     """The argument."""
+    # Never written. It makes Cython build a type that the garbage collector knows, for share().
+    cdef object _collected
+    cdef object __weakref__
 
     def __init__(self, seconds):
         if seconds is None:

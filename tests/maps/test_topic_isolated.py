@@ -47,7 +47,7 @@ def rounds_of_life(subscriptions: int, rounds: int) -> list[list[int]]:
 
 @needs_proc
 def test_memory_follows_the_live_subscriptions() -> None:
-    sizes = run_child(rounds_of_life, 10_000, 4, timeout=85)
+    sizes = run_child(rounds_of_life, 6_000, 8, timeout=85)
     start = sizes[0][0]
     assert all(allocated <= start * 1.1 + 20_000 for allocated, _ in sizes), sizes
     assert growth([resident for _, resident in sizes[1:]]) <= 0.1, sizes
