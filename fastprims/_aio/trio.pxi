@@ -14,7 +14,13 @@ cdef object trio_here():
     """The loop of trio in which a task is running here, or None."""
     global here_in_trio, trio_run
     if here_in_trio is None:
-        from fastprims._aio import trio_run as module
+        # Another module of that name, None (which forbids its import), or not imported to its end.
+        if not hasattr(sys.modules.get(TRIO), "lowlevel"):
+            return None
+        try:
+            from fastprims._aio import trio_run as module
+        except (AttributeError, ImportError):  # one that is too old
+            return None
         trio_run, here_in_trio = module, module.loop_here
     return here_in_trio()
 

@@ -389,3 +389,32 @@ def test_the_interpreter_ends(when: str) -> None:
 def test_importing_the_queues_does_not_import_asyncio() -> None:
     """It takes longer than all of fastprims, and few programs need it."""
     run_source("import sys, fastprims\nassert 'asyncio' not in sys.modules")
+
+
+def call_beside_what_is_called_trio(what: str) -> list:
+    import asyncio
+    import sys
+    import types
+
+    import fastprims
+    from fastprims import aio
+
+    module = None if what == "forbidden" else types.ModuleType("trio")
+    if what == "old":
+        module.lowlevel = types.ModuleType("trio.lowlevel")
+    sys.modules["trio"] = module
+
+    async def main() -> list:
+        end = fastprims.Queue().async_q
+        getter = asyncio.ensure_future(end.get())
+        await asyncio.sleep(0)
+        end.put_nowait(1)
+        answer = await aio.select((end.put, 2))
+        return [await getter, answer.index, await end.get()]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("what", ["forbidden", "another", "old"])
+def test_a_module_called_trio_does_not_disturb(what: str) -> None:
+    assert run_child(call_beside_what_is_called_trio, what) == [1, 0, 2]
