@@ -1,10 +1,10 @@
 /* awaiting.h - what an await does with an object, without the generator or coroutine between.
  *
  * An awaitable class has one function, `advance`. It gets what the event loop sends, and answers
- * PYGEN_NEXT with a future to wait for (whatever the loop expects), PYGEN_RETURN with the result, or
- * PYGEN_ERROR with an exception set. The interpreter asks through
- * one of two slots: am_send, which tells these apart by itself, or tp_iternext, where the result is
- * the value of a StopIteration. */
+ * PYGEN_NEXT with a future to wait for (whatever the loop expects), PYGEN_RETURN with the result,
+ * or PYGEN_ERROR with an exception set. The interpreter asks through one of two slots: am_send,
+ * which tells these apart by itself, or tp_iternext, where the result is the value of a
+ * StopIteration. */
 #ifndef FASTPRIMS_AWAITING_H
 #define FASTPRIMS_AWAITING_H
 

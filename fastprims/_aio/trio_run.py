@@ -115,8 +115,7 @@ def loop_here() -> TrioLoop | None:
 # once it has.
 
 
-@trio.lowlevel.enable_ki_protection  # an interrupt must not come between effect and answer
-async def run_call(step: Callable[[], TrioFuture | None]) -> None:
+async def _run_call(step: Callable[[], TrioFuture | None]) -> None:
     """A call of an end, which has the result."""
     await trio.lowlevel.checkpoint_if_cancelled()
     while (future := step()) is not None:
@@ -124,8 +123,7 @@ async def run_call(step: Callable[[], TrioFuture | None]) -> None:
     await trio.lowlevel.cancel_shielded_checkpoint()
 
 
-@trio.lowlevel.enable_ki_protection
-async def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+async def _run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Any other."""
     try:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -135,3 +133,8 @@ async def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     value = await coroutine
     await trio.lowlevel.cancel_shielded_checkpoint()
     return value
+
+
+# An interrupt must not come between effect and answer.
+run_call = trio.lowlevel.enable_ki_protection(_run_call)
+run_coroutine = trio.lowlevel.enable_ki_protection(_run_coroutine)
