@@ -7,6 +7,8 @@
 
 #include "base/fp_config.h"
 
+#include <string.h>
+
 #define FP_FOREVER INT64_MAX
 
 /* Nanoseconds of the monotonic clock. */
@@ -16,6 +18,14 @@ int64_t fp_now(void);
  * was spurious; the caller looks again in each case. FP_TIMED_OUT: `deadline` (fp_now's clock) has
  * passed. FP_INTERRUPTED: a signal arrived, or it is time to look for one. */
 enum fp_status fp_park(const void *word, uint32_t expected, int64_t deadline);
+
+/* Of a 64-bit word, the 32 bits that can be parked on: the lower ones. */
+static inline const void *fp_parking_half(const void *word) {
+    const uint32_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return (const char *)word + (first ? 0 : 4);
+}
 
 void fp_unpark_one(const void *word);
 void fp_unpark_all(const void *word);

@@ -3,14 +3,9 @@
 #include "shm/fp_shm_event.h"
 
 #include <limits.h>
-#include <string.h>
 
-static const void *futex_word(struct fp_shm_event *b) {
-    const uint32_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, 1);
-    return (const char *)&b->word + (first ? 0 : 4); /* the half that holds the epoch */
-}
+/* The half that holds the epoch. */
+static const void *futex_word(struct fp_shm_event *b) { return fp_parking_half(&b->word); }
 
 /* The next epoch, with the bit or without it. */
 static uint64_t next(uint64_t word, uint64_t heeded) { return (uint32_t)(word + 1) | heeded; }

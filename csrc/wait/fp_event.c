@@ -6,14 +6,8 @@
 #include "base/fp_thread.h"
 #include "wait/fp_listener.h"
 
-#include <string.h>
-
-static const void *futex_word(struct fp_event *e) {
-    const uint32_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, 1);
-    return (const char *)&e->word + (first ? 0 : 4); /* the half that holds the epoch */
-}
+/* The half that holds the epoch. */
+static const void *futex_word(struct fp_event *e) { return fp_parking_half(&e->word); }
 
 static uint64_t this_process(void) { return (fp_thread_forks() << 34) & FP_EVENT_PROCESS; }
 

@@ -4,8 +4,6 @@
 #include "base/fp_backoff.h"
 #include "base/fp_thread.h"
 
-#include <string.h>
-
 #if !defined(_WIN32)
 #include <errno.h>
 #include <fcntl.h>
@@ -76,21 +74,13 @@ static void clear_descriptor(struct fp_hub *h) {
 
 static bool has_descriptor(const struct fp_hub *h) { return h->read_fd >= 0; }
 
-/* The half of the word that has the value. */
-static const void *parking_place(struct fp_hub *h) {
-    const uint32_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, 1);
-    return (const char *)&h->bell + (first ? 0 : 4);
-}
-
 static void ring(struct fp_hub *h) {
     if (has_descriptor(h))
         write_descriptor(h);
     /* Release half: what was pushed is seen by the thread that finds the bell rung; pairs with
      * fp_hub_clear and fall_asleep. */
     else if (fp_sync_u64_exchange_seq_cst(&h->bell, FP_BELL_RUNG) == FP_BELL_ASLEEP)
-        fp_unpark_one(parking_place(h));
+        fp_unpark_one(fp_parking_half(&h->bell));
 }
 
 void fp_hub_clear(struct fp_hub *h) {
@@ -106,7 +96,7 @@ static void fall_asleep(struct fp_hub *h, int64_t deadline) {
     FP_STEP();
     /* Acquire half: pairs with ring. */
     if (fp_sync_u64_cas_seq_cst(&h->bell, &seen, FP_BELL_ASLEEP))
-        fp_park(parking_place(h), FP_BELL_ASLEEP, deadline);
+        fp_park(fp_parking_half(&h->bell), FP_BELL_ASLEEP, deadline);
 }
 
 static void watch(struct fp_hub *h, int64_t end) {
@@ -114,12 +104,8 @@ static void watch(struct fp_hub *h, int64_t end) {
         fp_give_way();
 }
 
-/* A signal that arrives before the sleep does not end it: the sleep is cut into slices, as in
- * fp_wait.c. */
-enum { FIRST_SLICE = 50 * 1000000 };
-
 enum fp_status fp_hub_wait(struct fp_hub *h, int64_t deadline, const struct fp_host *host) {
-    int64_t slice = FIRST_SLICE, to_watch = host->watch;
+    int64_t slice = FP_FIRST_SLICE, to_watch = host->watch;
     for (;;) {
         fp_hub_clear(h);
         FP_STEP();

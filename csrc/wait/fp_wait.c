@@ -32,12 +32,6 @@ static enum fp_status spin(struct fp_event *e, const struct fp_attempt *op,
     return s;
 }
 
-/* A signal that arrives between the last look for one and the sleep does not end the sleep. So the
- * sleep is cut into slices. Each slice is twice as long as the one before if that was slept to its
- * end. Such a signal is noticed after 50 ms, or after twice the time waited so far, at the price
- * of a few wake-ups in all. */
-enum { FIRST_SLICE = 50 * 1000000 };
-
 static enum fp_status sleep_slice(struct fp_event *e, uint64_t key, int64_t deadline,
                                   int64_t *slice) {
     int64_t now = fp_now();
@@ -119,7 +113,7 @@ static enum fp_status retry_after_pause(const struct fp_attempt *op) {
 enum fp_status fp_wait(struct fp_event *e, const struct fp_attempt *op, int64_t deadline,
                        const struct fp_host *host) {
     enum fp_status s = spin(e, op, host, FP_EMPTY); /* any status that means "wait" */
-    int64_t to_watch = patience(e, host), slice = FIRST_SLICE;
+    int64_t to_watch = patience(e, host), slice = FP_FIRST_SLICE;
     while (must_wait(s)) {
         /* Only here: the last attempt failed, and no news can be meant for this thread. */
         if (host->interrupted())

@@ -19,6 +19,12 @@ struct fp_host {
                        thread at a time; 0: for any other host */
 };
 
+/* A signal that arrives between the last look for one and the sleep does not end the sleep. So the
+ * sleep is cut into slices. Each slice is twice as long as the one before if that was slept to its
+ * end. Such a signal is noticed after 50 ms, or after twice the time waited so far, at the price
+ * of a few wake-ups in all. */
+#define FP_FIRST_SLICE (50 * 1000000) /* nanoseconds */
+
 /* The operation: FP_FULL, FP_EMPTY, FP_BUSY and FP_NOT_YET mean "wait", everything else is final.
  * `more` tells whether the next waiter could succeed too. */
 struct fp_attempt {

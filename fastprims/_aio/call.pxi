@@ -45,7 +45,6 @@ cdef class Call:
     cdef Offered offered
     cdef object foreign  # the coroutine that makes this call, in a run of trio
     cdef object result  # which that one has got
-    cdef bint begun
     cdef Py_ssize_t done  # how many items were stored
     cdef double pause
 
@@ -102,15 +101,15 @@ cdef class Call:
             self.enter()
             self.end()
 
-    cdef int enter(self) except -1:
-        """Makes this thread the one that runs the call."""
+    cdef bint enter(self) except -1:
+        """Makes this thread the one that runs the call. True: the first one."""
         if self.queue is None:
             raise RuntimeError("this call was not made by a method of an AsyncEnd")
         cdef uint64_t seen = _core.fp_sync_u64_load_relaxed(&self.phase)
         # Acquire half: pairs with the release at the end of advance().
         while seen == NEW or seen == WAITING:
             if _core.fp_sync_u64_cas_seq_cst(&self.phase, &seen, RUNNING):
-                return 0
+                return seen == NEW
         self.refuse()
 
     cdef int refuse(self) except -1:
@@ -199,8 +198,7 @@ cdef class Call:
             return self.queue.all_done_event()
         if self.offered.delay != 0:
             return self.queue.token_event()
-        return (self.queue.ops.not_empty(self.queue.core) if self.kind < PUT
-                else self.queue.ops.not_full(self.queue.core))
+        return event_of(self.queue, self.kind < PUT)
 
     cdef bint list_again(self) except -1:
         """True: the waiter is in the list, and the call has to try once more."""
@@ -242,9 +240,7 @@ cdef class Call:
 
     cdef bint try_once(self, PyObject** result) except -1:
         """True: the call is done, and this is its result."""
-        cdef Hub hub = begin_own_beside(
-            self.queue.ops.not_full(self.queue.core) if self.kind < PUT
-            else self.queue.ops.not_empty(self.queue.core))
+        cdef Hub hub = begin_own_beside(event_of(self.queue, self.kind >= PUT))
         try:
             return self.attempt(result)
         finally:
@@ -304,6 +300,11 @@ cdef class Call:
         return True
 
 
+cdef fp_event* event_of(BaseQueue queue, bint takes) noexcept:
+    """What a get, or a put, waits for."""
+    return (queue.ops.not_empty(queue.core) if takes else queue.ops.not_full(queue.core))
+
+
 cdef bint has_more(BaseQueue queue, bint takes) noexcept:
     """Another get, or put, could succeed now."""
     cdef uint64_t puts, gets
@@ -332,11 +333,8 @@ cdef int raise_as_loops_do(bint iterates, object error) except -1:
 cdef int advance(PyObject* object, PyObject* value, PyObject** result) except -1:
     cdef Call call = <Call>object
     cdef int answer
-    call.enter()
-    if not call.begun:
-        call.begun = True
-        if trio_is_there() and trio_here() is not None:
-            call.foreign = trio_run.run_call(call.step)
+    if call.enter() and trio_here() is not None:
+        call.foreign = trio_run.run_call(call.step)
     if call.foreign is not None:
         return advance_foreign(call, <object>value, result)
     if call.waiter is not None and not call.waiter.future.done():

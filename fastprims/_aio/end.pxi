@@ -15,8 +15,8 @@ cdef class AsyncEnd:
     has ended. (A loop that is merely stopped keeps its turns until it runs again.)
 
     The calls without `await` serve threads, too. A loop needs add_reader(): any of asyncio on Unix,
-    and uvloop. A run of trio is a loop, too; there, each call is a checkpoint. An
-    open queue (see `Queue`) is polled, every 20 ms at most.
+    and uvloop. A run of trio is a loop, too; there, each call is a checkpoint. An open queue (see
+    `Queue`) is polled, every 20 ms at most.
 
     Errors: gets raise asyncio.QueueEmpty, puts asyncio.QueueFull, if they could not go on in time;
         both raise QueueShutDown after shutdown(), gets once the queue is drained. RuntimeError: no

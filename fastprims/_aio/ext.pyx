@@ -17,7 +17,7 @@ from fastprims._common cimport core as _core
 from fastprims._common.core cimport fp_event, fp_hub, fp_listener, fp_status
 from fastprims._common.cpython_compat cimport (
     DECREF, INCREF, PyDict_Contains, PyImport_GetModuleDict, fp_constant, fp_new_reference,
-    fp_propagate, fp_publish, fp_set_gc, fp_steal, inquiry, traverseproc, visitproc,
+    fp_propagate, fp_publish, fp_set_gc, fp_steal, fp_visit_due, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
     check_timeout, deadline_of, host, may_poll, must_wait, refuse_again, refuse_pickle, to_bool,

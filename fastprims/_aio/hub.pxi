@@ -212,24 +212,12 @@ cdef void end_own(Hub hub) noexcept:
 
 # Garbage collection: what is due in a hub is owned by it. -----------------------------------------
 
-cdef struct Visit:
-    visitproc fn
-    void* arg
-
-
-cdef int visit_due(fp_listener* node, void* arg) noexcept:
-    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
-
-
 cdef traverseproc traverse_attributes
 cdef inquiry clear_attributes
 
 
 cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
-    cdef Visit visit = [fn, arg]
-    cdef int answer = 0
-    if (<Hub>self).made:
-        answer = _core.fp_hub_visit(&(<Hub>self).core, visit_due, &visit)
+    cdef int answer = fp_visit_due(&(<Hub>self).core, fn, arg) if (<Hub>self).made else 0
     return answer if answer else traverse_attributes(self, fn, arg)
 
 

@@ -140,8 +140,7 @@ cdef class Entry(Waiter):
     cdef fp_event* event(self) noexcept:
         if self.offered.delay != 0:
             return self.queue.token_event()
-        return (self.queue.ops.not_empty(self.queue.core) if self.kind == TAKE
-                else self.queue.ops.not_full(self.queue.core))
+        return event_of(self.queue, self.kind == TAKE)
 
     cdef bint is_polled(self) except -1:
         """No event tells when to try again."""
@@ -165,9 +164,7 @@ cdef class Entry(Waiter):
 
     cdef bint attempt(self, PyObject** value) except -1:
         cdef fp_status status
-        cdef Hub hub = begin_own_beside(
-            self.queue.ops.not_full(self.queue.core) if self.kind == TAKE
-            else self.queue.ops.not_empty(self.queue.core))
+        cdef Hub hub = begin_own_beside(event_of(self.queue, self.kind != TAKE))
         try:
             if self.kind == TAKE:
                 status = self.queue.attempt_get(value)
@@ -532,10 +529,9 @@ cdef class Selector:
         return 0
 
     cdef int finish(self) except -1:
-        cdef Entry entry
         self.ready.asked = False
         self.ready.future = None
-        if self.hub is self.own and self.own is not None:
+        if self.hub is self.own:
             _core.fp_hub_set_away(&self.own.core, True)
             self.hub.wake()
         self.ready.refuse_turns()
@@ -655,7 +651,7 @@ cdef class Selector:
         """The same for a task, to be awaited: its event loop runs meanwhile. A cancelled call has
         done nothing.
         """
-        if trio_is_there() and trio_here() is not None:
+        if trio_here() is not None:
             return await trio_run.run_coroutine(ask(self, timeout))
         return await ask(self, timeout)
 

@@ -6,13 +6,12 @@ cdef str TRIO = sys.intern("trio")
 cdef object trio_run = None, here_in_trio = None  # the module, once imported, and a function of it
 
 
-cdef bint trio_is_there() except -1:
-    return PyDict_Contains(PyImport_GetModuleDict(), TRIO)
-
-
 cdef object trio_here():
-    """The loop of trio in which a task is running here, or None."""
+    """The loop of trio in which a task is running here, or None. Costs little where there is no
+    trio."""
     global here_in_trio, trio_run
+    if not PyDict_Contains(PyImport_GetModuleDict(), TRIO):
+        return None
     if here_in_trio is None:
         # Another module of that name, None (which forbids its import), or not imported to its end.
         if not hasattr(sys.modules.get(TRIO), "lowlevel"):
@@ -26,16 +25,12 @@ cdef object trio_here():
 
 
 cdef object loop_here():
-    """The loop in which a task is running here, or None. Costs little where there is no trio."""
-    found = None
-    if trio_is_there():
-        found = trio_here()
+    """The loop in which a task is running here, or None."""
+    found = trio_here()
     return asyncio_here() if found is None else found
 
 
 cdef object running_loop():
     """The same; raises RuntimeError if there is none."""
-    found = None
-    if trio_is_there():
-        found = trio_here()
+    found = trio_here()
     return get_running_loop() if found is None else found

@@ -14,9 +14,9 @@ from fastprims._common.core cimport (
     fp_listener, fp_status, fp_u64, fp_u64_fetch_add_relaxed, fp_u64_load_relaxed,
 )
 from fastprims._common.cpython_compat cimport (
-    DECREF, INCREF, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, fp_drop, fp_fastcall,
-    fp_propagate, fp_publish, fp_set_fastcall, fp_set_gc, fp_small_int, fp_steal, inquiry,
-    traverseproc, visitproc,
+    INCREF, PyLong_AsLongLongAndOverflow, PyLong_FromLongLong, fp_drop, fp_drop_listeners,
+    fp_fastcall, fp_propagate, fp_publish, fp_set_fastcall, fp_set_gc, fp_small_int, fp_steal,
+    fp_visit_listeners, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport check_timeout, deadline_of, host, is_bool, refuse_pickle, to_bool
 

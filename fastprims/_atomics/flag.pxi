@@ -100,33 +100,17 @@ cdef bint test_flag(AtomicFlag flag) noexcept:
     return fp_flag_test(&flag.core)
 
 
-cdef struct Visit:
-    visitproc fn
-    void* arg
-
-
-cdef int visit_listener(fp_listener* node, void* arg) noexcept:
-    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
-
-
 cdef traverseproc traverse_flag_attributes
 cdef inquiry clear_flag_attributes
 
 
 cdef int traverse_flag(PyObject* self, visitproc fn, void* arg) noexcept:
-    cdef Visit visit = [fn, arg]
-    cdef int answer = _core.fp_event_visit_listeners(
-        &(<AtomicFlag>self).core.changed, visit_listener, &visit)
+    cdef int answer = fp_visit_listeners(&(<AtomicFlag>self).core.changed, fn, arg)
     return answer if answer else traverse_flag_attributes(self, fn, arg)
 
 
 cdef int clear_flag(PyObject* self) noexcept:
-    cdef fp_listener* node = _core.fp_event_drop_listeners(&(<AtomicFlag>self).core.changed)
-    cdef fp_listener* following
-    while node != NULL:
-        following = node.next
-        DECREF(<PyObject*>node.owner)
-        node = following
+    fp_drop_listeners(&(<AtomicFlag>self).core.changed)
     return clear_flag_attributes(self)
 
 

@@ -1,8 +1,10 @@
-# Declarations for what Cython cannot express (cpython_compat.h, drop.h and handover.h have the
-# comments), and functions of Python.h that the modules call with their plain C types.
+# Declarations for what Cython cannot express (cpython_compat.h, drop.h, handover.h and listening.h
+# have the comments), and functions of Python.h that the modules call with their plain C types.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
+
+from fastprims._common.core cimport fp_event, fp_hub
 
 cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
@@ -101,3 +103,8 @@ cdef extern from "_common/handover.h":
     PyObject* fp_receive(PyObject*, unsigned char*)
     void fp_hand_over_all(uint64_t*, size_t, const unsigned char*)
     void fp_receive_all(uint64_t*, size_t, unsigned char*)
+
+cdef extern from "_common/listening.h":
+    int fp_visit_listeners(fp_event*, visitproc, void*)
+    int fp_visit_due(fp_hub*, visitproc, void*)
+    void fp_drop_listeners(fp_event*)

@@ -34,16 +34,12 @@ cdef int visit_item(uint64_t item, void* arg) noexcept:
     return (<Visit*>arg).fn(<PyObject*>item, (<Visit*>arg).arg)
 
 
-cdef int visit_listener(_core.fp_listener* node, void* arg) noexcept:
-    return (<Visit*>arg).fn(<PyObject*>node.owner, (<Visit*>arg).arg)
-
-
 # What waits for a queue stays alive by that: the list of an event owns a reference.
-cdef int visit_listeners(BaseQueue self, Visit* visit) noexcept:
+cdef int visit_listeners(BaseQueue self, visitproc fn, void* arg) noexcept:
     cdef int i = 0, answer = 0
     cdef _core.fp_event* event = self.event_number(i)
     while event != NULL and answer == 0:
-        answer = _core.fp_event_visit_listeners(event, visit_listener, visit)
+        answer = fp_visit_listeners(event, fn, arg)
         i += 1
         event = self.event_number(i)
     return answer
@@ -51,15 +47,9 @@ cdef int visit_listeners(BaseQueue self, Visit* visit) noexcept:
 
 cdef void drop_listeners(BaseQueue self) noexcept:
     cdef int i = 0
-    cdef _core.fp_listener* node
-    cdef _core.fp_listener* following
     cdef _core.fp_event* event = self.event_number(i)
     while event != NULL:
-        node = _core.fp_event_drop_listeners(event)
-        while node != NULL:
-            following = node.next
-            DECREF(<PyObject*>node.owner)
-            node = following
+        fp_drop_listeners(event)
         i += 1
         event = self.event_number(i)
 
@@ -70,7 +60,7 @@ cdef int traverse(PyObject* self, visitproc fn, void* arg) noexcept:
     cdef Visit visit = [fn, arg]
     cdef int answer = (<BaseQueue>self).ops.visit((<BaseQueue>self).core, visit_item, &visit)
     if answer == 0:
-        answer = visit_listeners(<BaseQueue>self, &visit)
+        answer = visit_listeners(<BaseQueue>self, fn, arg)
     return answer if answer else attributes_of(self).traverse(self, fn, arg)
 
 

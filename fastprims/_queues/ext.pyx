@@ -16,14 +16,14 @@ from fastprims._common.core cimport (
 )
 from fastprims._common.cpython_compat cimport (
     DECREF, INCREF, OPEN, PyErr_CheckSignals, PyErr_ExceptionMatches, PyErr_WriteUnraisable,
-    PyObject_CallOneArg, PyObject_RichCompareBool, PyThread_get_thread_ident, PyTypeObject,
-    Py_TYPE, UNCHECKED, XDECREF, fp_attributes, fp_call_method, fp_class_version, fp_constant,
-    fp_delete_plainly, fp_drop, fp_fastcall, fp_forget_front, fp_hand_over, fp_hand_over_all,
-    fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items, fp_new_reference,
-    fp_overrides_len, fp_own_methods, fp_pause_collector, fp_propagate, fp_publish, fp_receive,
-    fp_receive_all, fp_remove_plainly, fp_resume_collector, fp_set_attributes, fp_set_fastcall,
-    fp_set_gc, fp_set_plainly, fp_show_list, fp_small_int, fp_steal, fp_take_attribute, inquiry,
-    traverseproc, visitproc,
+    PyObject_CallOneArg, PyObject_RichCompareBool, PyThread_get_thread_ident, PyTypeObject, Py_TYPE,
+    UNCHECKED, XDECREF, fp_attributes, fp_call_method, fp_class_version, fp_constant,
+    fp_delete_plainly, fp_drop, fp_drop_listeners, fp_fastcall, fp_forget_front, fp_hand_over,
+    fp_hand_over_all, fp_inherit_secretly, fp_is_heap_type, fp_keep, fp_list_buffer, fp_move_items,
+    fp_new_reference, fp_overrides_len, fp_own_methods, fp_pause_collector, fp_propagate,
+    fp_publish, fp_receive, fp_receive_all, fp_remove_plainly, fp_resume_collector,
+    fp_set_attributes, fp_set_fastcall, fp_set_gc, fp_set_plainly, fp_show_list, fp_small_int,
+    fp_steal, fp_take_attribute, fp_visit_listeners, inquiry, traverseproc, visitproc,
 )
 from fastprims._common.ext cimport (
     AT_ONCE, Layout, Wait, check_role, check_timeout, deadline_of, host, may_poll, must_wait, poll,

@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 from support.loops import MAIN_LOOPS, run
+from support.selects import KINDS, Ask, asker
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,3 +27,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     run(lambda: function(**arguments), loop_kind)
     return True
+
+
+@pytest.fixture(params=KINDS)
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """select(), as one kind of caller has it: for a Selector, or for operations."""
+    return asker(request.param)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.loops import MAIN_LOOPS, run
+from support.loops import run
+from support.selects import Ask, taken
 from support.threads import SETTLE, blocked, spawn
 
 import fastprims
@@ -29,9 +30,6 @@ from fastprims import (
     aio,
 )
 
-Ask = Callable[..., "Selected | None"]
-"""select(), as one kind of caller has it: for a Selector, or for operations."""
-
 BOUNDED: dict[str, Callable[[], Any]] = {
     "Queue": lambda: Queue(2),
     "LifoQueue": lambda: LifoQueue(2),
@@ -42,31 +40,6 @@ BOUNDED: dict[str, Callable[[], Any]] = {
     "aio.Queue": lambda: aio.Queue(2).sync_q,
 }
 ALL = BOUNDED | {"SimpleQueue": SimpleQueue}
-
-
-@pytest.fixture(params=["thread", *MAIN_LOOPS])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    kind = request.param
-
-    def in_thread(*operations: Any, **options: Any) -> Selected | None:
-        if len(operations) == 1 and isinstance(operations[0], Selector):
-            return operations[0].select(**options)
-        return fastprims.select(*operations, **options)
-
-    def in_task(*operations: Any, **options: Any) -> Selected | None:
-        async def main() -> Selected | None:
-            if len(operations) == 1 and isinstance(operations[0], Selector):
-                return await operations[0].select_async(**options)
-            return await aio.select(*operations, **options)
-
-        return run(main, kind)
-
-    return in_thread if kind == "thread" else in_task
-
-
-def taken(answer: Selected | None) -> tuple[Any, Any, bool]:
-    assert answer is not None
-    return answer.index, answer.value, answer.closed
 
 
 # What can take place at once. -------------------------------------------------------------------
@@ -342,32 +315,27 @@ def test_one_asks_at_a_time() -> None:
 # Turns. -----------------------------------------------------------------------------------------
 
 
+async def ask_in_thread(selector: Selector) -> Selected | None:
+    return selector.select(0)
+
+
+async def ask_in_task(selector: Selector) -> Selected | None:
+    return await selector.select_async(0)
+
+
+@pytest.mark.parametrize("ask_once", [ask_in_thread, ask_in_task])
 @pytest.mark.parametrize("name", ALL)
-async def test_an_idle_selector_of_a_thread_takes_no_turn(name: str) -> None:
+async def test_an_idle_selector_takes_no_turn(name: str, ask_once: Any) -> None:
     if name == "SPSCRing":
         pytest.skip("one consumer")
     q = ALL[name]()
     selector = Selector(q.get)
-    assert selector.select(0) is None
+    assert await ask_once(selector) is None
     getter = asyncio.create_task(q.async_q.get())
     await asyncio.sleep(0)
     q.put(7)
     assert await asyncio.wait_for(getter, 20) == 7
-    assert selector.select(0) is None
-
-
-@pytest.mark.parametrize("name", ALL)
-async def test_an_idle_selector_of_a_loop_takes_no_turn(name: str) -> None:
-    if name == "SPSCRing":
-        pytest.skip("one consumer")
-    q = ALL[name]()
-    selector = Selector(q.get)
-    assert await selector.select_async(0) is None
-    getter = asyncio.create_task(q.async_q.get())
-    await asyncio.sleep(0)
-    q.put(7)
-    assert await asyncio.wait_for(getter, 20) == 7
-    assert await selector.select_async(0) is None
+    assert await ask_once(selector) is None
 
 
 async def test_a_turn_that_is_not_used_passes_on() -> None:
@@ -408,113 +376,6 @@ def test_one_notification_for_many_items(ask: Ask) -> None:
     asking = [blocked(ask, q.get) for _ in range(3)]
     q.put_many([1, 2, 3])
     assert sorted(taken(task.result())[1] for task in asking) == [1, 2, 3]
-
-
-# Bad input. -------------------------------------------------------------------------------------
-
-
-def test_select_of_nothing(ask: Ask) -> None:
-    with pytest.raises(ValueError, match="no operation"):
-        ask()
-    with pytest.raises(ValueError, match="no operation"):
-        ask(Selector(), timeout=1)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda q, f: (q.get, q.get),
-        lambda q, f: (q.get, (q.put, 1)),
-        lambda q, f: (f, q.get, f),
-    ],
-)
-def test_the_same_twice(ask: Ask, make: Callable[..., tuple[Any, ...]]) -> None:
-    q = Queue[int]()
-    q.put(1)
-    with pytest.raises(ValueError, match="takes part once"):
-        ask(*make(q, AtomicFlag()))
-    assert q.qsize() == 1
-
-
-def test_foreign_objects(ask: Ask) -> None:
-    import queue
-
-    q = Queue[int]()
-    q.put(1)
-    theirs: Any = queue.Queue()
-    bad: list[Any] = [None, 5, "get", theirs.get, q, q.put, q.get_nowait, (q.get, 1), (q.put,)]
-    bad += [(q.put, 1, 2), [q.put, 1], Queue.get, (theirs.put, 1), fastprims.AtomicInt()]
-    for operation in bad:
-        with pytest.raises(TypeError, match="select"):
-            ask(q.get, operation)
-    assert q.qsize() == 1
-
-
-def test_bad_time_outs(ask: Ask) -> None:
-    q = Queue[int]()
-    q.put(1)
-    for timeout, error in ((-1, ValueError), (float("nan"), ValueError), ("1", TypeError)):
-        with pytest.raises(error):
-            ask(q.get, timeout=timeout)
-    for seconds, error in ((-1, ValueError), (float("nan"), ValueError), (None, TypeError)):
-        with pytest.raises(error):
-            fastprims.after(seconds)
-    assert q.qsize() == 1
-
-
-def test_objects_made_by_hand() -> None:
-    with pytest.raises(ValueError, match="no operation"):
-        Selector.__new__(Selector).select()
-    with pytest.raises(TypeError):
-        Selected()
-    bare = MPMCRing.__new__(MPMCRing)
-    with pytest.raises(RuntimeError, match="not initialised"):
-        fastprims.select(bare.get, timeout=0)
-    selector = Selector(Queue[int]().get)
-    with pytest.raises(RuntimeError):
-        selector.__init__(Queue[int]().get)  # type: ignore[misc]
-    assert selector.select(0) is None
-
-
-def test_what_an_operation_raises_takes_no_effect(ask: Ask) -> None:
-    class Failing(Queue[int]):
-        fails = True
-
-        def get(self, block: bool = True, timeout: float | None = None) -> int:
-            if self.fails:
-                raise ZeroDivisionError
-            return super().get(block, timeout)
-
-    q, other = Failing(), Queue[int]()
-    q.put(1)
-    selector = Selector(q.get, other.get)
-    with pytest.raises(ZeroDivisionError):
-        ask(selector)
-    q.fails = False
-    assert taken(ask(selector)) == (0, 1, False)
-
-
-def test_what_raises_again_and_again_leaves_the_others_their_turns(ask: Ask) -> None:
-    class Failing(Queue[int]):
-        def get(self, block: bool = True, timeout: float | None = None) -> int:
-            raise ZeroDivisionError
-
-    bad, good = Failing(), Queue[int]()
-    good.put_many([1, 2])
-    selector = Selector(bad.get, good.get)
-    found = []
-    for _ in range(4):
-        try:
-            found.append(taken(ask(selector))[1])
-        except ZeroDivisionError:
-            found.append(0)
-    assert sorted(found) == [0, 0, 1, 2]
-
-
-async def test_without_a_loop_that_runs() -> None:
-    call = aio.select(Queue[int]().get)
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        await asyncio.to_thread(call.send, None)
 
 
 # Ends. ------------------------------------------------------------------------------------------

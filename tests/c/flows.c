@@ -110,6 +110,11 @@ static enum fp_status call(struct request *r, bool put, int mode) {
     return s == FP_TIMED_OUT || s == FP_INTERRUPTED ? (put ? FP_FULL : FP_EMPTY) : s;
 }
 
+enum fp_status subject_put(struct subject *s, uint64_t item) {
+    struct request r = {s, &item, 1, 0};
+    return call(&r, true, FLOW_WAIT);
+}
+
 enum fp_status subject_get(struct subject *s, uint64_t *item) {
     struct request r = {s, item, 1, 0};
     return call(&r, false, FLOW_WAIT);

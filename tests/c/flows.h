@@ -19,7 +19,8 @@ struct subject subject_segq(uint64_t limit);
 struct subject subject_spsc(uint64_t capacity);
 struct subject subject_lifo(uint64_t limit);
 
-/* A get that waits, as hosts implement it. */
+/* A put, and a get, that waits, as hosts implement it. */
+enum fp_status subject_put(struct subject *s, uint64_t item);
 enum fp_status subject_get(struct subject *s, uint64_t *item);
 
 enum {

@@ -333,12 +333,6 @@ static void run_loop(struct loop *l) {
     }
 }
 
-static enum fp_status try_put(void *arg) {
-    struct task *t = arg;
-    return t->game->s.ops->put(t->game->s.queue, item_of(t->id, t->next));
-}
-static bool more_room(void *arg) { return is_more(arg); }
-
 static void work(int id, void *arg) {
     struct game *g = arg;
     if (id < g->loop_count) {
@@ -347,13 +341,8 @@ static void work(int id, void *arg) {
     }
     id -= g->loop_count;
     if (id < g->thread_putters) {
-        struct task me = {.game = g, .puts = true, .id = id};
-        const struct fp_attempt op = {try_put, more_room, &me};
-        for (; me.next < g->each; me.next++)
-            if (try_put(&me) != FP_OK)
-                CHECK(fp_wait(g->s.ops->not_full(g->s.queue), &op, FP_FOREVER, &torture_host) ==
-                          FP_OK,
-                      "put");
+        for (uint32_t i = 0; i < g->each; i++)
+            CHECK(subject_put(&g->s, item_of(id, i)) == FP_OK, "put");
         no_more_from(g);
         return;
     }

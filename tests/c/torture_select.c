@@ -178,30 +178,6 @@ static void select_until_closed(struct game *g) {
     fp_hub_end(&h);
 }
 
-struct offer {
-    struct subject *s;
-    uint64_t item;
-};
-
-static enum fp_status try_put(void *arg) {
-    struct offer *o = arg;
-    return o->s->ops->put(o->s->queue, o->item);
-}
-
-static bool more_room(void *arg) {
-    struct offer *o = arg;
-    uint64_t puts, gets;
-    o->s->ops->count(o->s->queue, &puts, &gets);
-    return puts - gets < o->s->ops->limit(o->s->queue);
-}
-
-static void put(struct subject *s, uint64_t item) {
-    struct offer o = {s, item};
-    const struct fp_attempt op = {try_put, more_room, &o};
-    if (try_put(&o) != FP_OK)
-        CHECK(fp_wait(s->ops->not_full(s->queue), &op, FP_FOREVER, &torture_host) == FP_OK, "put");
-}
-
 static void work(int id, void *arg) {
     struct game *g = arg;
     if (id < g->selectors) {
@@ -211,7 +187,8 @@ static void work(int id, void *arg) {
     id -= g->selectors;
     if (id < g->putters) {
         for (uint32_t i = 0; i < g->each; i++)
-            put(&g->s[torture_random((unsigned)g->queues)], item_of(id, i));
+            CHECK(subject_put(&g->s[torture_random((unsigned)g->queues)], item_of(id, i)) == FP_OK,
+                  "put");
         if (atomic_fetch_sub(&g->putting, 1) == 1)
             for (int i = 0; i < g->queues; i++)
                 g->s[i].ops->close(g->s[i].queue, false);

@@ -5,26 +5,22 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import Empty, Full
 from typing import Any
 
 import pytest
-from support.threads import run_threads, spawn, switch_interval
+from support.threads import run_threads, spawn
 from support.traffic import CONSUMERS, items_of
 
 from fastprims import BoundedChannel, ShutDown
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 2e-5  # seconds; see conftest.py
+
 Scale = Callable[[int], int]
 POLICIES = ["block", "reject", "drop_newest", "drop_oldest"]
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    with switch_interval(2e-5):
-        yield
 
 
 class Witness:

@@ -11,7 +11,7 @@ import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, Full
 from typing import Any
@@ -19,17 +19,13 @@ from typing import Any
 import pytest
 from support.ends import EndKind, Ends, having
 from support.loops import MAIN_LOOPS, run, spawn_loop
-from support.threads import DEADLINE, spawn, switch_interval
+from support.threads import DEADLINE, spawn
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 5e-5  # seconds; see conftest.py
+
 Scale = Callable[[int], int]
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    with switch_interval(5e-5):
-        yield
 
 
 @dataclass

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any
 
 import pytest
 from support.kinds import Kind, having, on
-from support.threads import run_threads, switch_interval
+from support.threads import run_threads
 from support.traffic import CONSUMERS, PRODUCERS, check, flow, get_each, put_each
 
 import fastprims
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 2e-5  # seconds; see conftest.py
+
 Scale = Callable[[int], int]
 
 BOUNDS = [1, 2, 3, 0]
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    """Under the GIL, races want frequent changes of thread."""
-    with switch_interval(2e-5):
-        yield
 
 
 def shared_with_bounds() -> list[Any]:

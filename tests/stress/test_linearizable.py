@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from queue import Empty, Full
@@ -25,18 +25,14 @@ from linearizability import (
     render,
 )
 from support.kinds import ShutDown, having
-from support.threads import run_threads, switch_interval
+from support.threads import run_threads
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 1e-6  # seconds; see conftest.py
+
 CALLS = 20
 """Calls of each thread in one history."""
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    with switch_interval(1e-6):
-        yield
 
 
 def answer(act: Callable[[], Any]) -> Any:

@@ -6,25 +6,21 @@ import asyncio
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.loops import MAIN_LOOPS, run
-from support.threads import DEADLINE, Task, spawn, switch_interval
+from support.threads import DEADLINE, Task, spawn
 
 import fastprims
 from fastprims import AtomicFlag, BoundedChannel, MPMCRing, Queue, Selector, SimpleQueue, aio
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 5e-5  # seconds; see conftest.py
+
 Scale = Callable[[int], int]
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    with switch_interval(5e-5):
-        yield
 
 
 class Book:

@@ -11,19 +11,15 @@ from typing import Any
 
 import pytest
 from support.kinds import Kind, on
-from support.threads import run_threads, switch_interval
+from support.threads import run_threads
 
 import fastprims
 
 pytestmark = pytest.mark.stress
 
+SWITCH_INTERVAL = 2e-5  # seconds; see conftest.py
+
 Scale = Callable[[int], int]
-
-
-@pytest.fixture(autouse=True)
-def eager_switching() -> Iterator[None]:
-    with switch_interval(2e-5):
-        yield
 
 
 class Parcel:

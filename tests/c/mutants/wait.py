@@ -145,7 +145,7 @@ MUTANTS = [
     Mutant(
         "hub: the sleeping thread is not woken",
         HUB,
-        "fp_unpark_one(parking_place(h));",
+        "fp_unpark_one(fp_parking_half(&h->bell));",
         ";",
         ("steps",),
         program="select",
