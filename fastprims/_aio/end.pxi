@@ -230,8 +230,12 @@ cdef class Items:
 
     cdef AsyncEnd end
 
-    def __init__(self, AsyncEnd end not None):
+    # Written before another thread can have the object.
+    def __cinit__(self, AsyncEnd end=None):
         self.end = end
+
+    def __init__(self, AsyncEnd end not None):
+        pass
 
     def __aiter__(self):
         return self

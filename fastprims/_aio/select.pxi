@@ -247,19 +247,40 @@ cdef class after:
         (True, 0.01)
     """
 
+    # Written once; within the critical section, since another thread may have the object by then.
     cdef int64_t deadline
-    cdef readonly double seconds
-    """The argument."""
+    cdef double length
+    cdef bint made
     # Never written. It makes Cython build a type that the garbage collector knows, for share().
     cdef object _collected
     cdef object __weakref__
 
     def __init__(self, seconds):
+        cdef bint first
+        cdef int64_t deadline
+        cdef double length
         if seconds is None:
             raise TypeError("after() takes a number of seconds, not None")
         check_timeout(seconds)
-        self.deadline = deadline_of(seconds)
-        self.seconds = float(seconds)
+        deadline, length = deadline_of(seconds), float(seconds)
+        with cython.critical_section(self):
+            first = not self.made
+            if first:
+                self.made, self.deadline, self.length = True, deadline, length
+        if not first:
+            refuse_again(self)
+
+    @property
+    def seconds(self):
+        """The argument."""
+        cdef double length
+        with cython.critical_section(self):
+            length = self.length
+        return length
+
+    cdef int64_t moment(self) noexcept:
+        with cython.critical_section(self):
+            return self.deadline
 
     def __repr__(self):
         return f"fastprims.after({self.seconds})"
@@ -409,7 +430,9 @@ cdef class Selector:
             self.made = True
         if not first:
             refuse_again(self)
+        self.enter()  # another thread may have the object
         self.ready.in_order = in_order
+        self.leave()
         for operation in operations:
             self.add(operation)
 
@@ -508,7 +531,8 @@ cdef class Selector:
                 ready.add(other)
             for entry in self.entries.values():
                 entry.leave_set()
-            self.ready, self.entries = ready, entries
+            self.ready = ready
+            self.entries.update(entries)  # the dict stays: len() looks at it in any thread
         self.hub, self.forks = hub, _core.fp_thread_forks()
         for entry in self.entries.values():
             entry.ready = self.ready
@@ -587,7 +611,7 @@ cdef class Selector:
             return False
         now = _core.fp_now()
         for index, timer in self.timers.items():
-            if (<after>timer).deadline <= now:
+            if (<after>timer).moment() <= now:
                 answer.index, answer.source = index, timer
                 del self.timers[index]
                 return True
@@ -598,7 +622,7 @@ cdef class Selector:
         cdef PyObject* each = self.ready.first
         cdef int64_t now
         for timer in self.timers.values():
-            deadline = min(deadline, (<after>timer).deadline)
+            deadline = min(deadline, (<after>timer).moment())
         if each != NULL:
             now = _core.fp_now()
         while each != NULL:

@@ -249,6 +249,26 @@ def test_a_biased_selector(ask: Ask) -> None:
     assert taken(ask(selector))[0] == 0
 
 
+def test_classes_that_know_their_arguments(ask: Ask) -> None:
+    class Urgent(Selector):
+        def __init__(self) -> None:
+            super().__init__(*[q.get for q in queues], biased=True)
+
+    class Soon(fastprims.after):
+        def __init__(self) -> None:
+            super().__init__(0.02)
+
+    queues = [Queue[int]() for _ in range(2)]
+    for q in queues:
+        q.put_many([0, 0])
+    selector = Urgent()
+    assert [taken(ask(selector))[0] for _ in range(4)] == [0, 0, 1, 1]
+    tick = Soon()
+    assert tick.seconds == 0.02 and ask(queues[0].get, tick, timeout=0) is None
+    answer = ask(queues[0].get, tick)
+    assert answer is not None and answer.source is tick
+
+
 # A set. -----------------------------------------------------------------------------------------
 
 

@@ -70,6 +70,10 @@ def test_objects_made_by_hand() -> None:
     bare = MPMCRing.__new__(MPMCRing)
     with pytest.raises(RuntimeError, match="not initialised"):
         fastprims.select(bare.get, timeout=0)
+    tick = fastprims.after(5)
+    with pytest.raises(RuntimeError):
+        tick.__init__(6)  # type: ignore[misc]
+    assert tick.seconds == 5
     selector = Selector(Queue[int]().get)
     with pytest.raises(RuntimeError):
         selector.__init__(Queue[int]().get)  # type: ignore[misc]
